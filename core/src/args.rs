@@ -1,0 +1,246 @@
+//! What came with an event, an ack or a CONNECT: still encoded, until somebody wants it typed.
+
+use std::fmt;
+
+use bytes::{Buf, Bytes};
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::de::{Binary, Shape};
+use crate::json::Scanner;
+
+/// The name of an event.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Bytes);
+
+impl Name {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a name is cut out of valid text at character borders")
+    }
+
+    /// Reads a JSON string; `None` if it holds what is no text, such as a lone surrogate.
+    pub(crate) fn from_json(string: Bytes) -> Option<Self> {
+        if string.contains(&b'\\') {
+            let name: String = serde_json::from_slice(&string).ok()?;
+            return Some(Self(name.into()));
+        }
+        std::str::from_utf8(&string).ok()?;
+        Some(Self(string.slice(1..string.len() - 1)))
+    }
+
+    pub(crate) const fn from_digits(digits: Bytes) -> Self {
+        Self(digits)
+    }
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// The arguments of an event or of an ack, still encoded.
+///
+/// They are valid JSON, checked when they arrived; into what types they fit shows when they are
+/// read. Cloning copies no payload. To send them on as they are, emit them: `Args` serializes as
+/// the arguments that it holds.
+///
+/// Binary values are wherever the sender put them, at any depth. They deserialize into what takes
+/// bytes in serde's sense, such as `bytes::Bytes` (with its feature `serde`) or `serde_bytes`.
+#[derive(Clone, Default)]
+pub struct Args {
+    /// JSON values with commas between them.
+    json: Bytes,
+    attachments: Vec<Bytes>,
+    /// How many arguments were taken off.
+    shifted: usize,
+}
+
+impl Args {
+    pub(crate) const fn new(json: Bytes, attachments: Vec<Bytes>) -> Self {
+        Self { json, attachments, shifted: 0 }
+    }
+
+    /// No arguments.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::new(Bytes::new(), Vec::new())
+    }
+
+    /// The JSON text of each argument, with placeholders where binary values belong.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut rest = Scanner::new(&self.json, 0);
+        std::iter::from_fn(move || {
+            rest.peek()?;
+            let value = rest.value().expect("arguments were checked when they arrived");
+            rest.take(b',');
+            Some(std::str::from_utf8(value).expect("JSON was checked to be UTF-8"))
+        })
+    }
+
+    /// How many arguments there are; takes time in proportion to their length.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there are no arguments.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The binary values, in the order in which they came.
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// Reads the argument at `index`. One that is missing reads as `null`, as in JavaScript.
+    ///
+    /// ```
+    /// # fn read(args: sockeye_core::Args) -> Result<(), sockeye_core::ArgError> {
+    /// let text: String = args.get(0)?;
+    /// let urgent: Option<bool> = args.get(1)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the argument is missing or does not fit the type.
+    pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T, ArgError> {
+        let json = self.iter().nth(index);
+        self.read(index, json)
+    }
+
+    /// Reads the argument at `index`, or this JSON text if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// If the argument, or the text in its place, does not fit the type.
+    pub fn get_or<T: DeserializeOwned>(&self, index: usize, json: &str) -> Result<T, ArgError> {
+        self.read(index, Some(self.iter().nth(index).unwrap_or(json)))
+    }
+
+    /// Reads the first argument and takes it off, so that the next one becomes the first. One that
+    /// is missing reads as `null`, as in JavaScript.
+    ///
+    /// # Errors
+    ///
+    /// If the argument is missing or does not fit the type; it is taken off all the same.
+    pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
+        let index = self.shifted;
+        self.shifted += 1;
+        let mut rest = Scanner::new(&self.json, 0);
+        if rest.peek().is_none() {
+            return self.read(index, None);
+        }
+        let value = rest.value().expect("arguments were checked when they arrived");
+        let json = std::str::from_utf8(value).expect("JSON was checked to be UTF-8");
+        let value = self.read(index, Some(json));
+        rest.take(b',');
+        let end = rest.pos();
+        self.json.advance(end);
+        value
+    }
+
+    /// Reads all arguments: a tuple takes several, `()` none, everything else the first one.
+    ///
+    /// # Errors
+    ///
+    /// If they do not fit the type; a tuple takes just as many as it has fields.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ArgError> {
+        match Shape::of::<T>() {
+            Shape::Nothing => self.read(0, Some("null")),
+            Shape::Other => self.get(0),
+            Shape::Tuple => {
+                let json = std::str::from_utf8(&self.json).expect("JSON was checked to be UTF-8");
+                self.read(0, Some(&format!("[{json}]")))
+            }
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, index: usize, json: Option<&str>) -> Result<T, ArgError> {
+        let value = match json {
+            None => return serde_json::from_str("null").map_err(|_| ArgError::missing(index)),
+            Some(json) if self.attachments.is_empty() => serde_json::from_str(json),
+            Some(json) => Binary::new(json.as_bytes(), &self.attachments).read(),
+        };
+        value.map_err(|error| ArgError { index, problem: Problem::Mismatch(error) })
+    }
+}
+
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Writes the arguments as they came: as a tuple of them, so that emitting `Args` sends each one.
+impl Serialize for Args {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::Error;
+        let mut tuple = serializer.serialize_tuple(self.len())?;
+        for json in self.iter() {
+            if self.attachments.is_empty() {
+                let raw: &RawValue = serde_json::from_str(json).map_err(Error::custom)?;
+                tuple.serialize_element(raw)?;
+            } else {
+                tuple.serialize_element(&Binary::new(json.as_bytes(), &self.attachments))?;
+            }
+        }
+        tuple.end()
+    }
+}
+
+/// Why an argument can't be read.
+#[derive(Debug, Error)]
+#[error("argument {index}: {problem}")]
+pub struct ArgError {
+    index: usize,
+    problem: Problem,
+}
+
+#[derive(Debug, Error)]
+enum Problem {
+    #[error("missing")]
+    Missing,
+    #[error("{0}")]
+    Mismatch(serde_json::Error),
+}
+
+impl ArgError {
+    const fn missing(index: usize) -> Self {
+        Self { index, problem: Problem::Missing }
+    }
+
+    /// Which argument it is, counted from 0.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether the argument is not there at all.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.problem, Problem::Missing)
+    }
+}

@@ -1,0 +1,149 @@
+//! The HTTP side of Engine.IO: what a query asks for, and the answers that are always the same.
+
+use bytes::Bytes;
+
+use super::config::StaticFile;
+use crate::io::{Request, Response};
+
+/// What the query of a request says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Query<'a> {
+    pub(super) protocol: Option<&'a str>,
+    pub(super) transport: Option<&'a str>,
+    pub(super) sid: Option<&'a str>,
+    /// One of the three stands there twice. Different parties would take a different one for the
+    /// valid one, so none is.
+    pub(super) ambiguous: bool,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn read(query: &'a str) -> Self {
+        let mut read = Self::default();
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let slot = match key {
+                "EIO" => &mut read.protocol,
+                "transport" => &mut read.transport,
+                "sid" => &mut read.sid,
+                _ => continue,
+            };
+            read.ambiguous |= slot.replace(value).is_some();
+        }
+        read
+    }
+}
+
+/// The errors of the protocol, with the codes and words that clients know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    UnknownTransport,
+    UnknownSession,
+    BadMethod,
+    BadRequest,
+    UnsupportedProtocol,
+    /// The server is full.
+    Busy,
+}
+
+impl Refusal {
+    const fn code(self) -> u8 {
+        match self {
+            Self::UnknownTransport => 0,
+            Self::UnknownSession => 1,
+            Self::BadMethod => 2,
+            Self::BadRequest | Self::Busy => 3,
+            Self::UnsupportedProtocol => 5,
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::UnknownTransport => "Transport unknown",
+            Self::UnknownSession => "Session ID unknown",
+            Self::BadMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::UnsupportedProtocol => "Unsupported protocol version",
+            Self::Busy => "Too many sessions",
+        }
+    }
+
+    const fn status(self) -> u16 {
+        match self {
+            Self::Busy => 503,
+            Self::UnknownTransport
+            | Self::UnknownSession
+            | Self::BadMethod
+            | Self::BadRequest
+            | Self::UnsupportedProtocol => 400,
+        }
+    }
+
+    /// The answer to an ordinary request.
+    pub(super) fn response(self) -> Response {
+        let (code, message) = (self.code(), self.message());
+        let body = format!("{{\"code\":{code},\"message\":\"{message}\"}}");
+        Response::new(self.status(), "application/json", body)
+    }
+
+    /// The answer to a WebSocket handshake: the words alone.
+    pub(super) fn upgrade_response(self) -> Response {
+        Response::new(self.status(), "text/html", self.message())
+    }
+}
+
+/// The answer to a GET.
+pub(super) fn payload(body: Bytes) -> Response {
+    let mut response = Response::new(200, "text/plain; charset=UTF-8", body);
+    response.add("cache-control", "no-store");
+    response
+}
+
+/// The answer to a POST that was taken.
+pub(super) fn taken() -> Response {
+    let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
+    response.add("cache-control", "no-store");
+    response
+}
+
+/// Hands out a file, or says that the client has it.
+pub(super) fn file(file: &'static StaticFile, request: &Request<'_>) -> Response {
+    if request.method != "GET" && request.method != "HEAD" {
+        let mut response = Response::empty(405);
+        response.add("allow", "GET, HEAD");
+        return response;
+    }
+    let known = request
+        .header("if-none-match")
+        .is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
+    let mut response = if known {
+        Response::empty(304)
+    } else {
+        Response::new(200, file.content_type, Bytes::from_static(file.body))
+    };
+    response.add("cache-control", "public, max-age=0");
+    response.add("etag", file.etag);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_whatever_else_is_in_it() {
+        let query = Query::read("EIO=4&transport=polling&t=abc&sid=x&&=&b64");
+        assert_eq!(query.protocol, Some("4"));
+        assert_eq!(query.transport, Some("polling"));
+        assert_eq!(query.sid, Some("x"));
+        assert!(!query.ambiguous);
+        assert_eq!(Query::read(""), Query::default());
+        assert_eq!(Query::read("sid=").sid, Some(""));
+    }
+
+    #[test]
+    fn a_parameter_that_stands_there_twice_is_ambiguous() {
+        assert!(Query::read("EIO=4&EIO=3").ambiguous);
+        assert!(Query::read("sid=a&sid=a").ambiguous);
+        assert!(!Query::read("t=1&t=2").ambiguous);
+    }
+}

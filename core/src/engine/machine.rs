@@ -1,0 +1,416 @@
+//! The machine: finds the session that an input is about, and hands it over.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::http::{Query, Refusal};
+use super::session::{Channel, Context, Phase, Session};
+use super::{CloseReason, Encoded, EngineConfig, Event, http};
+use crate::error::ConfigError;
+use crate::id::{Hashing, IdHashing, Mint, SessionId, Sid};
+use crate::io::{Closure, Frame, Headers, Input, Output, Request, RequestId, Response, WsId};
+use crate::server::Counts;
+use crate::timers::Timers;
+
+/// A server of Engine.IO sessions.
+///
+/// Feed it with [`handle`](Self::handle) and [`handle_timeout`](Self::handle_timeout), then carry
+/// out what [`poll_output`](Self::poll_output) gives until that is `None`; be back at
+/// [`poll_timeout`](Self::poll_timeout).
+///
+/// Messages of one session arrive in the order in which they were sent, also across an upgrade;
+/// none is lost or doubled unless the session ends.
+///
+/// ```
+/// use std::time::Instant;
+/// use sockeye_core::engine::{Encoded, Engine, EngineConfig, Event};
+/// use sockeye_core::{Input, Output, Request, RequestId};
+///
+/// let mut engine = Engine::new(EngineConfig::default(), [0; 32])?;
+/// let request = Request {
+///     method: "GET",
+///     target: "/engine.io/?EIO=4&transport=polling",
+///     headers: &[],
+///     remote: None,
+///     secure: false,
+/// };
+/// engine.handle(Input::Request { req: RequestId(1), request }, Instant::now());
+/// while let Some(output) = engine.poll_output() {
+///     match output {
+///         Output::Event(Event::Opened { session }) => {
+///             engine.send(session, &Encoded::text("hello"), false);
+///         }
+///         Output::Respond { response, .. } => assert_eq!(response.status, 200),
+///         other => println!("to do: {other:?}"),
+///     }
+/// }
+/// # Ok::<(), sockeye_core::ConfigError>(())
+/// ```
+pub struct Engine {
+    cx: Context,
+    mint: Mint,
+    sessions: Slab<Session>,
+    by_sid: HashMap<Sid, SessionId, Hashing>,
+    closing: bool,
+}
+
+/// The two ways in which a session talks to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// A WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    /// The name on the wire: `polling` or `websocket`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+impl Engine {
+    /// Makes a machine without sessions.
+    ///
+    /// `seed` must be unpredictable: session ids are drawn from it, and they are secrets.
+    ///
+    /// # Errors
+    ///
+    /// If a field of the configuration has a value that can't work.
+    pub fn new(config: EngineConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut mint = Mint::new(seed, config.shard);
+        let cx = Context {
+            config,
+            outputs: VecDeque::new(),
+            timers: Timers::new(),
+            requests: HashMap::with_hasher(IdHashing),
+            websockets: HashMap::with_hasher(IdHashing),
+            turn: 0,
+        };
+        let by_sid = HashMap::with_hasher(mint.hashing());
+        Ok(Self { cx, mint, sessions: Slab::new(), by_sid, closing: false })
+    }
+
+    /// The options.
+    #[must_use]
+    pub const fn config(&self) -> &EngineConfig {
+        &self.cx.config
+    }
+
+    /// Takes in what happened. What a client does wrong ends its session, or its request, and
+    /// nothing else.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.cx.turn += 1;
+        match input {
+            Input::Request { req, request } => self.on_request(req, &request, now),
+            Input::Body { req, body } => self.on_body(req, body, now),
+            Input::BodyTooLarge { req } => {
+                self.with_request(req, |session, cx| session.on_body_too_large(req, cx));
+            }
+            Input::Aborted { req } => {
+                if let Some(id) = self.cx.requests.remove(&req) {
+                    self.with(id, |session, cx| session.end(CloseReason::TransportError, cx));
+                }
+            }
+            Input::Upgrade { ws, request } => self.on_upgrade(ws, &request, now),
+            Input::Frame { ws, frame } => self.on_frame(ws, frame, now),
+            Input::Drained { ws } => self.with_websocket(ws, |session, cx, probing| {
+                if probing { session.on_probe_drained() } else { session.on_drained(cx) }
+            }),
+            Input::Closed { ws, cause } => self.on_closed(ws, cause),
+        }
+    }
+
+    /// Lets time pass: sends pings, gives up on clients that do not answer. May be called early,
+    /// late, or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.cx.turn += 1;
+        while let Some((id, alarm)) = self.cx.timers.pop_expired(now) {
+            self.with(id, |session, cx| session.on_alarm(alarm, cx, now));
+        }
+    }
+
+    /// What is to be done next.
+    #[must_use = "an output that is not carried out leaves a client waiting"]
+    pub fn poll_output(&mut self) -> Option<Output<Event>> {
+        self.cx.outputs.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.cx.timers.next()
+    }
+
+    /// Sends messages to a session, in order and without anything between them.
+    ///
+    /// `volatile` messages are dropped if the client is not ready to receive, and was not when the
+    /// last input came. Returns false if
+    /// they are dropped, or if there is no such session; or if this made more than
+    /// [`max_buffered`](EngineConfig::max_buffered) bytes wait, which ends the session.
+    pub fn send(&mut self, session: SessionId, messages: &Encoded, volatile: bool) -> bool {
+        let mut sent = false;
+        self.with(session, |session, cx| sent = session.send(messages, volatile, cx));
+        sent
+    }
+
+    /// Sends the first message for a new socket. Volatile ones that follow before the next input
+    /// are not dropped, for all that the client is ready or not.
+    pub(crate) fn greet(&mut self, session: SessionId, message: &Encoded) {
+        self.with(session, |session, cx| session.greet(message, cx));
+    }
+
+    /// Closes a session: what was sent to it is delivered, for
+    /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more.
+    pub fn close(&mut self, session: SessionId, now: Instant) {
+        self.with(session, |session, cx| session.close(cx, now));
+    }
+
+    /// Closes all sessions, and opens no more.
+    pub fn shut_down(&mut self, now: Instant) {
+        self.closing = true;
+        let ids: Vec<_> = self.sessions.iter().map(|(_, session)| session.id).collect();
+        for id in ids {
+            self.close(id, now);
+        }
+    }
+
+    /// Whether there is no session, not even one that is being closed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// How many sessions there are, with those that are being closed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are no sessions.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// The id of a session on the wire, a secret of its client's.
+    #[must_use]
+    pub fn sid(&self, session: SessionId) -> Option<Sid> {
+        self.get(session).map(|session| session.sid)
+    }
+
+    /// The transport of a session.
+    #[must_use]
+    pub fn transport(&self, session: SessionId) -> Option<Transport> {
+        self.get(session).map(|session| match session.channel {
+            Channel::Polling { .. } => Transport::Polling,
+            Channel::WebSocket { .. } => Transport::WebSocket,
+        })
+    }
+
+    /// How many bytes wait to be sent to a session.
+    #[must_use]
+    pub fn buffered(&self, session: SessionId) -> Option<usize> {
+        self.get(session).map(|session| session.outbox.bytes())
+    }
+
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        self.mint.seed()
+    }
+
+    /// How many things are remembered, by kind; all are zero when everybody is gone.
+    pub(crate) fn count(&self, counts: &mut Counts) {
+        counts.sessions = self.sessions.len();
+        counts.requests = self.cx.requests.len();
+        counts.websockets = self.cx.websockets.len();
+        counts.timers = self.cx.timers.len();
+    }
+
+    fn get(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.index as usize).filter(|session| session.id == id)
+    }
+
+    /// Lets a session act, and forgets it if that was its end.
+    fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let index = id.index as usize;
+        let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == id) else {
+            return;
+        };
+        act(session, &mut self.cx);
+        if session.phase == Phase::Gone {
+            self.by_sid.remove(&session.sid);
+            self.sessions.remove(index);
+        }
+    }
+
+    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
+        if let Some(&id) = self.cx.requests.get(&req) {
+            self.with(id, act);
+        }
+    }
+
+    /// `act` learns whether the WebSocket is one that only tries to take over.
+    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context, bool)) {
+        if let Some(&id) = self.cx.websockets.get(&ws) {
+            self.with(id, |session, cx| {
+                let probing = session.probe.as_ref().is_some_and(|probe| probe.ws == ws);
+                act(session, cx, probing);
+            });
+        }
+    }
+
+    fn on_request(&mut self, req: RequestId, request: &Request<'_>, now: Instant) {
+        if let Some(file) = self.cx.config.requested_file(request.path()) {
+            self.answer(req, http::file(file, request));
+            return;
+        }
+        match self.admit(request, Transport::Polling) {
+            Err(refusal) => self.answer(req, refusal.response()),
+            Ok(None) => {
+                let Some(id) = self.open(Channel::Polling { get: Some(req), post: None }) else {
+                    self.answer(req, Refusal::Busy.response());
+                    return;
+                };
+                self.cx.requests.insert(req, id);
+                self.with(id, |session, cx| session.open(cx, now));
+            }
+            Ok(Some(id)) => {
+                self.cx.requests.insert(req, id);
+                let binary = request
+                    .header("content-type")
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("application/octet-stream"));
+                self.with(id, |session, cx| match request.method {
+                    "GET" => session.on_get(req, cx),
+                    "POST" => session.on_post(req, binary, cx),
+                    _ => cx.respond(req, Response::empty(400)),
+                });
+            }
+        }
+    }
+
+    fn on_body(&mut self, req: RequestId, body: Bytes, now: Instant) {
+        self.with_request(req, |session, cx| session.on_body(req, body, cx, now));
+    }
+
+    fn on_upgrade(&mut self, ws: WsId, request: &Request<'_>, now: Instant) {
+        let admitted = self.admit(request, Transport::WebSocket).and_then(|known| match known {
+            Some(id) => Ok((id, false)),
+            None => self
+                .open(Channel::WebSocket { ws, ready: true })
+                .map(|id| (id, true))
+                .ok_or(Refusal::Busy),
+        });
+        let (id, fresh) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let response = refusal.upgrade_response();
+                return self.cx.push(Output::Refuse { ws, response });
+            }
+        };
+        self.cx.push(Output::Accept { ws, headers: Headers::new() });
+        self.cx.websockets.insert(ws, id);
+        self.with(id, |session, cx| {
+            if fresh {
+                session.open(cx, now);
+            } else if session.can_upgrade() {
+                session.begin_upgrade(ws, cx, now);
+            } else {
+                cx.close(ws);
+            }
+        });
+    }
+
+    fn on_frame(&mut self, ws: WsId, frame: Frame, now: Instant) {
+        let frame_for = |session: &mut Session, cx: &mut Context, probing| {
+            if probing {
+                session.on_probe_frame(frame, cx);
+            } else {
+                session.on_main_frame(frame, cx, now);
+            }
+        };
+        self.with_websocket(ws, frame_for);
+    }
+
+    fn on_closed(&mut self, ws: WsId, cause: Closure) {
+        let reason = match cause {
+            Closure::Peer => CloseReason::TransportClose,
+            Closure::Error => CloseReason::TransportError,
+        };
+        self.with_websocket(ws, |session, cx, probing| {
+            cx.websockets.remove(&ws);
+            if probing { session.abandon_upgrade(cx) } else { session.end(reason, cx) }
+        });
+    }
+
+    /// Checks a request in the order of the official server; `None` asks for a new session.
+    fn admit(&self, request: &Request<'_>, via: Transport) -> Result<Option<SessionId>, Refusal> {
+        let config = &self.cx.config;
+        let query = Query::read(request.query());
+        if query.ambiguous {
+            return Err(Refusal::BadRequest);
+        }
+        let transport = match query.transport {
+            Some("polling") if config.polling => Transport::Polling,
+            Some("websocket") if config.websocket => Transport::WebSocket,
+            _ => return Err(Refusal::UnknownTransport),
+        };
+        if !is_valid_origin(request) {
+            return Err(Refusal::BadRequest);
+        }
+        if let Some(sid) = query.sid {
+            let id = Sid::parse(sid).and_then(|sid| self.by_sid.get(&sid).copied());
+            let id = id.ok_or(Refusal::UnknownSession)?;
+            let current = self.transport(id);
+            let fits = via == Transport::WebSocket || current == Some(Transport::Polling);
+            if transport != via || !fits || query.protocol != Some("4") {
+                return Err(Refusal::BadRequest);
+            }
+            return Ok(Some(id));
+        }
+        if request.method != "GET" {
+            return Err(Refusal::BadMethod);
+        }
+        if transport != via {
+            return Err(Refusal::BadRequest);
+        }
+        if query.protocol != Some("4") {
+            return Err(Refusal::UnsupportedProtocol);
+        }
+        Ok(None)
+    }
+
+    fn open(&mut self, channel: Channel) -> Option<SessionId> {
+        if self.closing || self.sessions.len() >= self.cx.config.max_sessions {
+            return None;
+        }
+        let sid = self.mint.sid();
+        let entry = self.sessions.vacant_entry();
+        let index = u32::try_from(entry.key()).ok()?;
+        let id = SessionId { serial: self.mint.serial(), index };
+        entry.insert(Session::new(id, sid, channel));
+        self.by_sid.insert(sid, id);
+        Some(id)
+    }
+
+    fn answer(&mut self, req: RequestId, response: Response) {
+        self.cx.push(Output::Respond { req, response });
+    }
+}
+
+/// Headers are bytes; an origin with control characters in it is nobody's.
+fn is_valid_origin(request: &Request<'_>) -> bool {
+    let valid =
+        |value: &[u8]| value.iter().all(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f);
+    let mut origins =
+        request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+    origins.all(|(_, value)| valid(value))
+}

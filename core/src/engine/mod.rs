@@ -1,0 +1,74 @@
+//! Engine.IO, protocol 4: sessions over HTTP long-polling and WebSockets, and the way from one to
+//! the other. Knows nothing of Socket.IO, and can be used without it.
+
+mod config;
+mod encoded;
+mod http;
+mod machine;
+mod outbox;
+mod packet;
+mod session;
+mod upgrade;
+
+use std::fmt;
+
+pub use config::{EngineConfig, StaticFile};
+pub use encoded::Encoded;
+pub use machine::{Engine, Transport};
+
+use crate::id::SessionId;
+use crate::io::Frame;
+
+/// What an [`Engine`] tells the application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A session was opened.
+    Opened {
+        /// The new session.
+        session: SessionId,
+    },
+    /// A message arrived.
+    Message {
+        /// The session it came from.
+        session: SessionId,
+        /// The message.
+        message: Frame,
+    },
+    /// The session went over from long-polling to a WebSocket.
+    Upgraded {
+        /// The session.
+        session: SessionId,
+    },
+    /// The session is over. What was sent to it before is still delivered if the end is one of
+    /// the application's own making.
+    Closed {
+        /// The session.
+        session: SessionId,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+}
+
+/// Why a session ended. `Display` gives the words of the Engine.IO documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The connection broke, or the client violated the rules of its transport, or it did not
+    /// read fast enough what was sent to it.
+    TransportError,
+    /// The client closed the connection, or its machine went away.
+    TransportClose,
+    /// The application closed the session.
+    ForcedClose,
+    /// The client did not answer a ping in time.
+    PingTimeout,
+    /// A packet was malformed.
+    ParseError,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::DisconnectReason::from(*self).as_str())
+    }
+}

@@ -1,0 +1,423 @@
+//! One session: its transport, what waits to be sent, its heartbeat and its end.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::config::EngineConfig;
+use super::outbox::{Item, Outbox, frames};
+use super::packet::{self, Packet};
+use super::upgrade::{Late, Probe};
+use super::{CloseReason, Encoded, Event, http};
+use crate::id::{IdHashing, SessionId, Sid};
+use crate::io::{Frame, Frames, Output, RequestId, Response, WsId};
+use crate::timers::{TimerId, Timers};
+
+/// What a session works with besides itself.
+pub(super) struct Context {
+    pub(super) config: EngineConfig,
+    pub(super) outputs: VecDeque<Output<Event>>,
+    pub(super) timers: Timers<(SessionId, Alarm)>,
+    /// Requests that were not answered yet.
+    pub(super) requests: HashMap<RequestId, SessionId, IdHashing>,
+    pub(super) websockets: HashMap<WsId, SessionId, IdHashing>,
+    /// Counts the inputs, so that a session knows whether something happened during this one.
+    pub(super) turn: u64,
+}
+
+/// What a deadline of a session is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alarm {
+    /// To send a ping, to give up waiting for a pong or for the fetching of a farewell.
+    Session,
+    /// To give up an upgrade.
+    Upgrade,
+}
+
+impl Context {
+    pub(super) fn push(&mut self, output: Output<Event>) {
+        self.outputs.push_back(output);
+    }
+
+    /// Answers a request, unless it is gone.
+    pub(super) fn respond(&mut self, req: RequestId, response: Response) {
+        if self.requests.remove(&req).is_some() {
+            self.push(Output::Respond { req, response });
+        }
+    }
+
+    fn abort(&mut self, req: RequestId) {
+        if self.requests.remove(&req).is_some() {
+            self.push(Output::Abort { req });
+        }
+    }
+
+    /// Closes a WebSocket, unless it is gone.
+    pub(super) fn close(&mut self, ws: WsId) {
+        if self.websockets.remove(&ws).is_some() {
+            self.push(Output::Close { ws });
+        }
+    }
+}
+
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) sid: Sid,
+    pub(super) phase: Phase,
+    pub(super) channel: Channel,
+    pub(super) probe: Option<Probe>,
+    pub(super) late: Option<Box<Late>>,
+    pub(super) outbox: Outbox,
+    heartbeat: Heartbeat,
+    /// The turn in which the last credit was spent, or the last greeting sent.
+    spent: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// Over for the application; what it sent last is still being delivered.
+    Closing,
+    Gone,
+}
+
+/// The transport, with its credit: a GET not answered yet, a WebSocket ready to write.
+#[derive(Debug)]
+pub(super) enum Channel {
+    Polling { get: Option<RequestId>, post: Option<RequestId> },
+    WebSocket { ws: WsId, ready: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Heartbeat {
+    /// A ping is due then.
+    Due(TimerId),
+    /// A pong is due then.
+    Sent {
+        timer: TimerId,
+        refreshed: bool,
+    },
+    /// Whoever has not fetched the rest by then gets nothing more.
+    Closing(TimerId),
+    Stopped,
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId, sid: Sid, channel: Channel) -> Self {
+        Self {
+            id,
+            sid,
+            phase: Phase::Open,
+            channel,
+            probe: None,
+            late: None,
+            outbox: Outbox::default(),
+            heartbeat: Heartbeat::Stopped,
+            spent: 0,
+        }
+    }
+
+    /// Sends the OPEN packet and starts the heartbeat.
+    pub(super) fn open(&mut self, cx: &mut Context, now: Instant) {
+        let config = &cx.config;
+        let upgrades = match self.channel {
+            Channel::Polling { .. } if config.websocket && config.allow_upgrades => "\"websocket\"",
+            Channel::Polling { .. } | Channel::WebSocket { .. } => "",
+        };
+        let open = format!(
+            "0{{\"sid\":\"{}\",\"upgrades\":[{upgrades}],\"pingInterval\":{},\"pingTimeout\":{},\
+             \"maxPayload\":{}}}",
+            self.sid,
+            config.ping_interval.as_millis(),
+            config.ping_timeout.as_millis(),
+            config.max_payload,
+        );
+        cx.push(Output::Event(Event::Opened { session: self.id }));
+        self.schedule_ping(cx, now);
+        self.push(Item::Control(open.into()), cx);
+    }
+
+    pub(super) fn on_get(&mut self, req: RequestId, cx: &mut Context) {
+        let Channel::Polling { get, .. } = &mut self.channel else {
+            return;
+        };
+        if get.is_some() {
+            cx.respond(req, Response::empty(400));
+            self.end(CloseReason::TransportError, cx);
+            return;
+        }
+        *get = Some(req);
+        if self.phase == Phase::Closing {
+            if self.outbox.is_empty() {
+                self.outbox.push(Item::NOOP);
+            }
+            self.finish_closing(cx);
+            return;
+        }
+        self.flush(cx);
+        self.release_poll(cx);
+    }
+
+    pub(super) fn on_post(&mut self, req: RequestId, binary: bool, cx: &mut Context) {
+        let Channel::Polling { post, .. } = &mut self.channel else {
+            return;
+        };
+        if self.phase == Phase::Closing {
+            cx.respond(req, http::taken());
+        } else if binary {
+            cx.respond(req, Response::empty(400));
+            self.end(CloseReason::TransportError, cx);
+        } else if let Some(first) = post.take() {
+            cx.respond(req, Response::empty(400));
+            cx.abort(first);
+            self.end(CloseReason::TransportError, cx);
+        } else {
+            *post = Some(req);
+            cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
+        }
+    }
+
+    pub(super) fn on_body(&mut self, req: RequestId, body: Bytes, cx: &mut Context, now: Instant) {
+        if let Channel::Polling { post, .. } = &mut self.channel {
+            *post = None;
+        }
+        let mut valid = std::str::from_utf8(&body).is_ok();
+        if valid {
+            for text in packet::split(body) {
+                if self.phase != Phase::Open {
+                    break;
+                }
+                let Some(packet) = packet::decode(text) else {
+                    valid = false;
+                    break;
+                };
+                self.on_packet(packet, cx, now);
+            }
+        }
+        cx.respond(req, if valid { http::taken() } else { Response::empty(400) });
+        if !valid {
+            self.end(CloseReason::ParseError, cx);
+        }
+        self.release_held(req, cx, now);
+    }
+
+    pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
+        cx.respond(req, Response::empty(413));
+        self.end(CloseReason::TransportError, cx);
+    }
+
+    pub(super) fn on_frame(&mut self, frame: Frame, cx: &mut Context, now: Instant) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let packet = match frame {
+            Frame::Text(text) if std::str::from_utf8(&text).is_ok() => packet::decode(text),
+            Frame::Text(_) => None,
+            Frame::Binary(data) => Some(Packet::Message(Frame::Binary(data))),
+        };
+        match packet {
+            Some(packet) => self.on_packet(packet, cx, now),
+            None => self.end(CloseReason::ParseError, cx),
+        }
+    }
+
+    fn on_packet(&mut self, packet: Packet, cx: &mut Context, now: Instant) {
+        match packet {
+            Packet::Message(message) => {
+                self.refresh(cx, now);
+                cx.push(Output::Event(Event::Message { session: self.id, message }));
+            }
+            Packet::Pong => self.on_pong(cx, now),
+            // In this protocol version pings are the server's.
+            Packet::Ping { .. } => self.end(CloseReason::TransportError, cx),
+            Packet::Close => {
+                if let Channel::Polling { get: Some(req), .. } = self.channel {
+                    cx.respond(req, http::payload(Bytes::from_static(b"6")));
+                }
+                self.end(CloseReason::TransportClose, cx);
+            }
+            Packet::Upgrade | Packet::Other => self.refresh(cx, now),
+        }
+    }
+
+    pub(super) fn on_drained(&mut self, cx: &mut Context) {
+        if let Channel::WebSocket { ready, .. } = &mut self.channel {
+            *ready = true;
+            self.flush(cx);
+        }
+        if self.phase == Phase::Closing {
+            self.finish_closing(cx);
+        }
+    }
+
+    /// Sends messages; false if they are not going to be sent.
+    pub(super) fn send(&mut self, messages: &Encoded, volatile: bool, cx: &mut Context) -> bool {
+        if self.phase != Phase::Open {
+            return false;
+        }
+        // A credit spent in this very turn says nothing about how fast the client reads; and who
+        // was greeted in it has had no chance to get ready.
+        if volatile && !self.has_credit() && self.spent != cx.turn {
+            return false;
+        }
+        self.push(Item::Messages(messages.clone()), cx);
+        self.phase == Phase::Open
+    }
+
+    pub(super) fn greet(&mut self, message: &Encoded, cx: &mut Context) {
+        self.send(message, false, cx);
+        self.spent = cx.turn;
+    }
+
+    const fn has_credit(&self) -> bool {
+        match self.channel {
+            Channel::Polling { get, .. } => get.is_some(),
+            Channel::WebSocket { ready, .. } => ready,
+        }
+    }
+
+    fn push(&mut self, item: Item, cx: &mut Context) {
+        if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
+            if self.outbox.is_empty() {
+                *ready = false;
+                self.spent = cx.turn;
+                cx.push(Output::Send { ws: *ws, frames: frames(&item) });
+                return;
+            }
+        }
+        self.outbox.push(item);
+        self.flush(cx);
+        if self.outbox.bytes() > cx.config.max_buffered {
+            self.end(CloseReason::TransportError, cx);
+        }
+    }
+
+    /// Spends the credit, if there is one, on everything that waits.
+    pub(super) fn flush(&mut self, cx: &mut Context) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        match &mut self.channel {
+            Channel::Polling { get, .. } => {
+                let Some(req) = get.take() else { return };
+                cx.respond(req, http::payload(self.outbox.take_payload()));
+            }
+            Channel::WebSocket { ready: false, .. } => return,
+            Channel::WebSocket { ws, ready } => {
+                *ready = false;
+                cx.push(Output::Send { ws: *ws, frames: self.outbox.take_frames() });
+            }
+        }
+        self.spent = cx.turn;
+    }
+
+    /// Ends the session on behalf of the application: first it delivers what was sent.
+    pub(super) fn close(&mut self, cx: &mut Context, now: Instant) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.phase = Phase::Closing;
+        self.abandon_upgrade(cx);
+        cx.push(Output::Event(Event::Closed {
+            session: self.id,
+            reason: CloseReason::ForcedClose,
+        }));
+        self.stop_heartbeat(cx);
+        let timer = cx.timers.set(now + cx.config.close_timeout, (self.id, Alarm::Session));
+        self.heartbeat = Heartbeat::Closing(timer);
+        self.finish_closing(cx);
+    }
+
+    /// Says goodbye as soon as there is a credit for it.
+    fn finish_closing(&mut self, cx: &mut Context) {
+        match self.channel {
+            Channel::Polling { get: Some(_), .. } => {
+                self.outbox.push(Item::CLOSE);
+                self.flush(cx);
+            }
+            Channel::WebSocket { ready: true, .. } => self.flush(cx),
+            Channel::WebSocket { ready: false, .. } if self.outbox.is_empty() => {}
+            Channel::Polling { .. } | Channel::WebSocket { .. } => return,
+        }
+        self.end(CloseReason::ForcedClose, cx);
+    }
+
+    /// Ends the session at once.
+    pub(super) fn end(&mut self, reason: CloseReason, cx: &mut Context) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Gone);
+        if phase == Phase::Gone {
+            return;
+        }
+        self.stop_heartbeat(cx);
+        self.abandon_upgrade(cx);
+        match self.channel {
+            Channel::Polling { get, post } => {
+                if let Some(req) = get {
+                    cx.respond(req, http::payload(Bytes::from_static(b"1")));
+                }
+                if let Some(req) = post {
+                    cx.respond(req, Response::empty(400));
+                }
+            }
+            Channel::WebSocket { ws, .. } => cx.close(ws),
+        }
+        if let Some(late) = self.late.take() {
+            cx.respond(late.post, Response::empty(400));
+        }
+        if phase == Phase::Open {
+            cx.push(Output::Event(Event::Closed { session: self.id, reason }));
+        }
+    }
+
+    pub(super) fn on_alarm(&mut self, alarm: Alarm, cx: &mut Context, now: Instant) {
+        match (alarm, self.heartbeat) {
+            (Alarm::Upgrade, _) => self.abandon_upgrade(cx),
+            (Alarm::Session, Heartbeat::Due(_)) => {
+                let timer = cx.timers.set(now + cx.config.ping_timeout, (self.id, Alarm::Session));
+                self.heartbeat = Heartbeat::Sent { timer, refreshed: false };
+                self.push(Item::PING, cx);
+            }
+            (Alarm::Session, Heartbeat::Sent { .. }) => self.end(CloseReason::PingTimeout, cx),
+            (Alarm::Session, Heartbeat::Closing(_) | Heartbeat::Stopped) => {
+                self.end(CloseReason::ForcedClose, cx);
+            }
+        }
+    }
+
+    /// Only the pong that is waited for counts; further ones cause no work.
+    fn on_pong(&mut self, cx: &mut Context, now: Instant) {
+        if let Heartbeat::Sent { timer, .. } = self.heartbeat {
+            cx.timers.clear(timer);
+            self.schedule_ping(cx, now);
+        }
+    }
+
+    /// Gives a client that is busy sending once more time for its pong.
+    fn refresh(&mut self, cx: &mut Context, now: Instant) {
+        if let Heartbeat::Sent { timer, refreshed: false } = self.heartbeat {
+            cx.timers.clear(timer);
+            let timer = cx.timers.set(now + cx.config.ping_timeout, (self.id, Alarm::Session));
+            self.heartbeat = Heartbeat::Sent { timer, refreshed: true };
+        }
+    }
+
+    fn schedule_ping(&mut self, cx: &mut Context, now: Instant) {
+        let timer = cx.timers.set(now + cx.config.ping_interval, (self.id, Alarm::Session));
+        self.heartbeat = Heartbeat::Due(timer);
+    }
+
+    fn stop_heartbeat(&mut self, cx: &mut Context) {
+        match std::mem::replace(&mut self.heartbeat, Heartbeat::Stopped) {
+            Heartbeat::Due(timer) | Heartbeat::Sent { timer, .. } | Heartbeat::Closing(timer) => {
+                cx.timers.clear(timer);
+            }
+            Heartbeat::Stopped => {}
+        }
+    }
+}
+
+/// The one message that answers a probe.
+pub(super) fn probed() -> Frames {
+    frames(&Item::PROBED)
+}

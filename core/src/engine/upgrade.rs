@@ -1,0 +1,126 @@
+//! The way from long-polling to a WebSocket: `2probe`, `3probe`, `5`.
+//!
+//! Until `5` arrives, messages take the old way; every GET is then answered at once, so that the
+//! client can finish its polling. After it, they take the new one. A POST that is still under way
+//! when `5` overtakes it comes first all the same: what arrives on the WebSocket is held back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::packet::{self, Packet};
+use super::session::{Alarm, Channel, Context, Phase, Session, probed};
+use super::{CloseReason, Event, http};
+use crate::io::{Frame, Output, RequestId, WsId};
+use crate::timers::TimerId;
+
+/// A WebSocket that is to take over.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) ws: WsId,
+    probed: bool,
+    ready: bool,
+    timer: TimerId,
+}
+
+/// A POST that the upgrade has overtaken, with what must wait for it.
+#[derive(Debug)]
+pub(super) struct Late {
+    pub(super) post: RequestId,
+    held: Vec<Frame>,
+    bytes: usize,
+}
+
+impl Session {
+    /// Whether a WebSocket may try to take over.
+    pub(super) const fn can_upgrade(&self) -> bool {
+        matches!((self.phase, &self.channel), (Phase::Open, Channel::Polling { .. }))
+            && self.probe.is_none()
+    }
+
+    pub(super) fn begin_upgrade(&mut self, ws: WsId, cx: &mut Context, now: Instant) {
+        let timer = cx.timers.set(now + cx.config.upgrade_timeout, (self.id, Alarm::Upgrade));
+        self.probe = Some(Probe { ws, probed: false, ready: true, timer });
+    }
+
+    /// Gives the upgrade up; the session goes on as it was.
+    pub(super) fn abandon_upgrade(&mut self, cx: &mut Context) {
+        if let Some(probe) = self.probe.take() {
+            cx.timers.clear(probe.timer);
+            cx.close(probe.ws);
+        }
+    }
+
+    pub(super) fn on_probe_frame(&mut self, frame: Frame, cx: &mut Context) {
+        let Some(probe) = &mut self.probe else { return };
+        let packet = match frame {
+            Frame::Text(text) => packet::decode(text),
+            Frame::Binary(_) => None,
+        };
+        match packet {
+            Some(Packet::Ping { probe: true }) if !probe.probed && probe.ready => {
+                probe.probed = true;
+                probe.ready = false;
+                cx.push(Output::Send { ws: probe.ws, frames: probed() });
+                self.release_poll(cx);
+            }
+            Some(Packet::Upgrade) if probe.probed => self.switch(cx),
+            Some(_) | None => self.abandon_upgrade(cx),
+        }
+    }
+
+    pub(super) fn on_probe_drained(&mut self) {
+        if let Some(probe) = &mut self.probe {
+            probe.ready = true;
+        }
+    }
+
+    /// Answers a waiting GET with nothing while the client wants to finish its polling.
+    pub(super) fn release_poll(&mut self, cx: &mut Context) {
+        if !self.probe.as_ref().is_some_and(|probe| probe.probed) {
+            return;
+        }
+        if let Channel::Polling { get, .. } = &mut self.channel {
+            if let Some(req) = get.take() {
+                cx.respond(req, http::payload(Bytes::from_static(b"6")));
+            }
+        }
+    }
+
+    fn switch(&mut self, cx: &mut Context) {
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        cx.timers.clear(probe.timer);
+        let channel = Channel::WebSocket { ws: probe.ws, ready: probe.ready };
+        if let Channel::Polling { get, post } = std::mem::replace(&mut self.channel, channel) {
+            if let Some(req) = get {
+                cx.respond(req, http::payload(Bytes::from_static(b"6")));
+            }
+            self.late = post.map(|post| Box::new(Late { post, held: Vec::new(), bytes: 0 }));
+        }
+        cx.push(Output::Event(Event::Upgraded { session: self.id }));
+        self.flush(cx);
+    }
+
+    /// Takes a message from the WebSocket of the session, unless it has to wait for a late POST.
+    pub(super) fn on_main_frame(&mut self, frame: Frame, cx: &mut Context, now: Instant) {
+        let Some(late) = &mut self.late else {
+            return self.on_frame(frame, cx, now);
+        };
+        late.bytes += frame.len() + size_of::<Frame>();
+        late.held.push(frame);
+        if late.bytes > cx.config.max_payload {
+            self.end(CloseReason::TransportError, cx);
+        }
+    }
+
+    /// Goes on with what had to wait, if it was for this request.
+    pub(super) fn release_held(&mut self, req: RequestId, cx: &mut Context, now: Instant) {
+        if let Some(late) = self.late.take_if(|late| late.post == req) {
+            for frame in late.held {
+                self.on_frame(frame, cx, now);
+            }
+        }
+    }
+}

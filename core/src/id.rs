@@ -1,0 +1,212 @@
+//! Names of things: session ids on the wire, and the handles that drivers and applications hold.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+/// An id as it stands on the wire: 20 characters of the URL-safe base64 alphabet.
+///
+/// The first two characters name the shard that made it, the other 18 are random (108 bits). The
+/// one of an Engine.IO session is a secret shared with its client, so `Debug` shows only its
+/// beginning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sid([u8; Self::LEN]);
+
+impl Sid {
+    const LEN: usize = 20;
+
+    /// Reads an id; `None` if it is not 20 characters of the right alphabet.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
+        bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("only characters of the alphabet are ever stored")
+    }
+
+    /// The shard that made this id.
+    #[must_use]
+    pub fn shard(&self) -> u16 {
+        let digit = |byte| ALPHABET.iter().position(|&symbol| symbol == byte).unwrap_or(0);
+        u16::try_from(digit(self.0[0]) << 6 | digit(self.0[1])).unwrap_or(0)
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl Hash for Sid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sid({}..)", &self.as_str()[..4])
+    }
+}
+
+/// Names an Engine.IO session of one machine; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    pub(crate) serial: u64,
+    pub(crate) index: u32,
+}
+
+/// Names a socket of one machine: one connection to one namespace; never used twice.
+///
+/// Ordered by the time of connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId {
+    pub(crate) serial: u64,
+    pub(crate) index: u32,
+}
+
+/// Names an acknowledgement that a client owes; never used twice by one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AckId(pub(crate) u64);
+
+/// Makes ids: the only source of randomness of a machine.
+pub(crate) struct Mint {
+    rng: ChaCha12Rng,
+    shard: u16,
+    serial: u64,
+}
+
+impl Mint {
+    pub(crate) const SHARDS: u16 = 1 << 12;
+
+    pub(crate) fn new(seed: [u8; 32], shard: u16) -> Self {
+        Self { rng: ChaCha12Rng::from_seed(seed), shard, serial: 0 }
+    }
+
+    pub(crate) fn sid(&mut self) -> Sid {
+        let mut bytes = [0; Sid::LEN];
+        self.rng.fill_bytes(&mut bytes);
+        for byte in &mut bytes {
+            *byte = ALPHABET[usize::from(*byte & 63)];
+        }
+        bytes[0] = ALPHABET[usize::from(self.shard >> 6 & 63)];
+        bytes[1] = ALPHABET[usize::from(self.shard & 63)];
+        Sid(bytes)
+    }
+
+    pub(crate) const fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// A seed for a part that needs randomness of its own.
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        seed
+    }
+
+    pub(crate) fn hashing(&mut self) -> Hashing {
+        Hashing(self.rng.next_u64())
+    }
+}
+
+/// Hashes keys that others choose: with a secret, but the same one in every run of a seed.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashing(u64);
+
+impl BuildHasher for Hashing {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+/// Hashes ids that only the driver and the machine choose.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct IdHashing;
+
+impl BuildHasher for IdHashing {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher(0)
+    }
+}
+
+/// Multiplies by an odd constant near 2^64 divided by the golden ratio, which spreads counters.
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(26) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_names_its_shard_and_survives_a_round_trip() {
+        for shard in [0, 1, 63, 64, 4095] {
+            let sid = Mint::new([7; 32], shard).sid();
+            assert_eq!(sid.shard(), shard);
+            assert_eq!(Sid::parse(sid.as_str()), Some(sid));
+        }
+    }
+
+    #[test]
+    fn session_ids_differ_and_depend_on_nothing_but_the_seed() {
+        let draw = |seed| {
+            let mut mint = Mint::new([seed; 32], 0);
+            (0..1000).map(|_| mint.sid()).collect::<Vec<_>>()
+        };
+        let first = draw(1);
+        let unique: std::collections::BTreeSet<_> = first.iter().collect();
+        assert_eq!(unique.len(), first.len());
+        assert_eq!(draw(1), first);
+        assert_ne!(draw(2), first);
+    }
+
+    #[test]
+    fn what_is_no_session_id_is_refused() {
+        for text in ["", "short", "AAAAAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAAAAAAA", "ééééééééééé"]
+        {
+            assert_eq!(Sid::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_is_not_shown_whole_in_debug_output() {
+        let sid = Mint::new([7; 32], 0).sid();
+        assert!(!format!("{sid:?}").contains(&sid.as_str()[4..]));
+    }
+}

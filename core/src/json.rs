@@ -1,0 +1,401 @@
+//! Reads JSON text without building anything: where values end, and whether they are valid.
+//!
+//! Takes what `JSON.parse` takes (lone surrogates and numbers beyond any range included), up to a
+//! depth of [`MAX_DEPTH`]. Nothing here recurses or allocates.
+
+/// The greatest number of arrays and objects within each other.
+pub(crate) const MAX_DEPTH: u32 = 128;
+
+/// The text is not JSON, or too deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invalid;
+
+/// Walks over JSON text.
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    pos: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) const fn new(bytes: &'a [u8], pos: usize) -> Self {
+        Self { bytes, pos }
+    }
+
+    pub(crate) const fn pos(&self) -> usize {
+        self.pos
+    }
+
+    /// The next byte that is not white space, left in place.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        while let Some(byte @ (b' ' | b'\n' | b'\r' | b'\t')) = self.bytes.get(self.pos) {
+            debug_assert!(byte.is_ascii_whitespace());
+            self.pos += 1;
+        }
+        self.bytes.get(self.pos).copied()
+    }
+
+    /// Steps over `byte`, after white space.
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Invalid> {
+        if self.peek() == Some(byte) {
+            self.pos += 1;
+            Ok(())
+        } else {
+            Err(Invalid)
+        }
+    }
+
+    /// Steps over `byte` if it comes next, after white space.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        self.expect(byte).is_ok()
+    }
+
+    /// Steps over one value and returns its text, without the white space around it.
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], Invalid> {
+        self.peek();
+        let start = self.pos;
+        // One bit for each container that is open: set for an object.
+        let mut kinds = 0_u128;
+        let mut depth = 0;
+        loop {
+            match self.peek().ok_or(Invalid)? {
+                open @ (b'{' | b'[') => {
+                    if depth == MAX_DEPTH {
+                        return Err(Invalid);
+                    }
+                    depth += 1;
+                    kinds = kinds << 1 | u128::from(open == b'{');
+                    self.pos += 1;
+                    if open == b'{' {
+                        if self.peek() != Some(b'}') {
+                            self.key()?;
+                            continue;
+                        }
+                    } else if self.peek() != Some(b']') {
+                        continue;
+                    }
+                }
+                b'"' => {
+                    self.string()?;
+                }
+                b'-' | b'0'..=b'9' => self.number()?,
+                b't' => self.literal(b"true")?,
+                b'f' => self.literal(b"false")?,
+                b'n' => self.literal(b"null")?,
+                _ => return Err(Invalid),
+            }
+            if !self.after_value(&mut kinds, &mut depth)? {
+                return Ok(&self.bytes[start..self.pos]);
+            }
+        }
+    }
+
+    /// Closes what ends here; true if another value follows, false if the outermost one is over.
+    fn after_value(&mut self, kinds: &mut u128, depth: &mut u32) -> Result<bool, Invalid> {
+        while *depth > 0 {
+            let object = *kinds & 1 == 1;
+            match self.peek() {
+                Some(b',') => {
+                    self.pos += 1;
+                    if object {
+                        self.key()?;
+                    }
+                    return Ok(true);
+                }
+                Some(b'}') if object => {}
+                Some(b']') if !object => {}
+                _ => return Err(Invalid),
+            }
+            self.pos += 1;
+            *kinds >>= 1;
+            *depth -= 1;
+        }
+        Ok(false)
+    }
+
+    /// Steps over a key and its colon; returns the key with its quotes.
+    pub(crate) fn key(&mut self) -> Result<&'a [u8], Invalid> {
+        self.peek();
+        let key = self.string()?;
+        self.expect(b':')?;
+        Ok(key)
+    }
+
+    /// Steps over a string and returns it with its quotes.
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], Invalid> {
+        let start = self.pos;
+        if self.bytes.get(self.pos) != Some(&b'"') {
+            return Err(Invalid);
+        }
+        self.pos += 1;
+        loop {
+            let byte = *self.bytes.get(self.pos).ok_or(Invalid)?;
+            self.pos += 1;
+            match byte {
+                b'"' => return Ok(&self.bytes[start..self.pos]),
+                b'\\' => self.escape()?,
+                0..=0x1f => return Err(Invalid),
+                _ => {}
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Invalid> {
+        let byte = *self.bytes.get(self.pos).ok_or(Invalid)?;
+        self.pos += 1;
+        match byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => {
+                let digits = self.bytes.get(self.pos..self.pos + 4).ok_or(Invalid)?;
+                self.pos += 4;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(()).ok_or(Invalid)
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Invalid> {
+        if self.bytes[self.pos] == b'-' {
+            self.pos += 1;
+        }
+        if self.bytes.get(self.pos) == Some(&b'0') {
+            self.pos += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.pos) == Some(&b'.') {
+            self.pos += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.pos) {
+            self.pos += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.pos) {
+                self.pos += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Invalid> {
+        let start = self.pos;
+        while self.bytes.get(self.pos).is_some_and(u8::is_ascii_digit) {
+            self.pos += 1;
+        }
+        if self.pos > start { Ok(()) } else { Err(Invalid) }
+    }
+
+    fn literal(&mut self, text: &[u8]) -> Result<(), Invalid> {
+        if self.bytes[self.pos..].starts_with(text) {
+            self.pos += text.len();
+            Ok(())
+        } else {
+            Err(Invalid)
+        }
+    }
+}
+
+/// Checks that the whole text is one value, perhaps with white space around it.
+pub(crate) fn validate(bytes: &[u8]) -> Result<(), Invalid> {
+    let mut scanner = Scanner::new(bytes, 0);
+    scanner.value()?;
+    if scanner.peek().is_none() { Ok(()) } else { Err(Invalid) }
+}
+
+/// Where a binary value stands in the JSON of a packet: `{"_placeholder":true,"num":0}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placeholder {
+    /// Which attachment stands for it; `None` if the number is missing or no plain integer.
+    pub(crate) num: Option<usize>,
+    /// Where the object ends.
+    pub(crate) end: usize,
+}
+
+/// Reads the object at `pos` of valid JSON if it is a placeholder: if one of its first two keys,
+/// with `num` as the only other one before it, is `_placeholder` with the value `true`.
+pub(crate) fn placeholder(bytes: &[u8], pos: usize) -> Option<Placeholder> {
+    let mut scanner = Scanner::new(bytes, pos);
+    let (mut marked, mut num) = (false, None);
+    scanner.expect(b'{').ok()?;
+    if scanner.peek() == Some(b'}') {
+        return None;
+    }
+    loop {
+        let key = scanner.key().ok()?;
+        // Ordinary objects are left after their first key, without a look at their values.
+        if !marked && key != b"\"_placeholder\"" && key != b"\"num\"" {
+            return None;
+        }
+        let value = scanner.value().ok()?;
+        match key {
+            b"\"_placeholder\"" => marked = value == b"true",
+            b"\"num\"" => num = index(value),
+            _ => {}
+        }
+        if !scanner.take(b',') {
+            scanner.expect(b'}').ok()?;
+            return marked.then_some(Placeholder { num, end: scanner.pos() });
+        }
+    }
+}
+
+fn index(value: &[u8]) -> Option<usize> {
+    std::str::from_utf8(value).ok()?.parse().ok().filter(|_| value[0].is_ascii_digit())
+}
+
+/// Finds all placeholders of valid JSON, from left to right.
+pub(crate) fn placeholders(bytes: &[u8]) -> impl Iterator<Item = Placeholder> {
+    let mut pos = 0;
+    std::iter::from_fn(move || {
+        while pos < bytes.len() {
+            match bytes[pos] {
+                b'"' => {
+                    let mut scanner = Scanner::new(bytes, pos);
+                    scanner.string().ok()?;
+                    pos = scanner.pos();
+                }
+                b'{' => {
+                    if let Some(found) = placeholder(bytes, pos) {
+                        pos = found.end;
+                        return Some(found);
+                    }
+                    pos += 1;
+                }
+                _ => pos += 1,
+            }
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn nested(depth: usize) -> String {
+        "[".repeat(depth) + &"]".repeat(depth)
+    }
+
+    #[test]
+    fn takes_what_json_parse_takes() {
+        for text in [
+            "0",
+            "-0",
+            "1.5e+10",
+            "1e400",
+            "null",
+            " true ",
+            "\"\\ud800\"",
+            "\"\\u0000é\"",
+            "[]",
+            "{}",
+            "[1,[2,{\"a\":[]}],\"x\"]",
+            "{\"x\":1,\"x\":2}",
+            "18446744073709551616",
+        ] {
+            assert_eq!(validate(text.as_bytes()), Ok(()), "{text}");
+        }
+        assert_eq!(validate(nested(128).as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn refuses_what_json_parse_refuses_and_what_is_too_deep() {
+        for text in [
+            "",
+            " ",
+            "tru",
+            "01",
+            "-",
+            "1.",
+            "1e",
+            ".5",
+            "+1",
+            "'a'",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\n\"",
+            "[1,]",
+            "[,1]",
+            "[1",
+            "1]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "[}",
+            "{]",
+            "[1}",
+            "1 2",
+            "NaN",
+        ] {
+            assert_eq!(validate(text.as_bytes()), Err(Invalid), "{text}");
+        }
+        assert_eq!(validate(nested(129).as_bytes()), Err(Invalid));
+        assert_eq!(validate(nested(500_000).as_bytes()), Err(Invalid));
+    }
+
+    #[test]
+    fn finds_placeholders_and_leaves_look_alikes() {
+        let find = |text: &str| placeholders(text.as_bytes()).map(|p| p.num).collect::<Vec<_>>();
+        assert_eq!(find(r#"[{"_placeholder":true,"num":0}]"#), [Some(0)]);
+        assert_eq!(find(r#"{"a":{ "num" : 7 , "_placeholder" : true },"b":[1]}"#), [Some(7)]);
+        assert_eq!(find(r#"[{"_placeholder":true,"num":1,"x":2}]"#), [Some(1)]);
+        assert_eq!(find(r#"[{"_placeholder":true}]"#), [None]);
+        for num in ["-1", "0.0", "-0", "0e0", "\"0\"", "null", "1e400", "true", "[]"] {
+            assert_eq!(find(&format!(r#"[{{"_placeholder":true,"num":{num}}}]"#)), [None], "{num}");
+        }
+        for text in [
+            r#"[{"_placeholder":1,"num":0}]"#,
+            r#"[{"_placeholder":"true","num":0}]"#,
+            r#"[{"a":1,"_placeholder":true,"num":0}]"#,
+            r#"["{\"_placeholder\":true,\"num\":0}"]"#,
+            r#"[{"num":0}]"#,
+            "[{}]",
+        ] {
+            assert_eq!(find(text), [], "{text}");
+        }
+        assert_eq!(find(r#"[{"num":{"_placeholder":true,"num":3}}]"#), [Some(3)]);
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(6, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::vec((any::<String>(), inner), 0..6)
+                    .prop_map(|pairs| serde_json::Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn accepts_every_value_that_serde_json_writes(value in json()) {
+            prop_assert_eq!(validate(value.to_string().as_bytes()), Ok(()));
+        }
+
+        #[test]
+        fn agrees_with_serde_json_on_mangled_text(
+            value in json(),
+            at in any::<prop::sample::Index>(),
+            byte in prop::sample::select(b"{}[]\",:0-.eE\\ tx".to_vec()),
+        ) {
+            let mut bytes = value.to_string().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(text) = std::str::from_utf8(&bytes) {
+                let expected = serde_json::from_str::<&RawValue>(text).is_ok();
+                prop_assert_eq!(validate(text.as_bytes()).is_ok(), expected, "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What one client says: the packets of one session, and the state they leave behind.
+
+use std::time::Instant;
+
+use super::config::is_valid_name;
+use super::machine::{Alarm, Phase, Server};
+use super::{Event, Responder};
+use crate::args::Args;
+use crate::engine::CloseReason;
+use crate::error::DisconnectReason;
+use crate::id::{AckId, SessionId, SocketId};
+use crate::io::Frame;
+use crate::packet::{self, Decoder, Limits, Packet};
+use crate::timers::TimerId;
+
+/// The Socket.IO side of a session.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// One for each namespace that was joined or is being joined.
+    pub(super) sockets: Vec<SocketId>,
+    decoder: Decoder,
+    /// The namespaces that the server removed the client from. What was under way to them then is
+    /// nobody's fault.
+    left: Vec<usize>,
+    refused: usize,
+    /// For the first namespace to be joined.
+    pub(super) connect_timer: Option<TimerId>,
+    /// For the rest of a binary packet to come.
+    attachment_timer: Option<TimerId>,
+}
+
+impl Client {
+    pub(super) fn new(connect_timer: TimerId) -> Self {
+        Self { connect_timer: Some(connect_timer), ..Self::default() }
+    }
+
+    /// The deadlines to clear when the client is gone.
+    pub(super) fn timers(&self) -> impl Iterator<Item = TimerId> {
+        self.connect_timer.into_iter().chain(self.attachment_timer)
+    }
+
+    /// Notes that the server has removed the client from a namespace.
+    pub(super) fn leave(&mut self, socket: SocketId, namespace: usize) {
+        self.sockets.retain(|&other| other != socket);
+        self.left.push(namespace);
+    }
+}
+
+/// The client broke the rules, which costs it the connection.
+pub(super) struct Violation;
+
+impl Server {
+    pub(super) fn on_message(&mut self, session: SessionId, message: Frame, now: Instant) {
+        let limits = Limits {
+            attachments: self.config.max_attachments,
+            bytes: self.config.max_packet_bytes,
+        };
+        let Some(client) = self.clients.get_mut(&session) else {
+            return;
+        };
+        let mut decoder = std::mem::take(&mut client.decoder);
+        let decoded = decoder
+            .add(message, limits, |header| self.addressee(session, &header.namespace).is_ok());
+        let waiting = decoder.is_waiting();
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.decoder = decoder;
+        }
+        self.watch_attachments(session, waiting, now);
+        let outcome = match decoded {
+            Ok(None) => Ok(()),
+            Ok(Some(packet)) => self.on_packet(session, packet),
+            Err(_) => Err(Violation),
+        };
+        if outcome.is_err() {
+            self.engine.close(session, now);
+            // What came along with the violation may be waiting already.
+            self.on_closed(session, CloseReason::ForcedClose);
+        }
+    }
+
+    fn watch_attachments(&mut self, session: SessionId, waiting: bool, now: Instant) {
+        let Some(client) = self.clients.get_mut(&session) else {
+            return;
+        };
+        match (waiting, client.attachment_timer) {
+            (true, None) => {
+                let at = now + self.config.attachment_timeout;
+                client.attachment_timer = Some(self.timers.set(at, Alarm::Client(session)));
+            }
+            (false, Some(timer)) => {
+                client.attachment_timer = None;
+                self.timers.clear(timer);
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    fn has_left(&self, session: SessionId, namespace: usize) -> bool {
+        self.clients.get(&session).is_some_and(|client| client.left.contains(&namespace))
+    }
+
+    /// The socket that a packet is for; `None` if it came too late for one that was removed.
+    fn addressee(
+        &self,
+        session: SessionId,
+        namespace: &[u8],
+    ) -> Result<Option<SocketId>, Violation> {
+        let namespace = self.namespace(namespace).ok_or(Violation)?;
+        match self.socket_of(session, namespace) {
+            Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
+            Some(_) => Err(Violation),
+            None if self.has_left(session, namespace) => Ok(None),
+            None => Err(Violation),
+        }
+    }
+
+    fn on_packet(&mut self, session: SessionId, packet: Packet) -> Result<(), Violation> {
+        match packet {
+            Packet::Connect { namespace, auth } => {
+                self.on_connect(session, &namespace, auth)?;
+            }
+            Packet::Disconnect { namespace } => {
+                if let Some(socket) = self.addressee(session, &namespace)? {
+                    if let Some(client) = self.clients.get_mut(&session) {
+                        client.sockets.retain(|&other| other != socket);
+                    }
+                    self.remove(socket, DisconnectReason::ClientNamespaceDisconnect);
+                }
+            }
+            Packet::Event { namespace, name, args, ack } => {
+                if let Some(socket) = self.addressee(session, &namespace)? {
+                    let ack = ack.map(Responder);
+                    self.tell(Event::Received { socket, name, args, ack });
+                }
+            }
+            Packet::Ack { namespace, id, args } => {
+                if let Some(socket) = self.addressee(session, &namespace)? {
+                    let ack = AckId(id);
+                    if let Some(timer) = self.settle_ack(socket, ack) {
+                        timer.into_iter().for_each(|timer| self.timers.clear(timer));
+                        self.tell(Event::Acked { socket, ack, result: Ok(args) });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_connect(&mut self, session: SessionId, name: &[u8], auth: Args) -> Result<(), Violation> {
+        let name = std::str::from_utf8(name).ok().filter(|name| is_valid_name(name));
+        let name = name.ok_or(Violation)?;
+        let limit = self.config.max_namespaces_per_client;
+        let namespace = self.namespace(name.as_bytes());
+        let Some(client) = self.clients.get_mut(&session) else {
+            return Ok(());
+        };
+        let Some(namespace) = namespace else {
+            client.refused += 1;
+            if client.refused > limit {
+                return Err(Violation);
+            }
+            let error = serde_json::json!({ "message": "Invalid namespace" });
+            let refusal = packet::connect_error(name, &error);
+            self.engine.send(session, &refusal.expect("plain JSON can be written"), false);
+            return Ok(());
+        };
+        if client.sockets.len() >= limit || self.socket_of(session, namespace).is_some() {
+            return Err(Violation);
+        }
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.left.retain(|&other| other != namespace);
+        }
+        let socket = self.add(session, namespace);
+        if self.namespaces[namespace].decides {
+            let namespace = self.namespaces[namespace].name.clone();
+            self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });
+            self.set_phase(socket, Phase::Connecting(auth));
+        } else {
+            self.admit(socket, auth);
+        }
+        Ok(())
+    }
+}

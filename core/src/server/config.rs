@@ -1,0 +1,93 @@
+//! The options of a Socket.IO server.
+
+use std::time::Duration;
+
+use crate::engine::EngineConfig;
+use crate::error::ConfigError;
+
+/// The options of a [`Server`](super::Server), with the defaults of the official one.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The options of the layer below. The path is `/socket.io` by default here.
+    pub engine: EngineConfig,
+    /// The namespaces that exist, by default `/` alone.
+    pub namespaces: Vec<NamespaceConfig>,
+    /// The time within which a new client must have joined a namespace, by default 45 s; after it
+    /// the connection is closed.
+    pub connect_timeout: Duration,
+    /// The greatest number of binary values in one packet, in and out, by default 10. A client
+    /// that sends more is disconnected; emitting more is an error, because official clients would
+    /// disconnect.
+    pub max_attachments: usize,
+    /// The greatest size in bytes of one packet with its binary values, by default 10,000,000. A
+    /// client that sends more is disconnected.
+    pub max_packet_bytes: usize,
+    /// The time in which the binary values of a packet must have come, by default 60 s; after it
+    /// the connection is closed.
+    pub attachment_timeout: Duration,
+    /// The greatest number of namespaces that one client can join, by default 100. A client that
+    /// asks for more, or that many times for one that does not exist, is disconnected.
+    pub max_namespaces_per_client: usize,
+    /// The greatest number of acknowledgements that one socket may owe, by default 10,000. Asking
+    /// for more is an error.
+    pub max_pending_acks: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            engine: EngineConfig { path: "/socket.io".to_owned(), ..EngineConfig::default() },
+            namespaces: vec![NamespaceConfig::new("/")],
+            connect_timeout: Duration::from_secs(45),
+            max_attachments: 10,
+            max_packet_bytes: 10_000_000,
+            attachment_timeout: Duration::from_secs(60),
+            max_namespaces_per_client: 100,
+            max_pending_acks: 10_000,
+        }
+    }
+}
+
+impl ServerConfig {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let mut names: Vec<_> = self.namespaces.iter().map(|namespace| &namespace.name).collect();
+        names.sort();
+        let fault = |problem| Err(ConfigError { field: "namespaces", problem });
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return fault("must differ from each other");
+        }
+        if !names.iter().all(|name| is_valid_name(name) && !name.contains('?')) {
+            return fault(
+                "must begin with a slash and hold no comma, question mark or control \
+                          character, and at most 255 bytes",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// One namespace.
+#[derive(Clone, Debug)]
+pub struct NamespaceConfig {
+    /// Its name, which begins with a slash.
+    pub name: String,
+    /// Whether the application decides who may join, by default false: then a client that asks to
+    /// is an [`Event::Connecting`](super::Event::Connecting), otherwise it simply joins.
+    pub decides: bool,
+}
+
+impl NamespaceConfig {
+    /// A namespace that everybody may join.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), decides: false }
+    }
+}
+
+/// Names are echoed to clients, also those that do not exist, within packets in which a comma ends
+/// them.
+pub(super) fn is_valid_name(name: &str) -> bool {
+    name.starts_with('/')
+        && name.len() <= 255
+        && !name.contains(|c: char| c == ',' || c.is_control())
+}

@@ -1,0 +1,454 @@
+//! The machine: sessions below, sockets above, and the commands of the application.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use serde::Serialize;
+use slab::Slab;
+
+use super::client::Client;
+use super::rooms::{Members, Room, Selector};
+use super::socket::{Emission, SocketMut};
+use super::{Counts, Event, ServerConfig};
+use crate::ack::Acks;
+use crate::args::Args;
+use crate::engine::{self, Encoded, Engine};
+use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
+use crate::id::{AckId, Hashing, IdHashing, Mint, SessionId, Sid, SocketId};
+use crate::io::{Input, Output};
+use crate::packet;
+use crate::timers::{TimerId, Timers};
+
+/// A Socket.IO server as a pure state machine.
+///
+/// Its methods come in four kinds:
+///
+/// - what happened: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
+/// - what is to be done: [`poll_output`](Self::poll_output), until it is `None`, and
+///   [`poll_timeout`](Self::poll_timeout), the time to be back at;
+/// - commands: [`emit`](Self::emit) and those of [`socket`](Self::socket), [`accept`](Self::accept),
+///   [`reject`](Self::reject), [`shut_down`](Self::shut_down), which apply at once;
+/// - questions, which change nothing.
+///
+/// # Order
+///
+/// Outputs come in one order, which depends on nothing but the seed and the inputs. Events of one
+/// socket come in the order in which the client sent them, after its `Connected` and before its
+/// `Disconnected`. What is emitted to a socket arrives in the order of the commands; what is
+/// emitted while its `Connected` is being handled arrives after the client knows that it is
+/// connected.
+pub struct Server {
+    pub(super) config: ServerConfig,
+    pub(super) engine: Engine,
+    pub(super) clients: HashMap<SessionId, Client, IdHashing>,
+    pub(super) namespaces: Vec<Namespace>,
+    by_name: HashMap<Room, usize, Hashing>,
+    pub(super) sockets: Slab<Socket>,
+    by_sid: HashMap<Sid, SocketId, Hashing>,
+    pub(super) acks: Acks,
+    pub(super) timers: Timers<Alarm>,
+    outputs: VecDeque<Output<Event>>,
+    mint: Mint,
+    closing: bool,
+}
+
+pub(super) struct Namespace {
+    pub(super) name: Room,
+    pub(super) decides: bool,
+    pub(super) members: Members,
+}
+
+pub(super) struct Socket {
+    id: SocketId,
+    pub(super) session: SessionId,
+    pub(super) namespace: usize,
+    pub(super) sid: Sid,
+    phase: Phase,
+    pub(super) rooms: BTreeSet<Room>,
+    /// How many acknowledgements it owes.
+    pub(super) owed: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The application is asked; with what the client sent along.
+    Connecting(Args),
+    Connected,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alarm {
+    /// To give up on a client that does not go on.
+    Client(SessionId),
+    /// To give up waiting for an acknowledgement.
+    Ack(SocketId, AckId),
+}
+
+impl Server {
+    /// Makes a server without clients.
+    ///
+    /// `seed` must be unpredictable: ids are drawn from it, and those of sessions are secrets.
+    ///
+    /// # Errors
+    ///
+    /// If a field of the configuration has a value that can't work.
+    pub fn new(config: ServerConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut engine = Engine::new(config.engine.clone(), seed)?;
+        let mut mint = Mint::new(engine.seed(), config.engine.shard);
+        let hashing = mint.hashing();
+        let namespaces = config.namespaces.iter().map(|namespace| Namespace {
+            name: namespace.name.as_str().into(),
+            decides: namespace.decides,
+            members: Members::new(hashing),
+        });
+        let namespaces: Vec<_> = namespaces.collect();
+        let mut by_name = HashMap::with_hasher(hashing);
+        for (index, namespace) in namespaces.iter().enumerate() {
+            by_name.insert(Room::clone(&namespace.name), index);
+        }
+        Ok(Self {
+            config,
+            engine,
+            clients: HashMap::with_hasher(IdHashing),
+            namespaces,
+            by_name,
+            sockets: Slab::new(),
+            by_sid: HashMap::with_hasher(hashing),
+            acks: Acks::default(),
+            timers: Timers::new(),
+            outputs: VecDeque::new(),
+            mint,
+            closing: false,
+        })
+    }
+
+    /// The options.
+    #[must_use]
+    pub const fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Takes in what happened. What a client does wrong costs it its request or its connection,
+    /// and nobody else anything.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.engine.handle(input, now);
+        self.follow(now);
+    }
+
+    /// Lets time pass. May be called early, late, or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.engine.handle_timeout(now);
+        self.follow(now);
+        while let Some(alarm) = self.timers.pop_expired(now) {
+            match alarm {
+                Alarm::Client(session) => self.engine.close(session, now),
+                Alarm::Ack(socket, ack) => {
+                    if self.settle_ack(socket, ack).is_some() {
+                        self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
+                    }
+                }
+            }
+            self.follow(now);
+        }
+    }
+
+    /// What is to be done next.
+    #[must_use = "an output that is not carried out leaves a client waiting"]
+    pub fn poll_output(&mut self) -> Option<Output<Event>> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout().into_iter().chain(self.timers.next()).min()
+    }
+
+    /// A socket that is connected, or is asking to be; `None` once it is gone.
+    pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
+        self.get(id)?;
+        Some(SocketMut { server: self, id })
+    }
+
+    /// Emits an event to all sockets of a namespace that the selector means.
+    ///
+    /// The packet is encoded once. Nobody is meant in a namespace that does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn emit(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        emission: Emission,
+    ) -> Result<(), EmitError> {
+        let encoded = packet::event(namespace, None, name, data, self.config.max_attachments)?;
+        for socket in self.select(namespace, selector) {
+            self.send(socket, &encoded, emission.volatile);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// The sockets of a namespace that a selector means, ordered by the time of connection.
+    #[must_use]
+    pub fn select(&self, namespace: &str, selector: &Selector) -> Vec<SocketId> {
+        let Some(index) = self.namespace(namespace.as_bytes()) else {
+            return Vec::new();
+        };
+        self.namespaces[index].members.select(selector, |sid| self.find(sid))
+    }
+
+    /// The socket with this id on the wire.
+    #[must_use]
+    pub fn find(&self, sid: &Sid) -> Option<SocketId> {
+        self.by_sid.get(sid).copied()
+    }
+
+    /// How many sockets are connected to a namespace.
+    #[must_use]
+    pub fn len(&self, namespace: &str) -> usize {
+        let index = self.namespace(namespace.as_bytes());
+        index.map_or(0, |index| self.namespaces[index].members.len())
+    }
+
+    /// Lets a client in that asks to join; does nothing if it is not there any more.
+    pub fn accept(&mut self, connecting: SocketId) {
+        let Some(socket) = self.get_mut(connecting) else {
+            return;
+        };
+        if let Phase::Connecting(auth) = &mut socket.phase {
+            let auth = std::mem::take(auth);
+            self.admit(connecting, auth);
+            self.settle();
+        }
+    }
+
+    /// Turns a client away that asks to join; does nothing if it is not there any more.
+    ///
+    /// `error` should become an object with a `message` and perhaps `data`, as clients expect:
+    /// `{"message":"not authorized","data":{..}}`.
+    ///
+    /// # Errors
+    ///
+    /// If the error can't be written as JSON; the client is still waiting then.
+    pub fn reject(
+        &mut self,
+        connecting: SocketId,
+        error: &impl Serialize,
+    ) -> Result<(), EmitError> {
+        let Some(Socket { phase: Phase::Connecting(_), session, namespace, .. }) =
+            self.get(connecting)
+        else {
+            return Ok(());
+        };
+        let (session, namespace) = (*session, *namespace);
+        let refusal = packet::connect_error(&self.namespaces[namespace].name, error)?;
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.sockets.retain(|&other| other != connecting);
+        }
+        self.forget(connecting);
+        self.engine.send(session, &refusal, false);
+        self.settle();
+        Ok(())
+    }
+
+    /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
+    /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
+    pub fn shut_down(&mut self, now: Instant) {
+        self.closing = true;
+        self.engine.shut_down(now);
+        self.follow(now);
+    }
+
+    /// Whether there is no connection, not even one that is being closed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.engine.is_idle()
+    }
+
+    /// Takes over what the layer below has to say after an input.
+    fn follow(&mut self, now: Instant) {
+        while let Some(output) = self.engine.poll_output() {
+            match output.into_event() {
+                Err(output) => self.outputs.push_back(output),
+                Ok(engine::Event::Opened { session }) => {
+                    let at = now + self.config.connect_timeout;
+                    let timer = self.timers.set(at, Alarm::Client(session));
+                    self.clients.insert(session, Client::new(timer));
+                }
+                Ok(engine::Event::Message { session, message }) => {
+                    self.on_message(session, message, now);
+                }
+                Ok(engine::Event::Upgraded { .. }) => {}
+                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
+            }
+        }
+    }
+
+    /// Takes over what the layer below has to say after a command.
+    pub(super) fn settle(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output.into_event() {
+                Err(output) => self.outputs.push_back(output),
+                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
+                Ok(
+                    engine::Event::Opened { .. }
+                    | engine::Event::Message { .. }
+                    | engine::Event::Upgraded { .. },
+                ) => unreachable!("sessions open, speak and upgrade by inputs alone"),
+            }
+        }
+    }
+
+    pub(super) fn on_closed(&mut self, session: SessionId, reason: engine::CloseReason) {
+        let Some(client) = self.clients.remove(&session) else {
+            return;
+        };
+        client.timers().for_each(|timer| self.timers.clear(timer));
+        let reason =
+            if self.closing { DisconnectReason::ServerShuttingDown } else { reason.into() };
+        for socket in client.sockets {
+            self.remove(socket, reason);
+        }
+    }
+
+    /// Makes a socket that is not connected yet.
+    pub(super) fn add(&mut self, session: SessionId, namespace: usize) -> SocketId {
+        let entry = self.sockets.vacant_entry();
+        let index = u32::try_from(entry.key()).expect(
+            "there are fewer sockets than sessions times \
+                                                       their namespaces, which memory limits",
+        );
+        let id = SocketId { serial: self.mint.serial(), index };
+        let sid = self.mint.sid();
+        let phase = Phase::Connecting(Args::none());
+        let rooms = BTreeSet::new();
+        entry.insert(Socket { id, session, namespace, sid, phase, rooms, owed: 0 });
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.sockets.push(id);
+        }
+        id
+    }
+
+    pub(super) fn set_phase(&mut self, socket: SocketId, phase: Phase) {
+        if let Some(socket) = self.get_mut(socket) {
+            socket.phase = phase;
+        }
+    }
+
+    /// Makes a socket a connected one.
+    pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
+        self.set_phase(id, Phase::Connected);
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid);
+        self.by_sid.insert(sid, id);
+        let client = self.clients.get_mut(&session);
+        if let Some(timer) = client.and_then(|client| client.connect_timer.take()) {
+            self.timers.clear(timer);
+        }
+        let namespace = &mut self.namespaces[namespace];
+        namespace.members.add(id);
+        let name = Room::clone(&namespace.name);
+        self.engine.greet(session, &packet::connect(&name, &sid));
+        self.tell(Event::Connected { socket: id, namespace: name, auth });
+    }
+
+    /// Ends a socket and says so. Its client must not list it any more.
+    pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
+        let connected = self.is_connected(id);
+        while let Some((ack, timer)) = self.acks.abandon(id) {
+            timer.into_iter().for_each(|timer| self.timers.clear(timer));
+            self.tell(Event::Acked { socket: id, ack, result: Err(AckError::Disconnected) });
+        }
+        let rooms = self.forget(id);
+        self.tell(if connected {
+            Event::Disconnected { socket: id, reason, rooms }
+        } else {
+            Event::Withdrawn { socket: id }
+        });
+    }
+
+    fn forget(&mut self, id: SocketId) -> Vec<Room> {
+        if self.get(id).is_none() {
+            return Vec::new();
+        }
+        let socket = self.sockets.remove(id.index as usize);
+        self.by_sid.remove(&socket.sid);
+        let members = &mut self.namespaces[socket.namespace].members;
+        for room in &socket.rooms {
+            members.leave(id, room);
+        }
+        members.remove(id);
+        socket.rooms.into_iter().collect()
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn send(&mut self, socket: SocketId, encoded: &Encoded, volatile: bool) -> bool {
+        let session = self.get(socket).map(|socket| socket.session);
+        session.is_some_and(|session| self.engine.send(session, encoded, volatile))
+    }
+
+    pub(super) fn get(&self, id: SocketId) -> Option<&Socket> {
+        self.sockets.get(id.index as usize).filter(|socket| socket.id == id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        self.sockets.get_mut(id.index as usize).filter(|socket| socket.id == id)
+    }
+
+    pub(super) fn is_connected(&self, id: SocketId) -> bool {
+        self.get(id).is_some_and(|socket| matches!(socket.phase, Phase::Connected))
+    }
+
+    pub(super) fn namespace(&self, name: &[u8]) -> Option<usize> {
+        self.by_name.get(std::str::from_utf8(name).ok()?).copied()
+    }
+
+    pub(super) fn socket_of(&self, session: SessionId, namespace: usize) -> Option<SocketId> {
+        let in_namespace = |&id: &SocketId| self.get(id).is_some_and(|s| s.namespace == namespace);
+        self.clients.get(&session)?.sockets.iter().copied().find(in_namespace)
+    }
+
+    pub(super) fn owe(&mut self, id: SocketId, ack: AckId, timer: Option<TimerId>) {
+        if let Some(socket) = self.get_mut(id) {
+            socket.owed += 1;
+            self.acks.expect(id, ack, timer);
+        }
+    }
+
+    /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
+    pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Option<TimerId>> {
+        let timer = self.acks.settle(id, ack)?;
+        if let Some(socket) = self.get_mut(id) {
+            socket.owed -= 1;
+        }
+        Some(timer)
+    }
+
+    pub(super) fn arm_ack(&mut self, socket: SocketId, ack: AckId, at: Instant) -> TimerId {
+        self.timers.set(at, Alarm::Ack(socket, ack))
+    }
+
+    /// How many things are remembered; all are zero when everybody is gone.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            sockets: self.sockets.len(),
+            acks: self.acks.len(),
+            rooms: self.namespaces.iter().map(|namespace| namespace.members.rooms()).sum(),
+            ..Counts::default()
+        };
+        self.engine.count(&mut counts);
+        counts.timers += self.timers.len();
+        counts
+    }
+}

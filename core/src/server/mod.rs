@@ -1,0 +1,102 @@
+//! Socket.IO, protocol 5, on top of Engine.IO: namespaces, events, acknowledgements, rooms.
+
+mod client;
+mod config;
+mod machine;
+mod rooms;
+mod socket;
+
+pub use config::{NamespaceConfig, ServerConfig};
+pub use machine::Server;
+pub use rooms::{Room, Selector};
+pub use socket::{Emission, SocketMut};
+
+use crate::args::{Args, Name};
+use crate::error::{AckError, DisconnectReason};
+use crate::id::{AckId, SocketId};
+
+/// What a [`Server`] tells the application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A client asks to join a namespace that [decides](NamespaceConfig::decides); answer with
+    /// [`Server::accept`] or [`Server::reject`].
+    Connecting {
+        /// The socket to be.
+        socket: SocketId,
+        /// The namespace.
+        namespace: Room,
+        /// What the client sent along: one argument, an object, or none.
+        auth: Args,
+    },
+    /// A client joined a namespace.
+    Connected {
+        /// The new socket.
+        socket: SocketId,
+        /// The namespace.
+        namespace: Room,
+        /// What the client sent along: one argument, an object, or none.
+        auth: Args,
+    },
+    /// An event arrived.
+    Received {
+        /// The socket it came from.
+        socket: SocketId,
+        /// The name of the event.
+        name: Name,
+        /// Its arguments.
+        args: Args,
+        /// Present if the client wants an acknowledgement; give it to [`SocketMut::ack`].
+        ack: Option<Responder>,
+    },
+    /// An acknowledgement arrived, or is not going to. Comes exactly once for each emit that
+    /// asked for one.
+    Acked {
+        /// The socket that owed it.
+        socket: SocketId,
+        /// Which one it is.
+        ack: AckId,
+        /// The arguments of the answer, or why there is none.
+        result: Result<Args, AckError>,
+    },
+    /// A socket is not connected any more. Comes exactly once for each `Connected`, after all
+    /// other events of the socket.
+    Disconnected {
+        /// The socket, whose id means nothing from now on.
+        socket: SocketId,
+        /// Why.
+        reason: DisconnectReason,
+        /// The rooms it was in, without that of its own id.
+        rooms: Vec<Room>,
+    },
+    /// A client that was asking to join is gone before it was answered.
+    Withdrawn {
+        /// The socket that has not come into being.
+        socket: SocketId,
+    },
+}
+
+/// The right to answer one event with an acknowledgement, once.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the client waits for its acknowledgement"]
+pub struct Responder(pub(crate) u64);
+
+/// How many things a machine remembers, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Engine.IO sessions, with those that are being closed.
+    pub sessions: usize,
+    /// HTTP requests that were not answered yet.
+    pub requests: usize,
+    /// WebSockets, with those that are to take over a session.
+    pub websockets: usize,
+    /// Sockets, with those that are asking to join.
+    pub sockets: usize,
+    /// Rooms in all namespaces, without those of the sockets' own ids.
+    pub rooms: usize,
+    /// Acknowledgements that are owed.
+    pub acks: usize,
+    /// Deadlines.
+    pub timers: usize,
+}

@@ -1,0 +1,237 @@
+//! One socket, as the application commands it.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::machine::{Server, Socket};
+use super::rooms::Room;
+use super::{Responder, Selector};
+use crate::engine::Transport;
+use crate::error::{DisconnectReason, EmitError};
+use crate::id::{AckId, Sid, SocketId};
+use crate::packet;
+
+/// How an event is to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emission {
+    /// Whether it may be dropped for a client that is not ready to receive, by default false.
+    pub volatile: bool,
+}
+
+/// A socket that is there; made by [`Server::socket`].
+pub struct SocketMut<'a> {
+    pub(super) server: &'a mut Server,
+    pub(super) id: SocketId,
+}
+
+impl SocketMut<'_> {
+    fn get(&self) -> &Socket {
+        self.server.get(self.id).expect("the server is borrowed since the socket was found")
+    }
+
+    /// The handle of this socket.
+    #[must_use]
+    pub const fn id(&self) -> SocketId {
+        self.id
+    }
+
+    /// The id on the wire, which the client knows and may tell others.
+    #[must_use]
+    pub fn sid(&self) -> Sid {
+        self.get().sid
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Room {
+        &self.server.namespaces[self.get().namespace].name
+    }
+
+    /// Whether the client was let in.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.server.is_connected(self.id)
+    }
+
+    /// The transport at this moment.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        self.server.engine.transport(self.get().session)
+    }
+
+    /// How many bytes wait to be sent to this client, those of its other namespaces included.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.server.engine.buffered(self.get().session).unwrap_or(0)
+    }
+
+    /// The rooms it is in, in alphabetical order, without that of its own id.
+    pub fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.get().rooms.iter()
+    }
+
+    /// Joins a room; does nothing if it is in it. A room exists as long as somebody is in it.
+    pub fn join(&mut self, room: &str) {
+        let namespace = self.get().namespace;
+        let Some(room) = self.server.namespaces[namespace].members.join(self.id, room) else {
+            return;
+        };
+        if let Some(socket) = self.server.get_mut(self.id) {
+            socket.rooms.insert(room);
+        }
+    }
+
+    /// Leaves a room; does nothing if it is not in it. That of its own id can't be left.
+    pub fn leave(&mut self, room: &str) {
+        let namespace = self.get().namespace;
+        let removed = self.server.get_mut(self.id).is_some_and(|socket| socket.rooms.remove(room));
+        if removed {
+            self.server.namespaces[namespace].members.leave(self.id, room);
+        }
+    }
+
+    /// Emits an event to this client. A tuple is several arguments, `()` none, everything else one.
+    ///
+    /// Returns whether it will be sent: a volatile event may be dropped, and a client that does
+    /// not keep up is disconnected.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be sent because of its name or data, or the socket is not connected (yet).
+    pub fn emit(
+        &mut self,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        emission: Emission,
+    ) -> Result<bool, EmitError> {
+        self.check_connected()?;
+        let encoded = self.encode(None, name, data)?;
+        let sent = self.server.send(self.id, &encoded, emission.volatile);
+        self.server.settle();
+        Ok(sent)
+    }
+
+    /// Emits an event that the client is to acknowledge; the answer is
+    /// [`Event::Acked`](super::Event::Acked), with an error after `timeout` if one is given, or
+    /// when the socket is disconnected.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be sent because of its name or data, or the socket is not connected (yet), or
+    /// it owes more than [`max_pending_acks`](super::ServerConfig::max_pending_acks).
+    pub fn emit_with_ack(
+        &mut self,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        self.check_connected()?;
+        let limit = self.server.config.max_pending_acks;
+        if self.get().owed >= limit {
+            return Err(EmitError::TooManyAcks { limit });
+        }
+        let ack = self.server.acks.next_id();
+        let encoded = self.encode(Some(ack), name, data)?;
+        let timer = timeout.map(|timeout| self.server.arm_ack(self.id, ack, now + timeout));
+        self.server.owe(self.id, ack, timer);
+        self.server.send(self.id, &encoded, false);
+        self.server.settle();
+        Ok(ack)
+    }
+
+    /// Answers an event of this client. A tuple is several arguments, `()` none, everything else
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be sent.
+    pub fn ack(
+        &mut self,
+        responder: Responder,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<(), EmitError> {
+        let limit = self.server.config.max_attachments;
+        let encoded = packet::ack(self.namespace(), responder.0, data, limit)?;
+        self.server.send(self.id, &encoded, false);
+        self.server.settle();
+        Ok(())
+    }
+
+    /// Removes the client from the namespace, or with `close` ends its whole connection.
+    pub fn disconnect(self, close: bool, now: Instant) {
+        let Self { server, id } = self;
+        let Some(socket) = server.get(id) else { return };
+        let session = socket.session;
+        let others = || {
+            let client = server.clients.get(&session);
+            client.map(|client| client.sockets.clone()).unwrap_or_default()
+        };
+        let ids = if close { others() } else { vec![id] };
+        for id in ids {
+            server.expel(id);
+        }
+        if close {
+            server.engine.close(session, now);
+        }
+        server.settle();
+    }
+
+    fn check_connected(&self) -> Result<(), EmitError> {
+        if self.is_connected() { Ok(()) } else { Err(EmitError::Disconnected) }
+    }
+
+    fn encode(
+        &self,
+        ack: Option<AckId>,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<crate::engine::Encoded, EmitError> {
+        let limit = self.server.config.max_attachments;
+        packet::event(self.namespace(), ack.map(|ack| ack.0), name, data, limit)
+    }
+}
+
+impl Server {
+    /// Sends the DISCONNECT packet and ends the socket.
+    fn expel(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let farewell = packet::disconnect(&self.namespaces[namespace].name);
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.leave(id, namespace);
+        }
+        self.engine.send(session, &farewell, false);
+        self.remove(id, DisconnectReason::ServerNamespaceDisconnect);
+    }
+}
+
+impl Selector {
+    /// Means all sockets of a namespace.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Means those in this room too.
+    #[must_use]
+    pub fn to(mut self, room: impl Into<Room>) -> Self {
+        self.rooms.push(room.into());
+        self
+    }
+
+    /// Does not mean those in this room.
+    #[must_use]
+    pub fn except(mut self, room: impl Into<Room>) -> Self {
+        self.except.push(room.into());
+        self
+    }
+
+    /// Does not mean this socket.
+    #[must_use]
+    pub const fn except_socket(mut self, socket: SocketId) -> Self {
+        self.except_socket = Some(socket);
+        self
+    }
+}

@@ -1,0 +1,47 @@
+//! Deadlines in order of time; those of one instant in the order in which they were set.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Names a deadline that was set, so that it can be cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerId {
+    at: Instant,
+    serial: u64,
+}
+
+pub(crate) struct Timers<K> {
+    deadlines: BTreeMap<TimerId, K>,
+    serial: u64,
+}
+
+impl<K> Timers<K> {
+    pub(crate) const fn new() -> Self {
+        Self { deadlines: BTreeMap::new(), serial: 0 }
+    }
+
+    pub(crate) fn set(&mut self, at: Instant, key: K) -> TimerId {
+        self.serial += 1;
+        let id = TimerId { at, serial: self.serial };
+        self.deadlines.insert(id, key);
+        id
+    }
+
+    /// Clears a deadline; does nothing if it has passed.
+    pub(crate) fn clear(&mut self, id: TimerId) {
+        self.deadlines.remove(&id);
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.deadlines.keys().next().map(|id| id.at)
+    }
+
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<K> {
+        let first = self.deadlines.first_entry()?;
+        (first.key().at <= now).then(|| first.remove())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+}
