@@ -1,0 +1,210 @@
+//! The set of handlers that makes up a server.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig};
+
+use crate::call::{ConnectCall, DisconnectCall, EventCall};
+use crate::error::Error;
+use crate::handler::{BoxHandler, Handler, boxed};
+use crate::io::Io;
+use crate::shard::Shard;
+
+/// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
+///
+/// ```
+/// use sockeye_app::{Ack, App, Auth, Bytes, Socket, State};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Login {
+///     name: Option<String>,
+/// }
+///
+/// let app = App::new()
+///     .state(AtomicUsize::new(0))
+///     .on_connect(|socket: Socket, Auth(login): Auth<Login>| {
+///         socket.set_data(login.name.unwrap_or_default());
+///     })
+///     .on("upload", |name: String, data: Bytes, uploads: State<AtomicUsize>| async move {
+///         uploads.fetch_add(data.len(), Ordering::Relaxed);
+///         Ack(name)
+///     })
+///     .of("/admin", |namespace| {
+///         namespace.on("restart", |socket: Socket| socket.io().emit("restarting", ()))
+///     });
+/// ```
+#[derive(Default)]
+pub struct App {
+    config: ServerConfig,
+    namespaces: Vec<(String, Handlers)>,
+    shared: Shared,
+    shard: Arc<OnceLock<Arc<Shard>>>,
+}
+
+/// What all namespaces share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
+    pub(crate) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
+}
+
+/// The handlers of one namespace.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
+    pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
+    pub(crate) any: Vec<BoxHandler<EventCall>>,
+    pub(crate) events: HashMap<String, Vec<BoxHandler<EventCall>>>,
+}
+
+impl App {
+    /// Makes an app with the namespace `/`, without handlers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the options. Its list of namespaces is made of those that have handlers.
+    #[must_use]
+    pub fn config(mut self, config: ServerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Gives a value to the app, which handlers get by a parameter [`State<T>`](crate::State).
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.shared.state.retain(|other| !other.is::<T>());
+        self.shared.state.push(Arc::new(value));
+        self
+    }
+
+    /// Sets what hears of errors in handlers; by default they go to the log.
+    #[must_use]
+    pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
+        self.shared.on_error = Some(Box::new(handler));
+        self
+    }
+
+    /// Adds a handler for new connections to `/`.
+    #[must_use]
+    pub fn on_connect<M>(self, handler: impl Handler<ConnectCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_connect(handler))
+    }
+
+    /// Adds a handler for an event in `/`. Several for one event run in the order of their
+    /// registration.
+    #[must_use]
+    pub fn on<M>(self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on(event, handler))
+    }
+
+    /// Adds a handler for all events in `/`, which runs before those for single ones.
+    #[must_use]
+    pub fn on_any<M>(self, handler: impl Handler<EventCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_any(handler))
+    }
+
+    /// Adds a handler for the end of connections to `/`.
+    #[must_use]
+    pub fn on_disconnect<M>(self, handler: impl Handler<DisconnectCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_disconnect(handler))
+    }
+
+    /// Adds handlers to a namespace, which exists from then on. A slash in front of its name may
+    /// be left out.
+    #[must_use]
+    pub fn of(mut self, name: &str, build: impl FnOnce(Namespace) -> Namespace) -> Self {
+        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        let known = self.namespaces.iter().position(|(other, _)| *other == name);
+        let index = known.unwrap_or_else(|| {
+            self.namespaces.push((name, Handlers::default()));
+            self.namespaces.len() - 1
+        });
+        let handlers = std::mem::take(&mut self.namespaces[index].1);
+        self.namespaces[index].1 = build(Namespace(handlers)).0;
+        self
+    }
+
+    /// A handle to all sockets, for code outside of handlers: other threads, tasks, timers.
+    ///
+    /// ```
+    /// let app = sockeye_app::App::new();
+    /// let io = app.io();
+    /// std::thread::spawn(move || io.emit("tick", 1));
+    /// ```
+    #[must_use]
+    pub fn io(&self) -> Io {
+        Io::new(Arc::clone(&self.shard))
+    }
+
+    /// Makes the machine that an adapter drives; adapters call this.
+    ///
+    /// # Errors
+    ///
+    /// If an option has a value that can't work.
+    pub fn into_shard(mut self) -> Result<Arc<Shard>, ConfigError> {
+        if !self.namespaces.iter().any(|(name, _)| name == "/") {
+            self.namespaces.push(("/".to_owned(), Handlers::default()));
+        }
+        self.config.namespaces =
+            self.namespaces.iter().map(|(name, _)| NamespaceConfig::new(name)).collect();
+        let handlers = self.namespaces.into_iter();
+        let handlers = handlers.map(|(name, handlers)| (name.into(), Arc::new(handlers)));
+        let shard = Shard::new(self.config, handlers.collect(), self.shared)?;
+        let shard = self.shard.get_or_init(|| shard);
+        Ok(Arc::clone(shard))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.namespaces.iter().map(|(name, _)| name).collect();
+        f.debug_struct("App").field("namespaces", &names).finish_non_exhaustive()
+    }
+}
+
+/// The handlers of a namespace, as [`App::of`] builds them.
+pub struct Namespace(Handlers);
+
+impl Namespace {
+    /// Adds a handler for new connections.
+    #[must_use]
+    pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
+        self.0.connect.push(boxed(handler));
+        self
+    }
+
+    /// Adds a handler for an event. Several for one event run in the order of their registration;
+    /// the first of them that answers gives the acknowledgement.
+    #[must_use]
+    pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
+        self.0.events.entry(event.to_owned()).or_default().push(boxed(handler));
+        self
+    }
+
+    /// Adds a handler for all events, which runs before those for single ones.
+    #[must_use]
+    pub fn on_any<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
+        self.0.any.push(boxed(handler));
+        self
+    }
+
+    /// Adds a handler for the end of connections. The socket's data is still there, its rooms are
+    /// a parameter of type [`Rooms`](crate::Rooms).
+    #[must_use]
+    pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
+        self.0.disconnect.push(boxed(handler));
+        self
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,199 @@
+//! What handlers are called with, and how their parameters get their part of it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use sockeye_core::{Args, DisconnectReason, Name, Room};
+
+use crate::ack::AckSender;
+use crate::error::Fault;
+use crate::io::Io;
+use crate::marker::{Decoded, Itself};
+use crate::socket::Socket;
+
+/// A client connected.
+#[derive(Debug)]
+pub struct ConnectCall {
+    pub(crate) socket: Socket,
+    pub(crate) auth: Args,
+}
+
+/// An event arrived.
+#[derive(Debug)]
+pub struct EventCall {
+    pub(crate) socket: Socket,
+    pub(crate) name: Name,
+    pub(crate) args: Args,
+    pub(crate) ack: Option<AckSender>,
+}
+
+/// A client is gone.
+#[derive(Debug)]
+pub struct DisconnectCall {
+    pub(crate) socket: Socket,
+    pub(crate) reason: DisconnectReason,
+    pub(crate) rooms: Vec<Room>,
+}
+
+/// What all kinds of calls have in common.
+pub trait Call {
+    /// The socket that it is about.
+    #[doc(hidden)]
+    fn socket(&self) -> &Socket;
+
+    /// The name under which errors are reported.
+    #[doc(hidden)]
+    fn event(&self) -> String;
+
+    /// The acknowledgement that the client waits for, if no parameter has taken it.
+    #[doc(hidden)]
+    fn take_ack(&mut self) -> Option<AckSender> {
+        None
+    }
+}
+
+impl Call for ConnectCall {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "connect".to_owned()
+    }
+}
+
+impl Call for EventCall {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        self.name.as_str().to_owned()
+    }
+
+    fn take_ack(&mut self) -> Option<AckSender> {
+        self.ack.take()
+    }
+}
+
+impl Call for DisconnectCall {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "disconnect".to_owned()
+    }
+}
+
+/// What can be a parameter of a handler for calls of type `C`; see the [crate docs](crate).
+///
+/// `M` only keeps the implementations apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a parameter of this handler",
+    note = "handlers of events take `Socket`, `Io`, `State<T>`, `Args`, `Name`, `AckSender`, and \
+            types that implement `serde::Deserialize` (and borrow nothing) for the arguments",
+    note = "handlers of connections take `Socket`, `Io`, `State<T>` and `Auth<T>`; those of \
+            disconnections `Socket`, `Io`, `State<T>`, `DisconnectReason` and `Rooms`"
+)]
+pub trait FromCall<C, M>: Sized {
+    /// Takes this parameter's part of the call.
+    #[doc(hidden)]
+    fn from_call(call: &mut C) -> Result<Self, Fault>;
+}
+
+impl<C: Call> FromCall<C, Itself> for Socket {
+    fn from_call(call: &mut C) -> Result<Self, Fault> {
+        Ok(call.socket().clone())
+    }
+}
+
+impl<C: Call> FromCall<C, Itself> for Io {
+    fn from_call(call: &mut C) -> Result<Self, Fault> {
+        Ok(call.socket().io())
+    }
+}
+
+/// What was given to [`App::state`](crate::App::state), as a parameter of a handler.
+#[derive(Debug)]
+pub struct State<T: ?Sized>(pub(crate) Arc<T>);
+
+impl<T: ?Sized> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for State<T> {
+    fn from_call(call: &mut C) -> Result<Self, Fault> {
+        let state = call.socket().shard().state::<T>();
+        state.map(State).ok_or_else(|| Fault::State(std::any::type_name::<T>()))
+    }
+}
+
+/// What the client sent along when it connected: the `auth` option of its `io()` call.
+///
+/// A client that sends nothing is taken to have sent `{}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auth<T>(pub T);
+
+impl<T: DeserializeOwned> FromCall<ConnectCall, Itself> for Auth<T> {
+    fn from_call(call: &mut ConnectCall) -> Result<Self, Fault> {
+        call.auth.get_or(0, "{}").map(Auth).map_err(Fault::Auth)
+    }
+}
+
+impl<T: DeserializeOwned> FromCall<EventCall, Decoded> for T {
+    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+        Ok(call.args.shift()?)
+    }
+}
+
+impl FromCall<EventCall, Itself> for Args {
+    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+        Ok(std::mem::take(&mut call.args))
+    }
+}
+
+impl FromCall<EventCall, Itself> for Name {
+    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+        Ok(call.name.clone())
+    }
+}
+
+impl FromCall<EventCall, Itself> for AckSender {
+    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+        call.ack.take().ok_or(Fault::NoAck)
+    }
+}
+
+impl FromCall<EventCall, Itself> for Option<AckSender> {
+    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+        Ok(call.ack.take())
+    }
+}
+
+impl FromCall<DisconnectCall, Itself> for DisconnectReason {
+    fn from_call(call: &mut DisconnectCall) -> Result<Self, Fault> {
+        Ok(call.reason)
+    }
+}
+
+/// The rooms that a socket was in when it was disconnected, without that of its own id.
+#[derive(Clone, Debug)]
+pub struct Rooms(pub Vec<Room>);
+
+impl FromCall<DisconnectCall, Itself> for Rooms {
+    fn from_call(call: &mut DisconnectCall) -> Result<Self, Fault> {
+        Ok(Self(std::mem::take(&mut call.rooms)))
+    }
+}

@@ -1,0 +1,78 @@
+//! What goes wrong in handlers, and who hears of it.
+
+use std::fmt;
+
+use sockeye_core::{ArgError, EmitError};
+
+use crate::reply::BoxError;
+use crate::socket::Socket;
+
+/// Something that went wrong in the handlers of a socket. The socket goes on.
+#[derive(Debug)]
+pub struct Error {
+    /// The socket.
+    pub socket: Socket,
+    /// The name of the event; `connect` or `disconnect` for handlers of those.
+    pub event: String,
+    /// What it is.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { socket, event, fault } = self;
+        write!(f, "event {event:?} of socket {} in {}: {fault}", socket.id(), socket.namespace())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.fault.source()
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An argument does not fit the type of the parameter. The handler was not called.
+    #[error(transparent)]
+    Argument(#[from] ArgError),
+    /// What the client sent along does not fit the type of `Auth`. The handler was not called.
+    #[error("auth: {0}")]
+    Auth(ArgError),
+    /// The handler wants a [`State`](crate::State) that was not given to the app.
+    #[error("no state of type {0} was given to the app")]
+    State(&'static str),
+    /// The handler wants an [`AckSender`](crate::AckSender), but the client wants no answer.
+    #[error("the client wants no acknowledgement")]
+    NoAck,
+    /// The handler returned an error.
+    #[error("{0}")]
+    Handler(BoxError),
+    /// The handler panicked, with this message if it had one.
+    #[error("handler panicked: {0}")]
+    Panic(String),
+    /// An event or acknowledgement could not be sent.
+    #[error("{0}")]
+    Emit(#[from] EmitError),
+}
+
+impl Fault {
+    pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|message| (*message).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::Panic(message.unwrap_or_default())
+    }
+
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Argument(error) | Self::Auth(error) => Some(error),
+            Self::Handler(error) => Some(&**error),
+            Self::Emit(error) => Some(error),
+            Self::State(_) | Self::NoAck | Self::Panic(_) => None,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Closures as handlers: any number of parameters up to eight, sync or async.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::call::{Call, FromCall};
+use crate::error::Fault;
+use crate::marker::{Async, Immediate};
+use crate::reply::Reply;
+use crate::shard::Task;
+use crate::socket::Socket;
+
+/// What became of a call.
+pub enum Outcome {
+    /// The handler is done.
+    Done(Result<(), Fault>),
+    /// The handler is a future, not polled so far.
+    Future(Pin<Box<dyn Future<Output = Result<(), Fault>>>>),
+}
+
+/// A closure that handles calls of type `C`; see the [crate docs](crate) for what it may take and
+/// return.
+///
+/// `M` only keeps the implementations apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "this is no handler for a `{C}`",
+    note = "a handler is `Fn`, `Send`, `Sync` and `'static`; its parameters have their types \
+            written out, and it returns `()`, `Ack(value)`, a `Result` of one of them, or a \
+            future of these"
+)]
+pub trait Handler<C, M>: Send + Sync + 'static {
+    /// Calls the handler.
+    #[doc(hidden)]
+    fn call(&self, call: C) -> Outcome;
+}
+
+macro_rules! handler {
+    ($($param:ident $marker:ident),*) => {
+        impl<C, F, R, $($param, $marker),*> Handler<C, (Immediate, $(($param, $marker),)*)> for F
+        where
+            C: Call,
+            F: Fn($($param),*) -> R + Send + Sync + 'static,
+            R: Reply,
+            $($param: FromCall<C, $marker>,)*
+        {
+            #[allow(non_snake_case, reason = "parameters are named like their types")]
+            fn call(&self, mut call: C) -> Outcome {
+                $(let $param = match $param::from_call(&mut call) {
+                    Ok(param) => param,
+                    Err(fault) => return Outcome::Done(Err(fault)),
+                };)*
+                Outcome::Done(self($($param),*).reply(call.take_ack()))
+            }
+        }
+
+        impl<C, F, R, $($param, $marker),*> Handler<C, (Async, $(($param, $marker),)*)> for F
+        where
+            C: Call,
+            F: Fn($($param),*) -> R + Send + Sync + 'static,
+            R: Future + 'static,
+            R::Output: Reply,
+            $($param: FromCall<C, $marker>,)*
+        {
+            #[allow(non_snake_case, reason = "parameters are named like their types")]
+            fn call(&self, mut call: C) -> Outcome {
+                $(let $param = match $param::from_call(&mut call) {
+                    Ok(param) => param,
+                    Err(fault) => return Outcome::Done(Err(fault)),
+                };)*
+                let (future, ack) = (self($($param),*), call.take_ack());
+                Outcome::Future(Box::pin(async move { future.await.reply(ack) }))
+            }
+        }
+    };
+}
+
+handler!();
+handler!(A MA);
+handler!(A MA, B MB);
+handler!(A MA, B MB, D MD);
+handler!(A MA, B MB, D MD, E ME);
+handler!(A MA, B MB, D MD, E ME, G MG);
+handler!(A MA, B MB, D MD, E ME, G MG, H MH);
+handler!(A MA, B MB, D MD, E ME, G MG, H MH, I MI);
+handler!(A MA, B MB, D MD, E ME, G MG, H MH, I MI, J MJ);
+
+/// A handler whose type is forgotten.
+pub(crate) type BoxHandler<C> = Box<dyn Fn(C) -> Outcome + Send + Sync>;
+
+pub(crate) fn boxed<C: 'static, M>(handler: impl Handler<C, M>) -> BoxHandler<C> {
+    Box::new(move |call| handler.call(call))
+}
+
+/// Runs a handler up to its first wait; returns what then is left of it. What goes wrong is
+/// reported, panics included.
+pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
+    let (socket, event) = (call.socket().clone(), call.event());
+    let outcome = catch_unwind(AssertUnwindSafe(|| handler(call)));
+    match outcome {
+        Ok(Outcome::Done(Ok(()))) => None,
+        Ok(Outcome::Done(Err(fault))) => {
+            socket.report(&event, fault);
+            None
+        }
+        Ok(Outcome::Future(future)) => {
+            let mut running = Box::pin(Running { future, socket, event });
+            let mut cx = Context::from_waker(Waker::noop());
+            match running.as_mut().poll(&mut cx) {
+                Poll::Ready(()) => None,
+                // The first poll by the runtime's executor gives it a waker that wakes.
+                Poll::Pending => Some(running),
+            }
+        }
+        Err(panic) => {
+            socket.report(&event, Fault::from_panic(&*panic));
+            None
+        }
+    }
+}
+
+/// A handler's future that reports what goes wrong instead of passing it on.
+struct Running {
+    future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
+    socket: Socket,
+    event: String,
+}
+
+impl Future for Running {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let future = &mut self.future;
+        let result = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(Fault::from_panic(&*panic)),
+        };
+        if let Err(fault) = result {
+            self.socket.report(&self.event, fault);
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Handlers for Socket.IO servers: typed, sync or async, free of any runtime.
+//!
+//! An [`App`] is a set of handlers. An adapter, such as `sockeye-smol`, serves it:
+//!
+//! ```
+//! use sockeye_app::{Ack, App, Socket};
+//!
+//! let app = App::new()
+//!     .on_connect(|socket: Socket| socket.join("lobby"))
+//!     .on("chat message", |socket: Socket, text: String| async move {
+//!         socket.io().emit("chat message", text);
+//!     })
+//!     .on("add", |a: i64, b: i64| Ack(a + b));
+//! ```
+//!
+//! # Handlers
+//!
+//! A handler is a closure or function, sync or async, registered once for all sockets. Its
+//! parameters say what it wants:
+//!
+//! | parameter | what it is | in handlers of |
+//! |---|---|---|
+//! | [`Socket`] | the socket, a handle that may be cloned, kept and sent to other threads | everything |
+//! | [`Io`] | all sockets of the namespace | everything |
+//! | [`State<T>`] | what was given to [`App::state`] | everything |
+//! | a type that serde can deserialize | the next argument; [`Bytes`] for binary, `Option<T>` for what may be missing | events |
+//! | [`Args`] | all arguments not taken by the parameters before, undecoded | events |
+//! | [`Name`] | the name of the event | events |
+//! | [`AckSender`] | the acknowledgement, to be sent later or from elsewhere | events |
+//! | [`Auth<T>`] | what the client sent along when it connected | connections |
+//! | [`DisconnectReason`] | why the socket was disconnected | disconnections |
+//! | [`Rooms`] | the rooms that the socket was in | disconnections |
+//!
+//! It returns `()`, an [`Ack`], or a `Result` of either, whose error goes to [`App::on_error`] as
+//! do arguments that do not fit and panics; nobody is disconnected for them.
+//!
+//! # Order
+//!
+//! The events of one socket are handled in the order in which the client sent them: a handler's
+//! part up to its first wait runs before the next event is looked at. What then waits goes on
+//! beside everything else, so a slow handler delays nobody.
+//!
+//! # Sending
+//!
+//! What is emitted applies at once, in the order of the calls. A tuple is several arguments, `()`
+//! none, everything else one; note that fixed-size arrays count as tuples. Binary is what
+//! serializes as bytes, such as [`Bytes`], at any depth.
+#![forbid(unsafe_code)]
+
+mod ack;
+mod app;
+mod call;
+mod error;
+mod handler;
+mod io;
+pub mod marker;
+mod reply;
+mod shard;
+mod socket;
+
+pub use ack::{AckFailure, AckFuture, AckSender};
+pub use app::{App, Namespace};
+pub use bytes::Bytes;
+pub use call::{Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Rooms, State};
+pub use error::{Error, Fault};
+pub use handler::{Handler, Outcome};
+pub use io::{Io, Operator};
+pub use reply::{Ack, BoxError, Reply};
+pub use shard::{Route, Runtime, Shard, Task};
+pub use socket::{Ackable, Socket};
+pub use sockeye_core as core;
+pub use sockeye_core::{
+    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, ServerConfig,
+};

@@ -1,0 +1,17 @@
+//! Types that keep implementations of one trait apart; always inferred, never written.
+
+/// Marks parameters that are what they are.
+#[derive(Debug)]
+pub struct Itself;
+
+/// Marks parameters that are decoded from an argument.
+#[derive(Debug)]
+pub struct Decoded;
+
+/// Marks handlers that return what they have to say.
+#[derive(Debug)]
+pub struct Immediate;
+
+/// Marks handlers that return a future of what they have to say.
+#[derive(Debug)]
+pub struct Async;

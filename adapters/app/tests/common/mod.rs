@@ -1,0 +1,145 @@
+//! A runtime without I/O: clients are WebSockets whose frames the tests write and read.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use sockeye_app::core::{Closure, Frame, Input, Output, Request, WsId};
+use sockeye_app::{App, Runtime, Shard, Task};
+
+/// An app that is being served to clients that exist only as their frames.
+pub(crate) struct World {
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) now: Instant,
+    pub(crate) wakes: Arc<AtomicUsize>,
+    work: Work,
+    clients: u64,
+}
+
+#[derive(Default)]
+struct Work {
+    frames: BTreeMap<WsId, Vec<Frame>>,
+    closed: Vec<WsId>,
+    drained: Vec<WsId>,
+    tasks: Vec<Task>,
+}
+
+impl Runtime for Work {
+    fn perform(&mut self, output: Output<Infallible>) {
+        match output {
+            Output::Send { ws, frames } => {
+                self.frames.entry(ws).or_default().extend(frames);
+                self.drained.push(ws);
+            }
+            Output::Close { ws } => self.closed.push(ws),
+            Output::Accept { .. } => {}
+            other @ (Output::ReadBody { .. }
+            | Output::Respond { .. }
+            | Output::Abort { .. }
+            | Output::Refuse { .. }
+            | Output::Event(_)) => panic!("not expected here: {other:?}"),
+        }
+    }
+
+    fn spawn(&mut self, task: Task) {
+        self.tasks.push(task);
+    }
+}
+
+impl World {
+    pub(crate) fn new(app: App) -> Self {
+        let shard = app.into_shard().expect("the configuration is valid");
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&wakes);
+        shard.set_waker(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        Self { shard, now: Instant::now(), wakes, work: Work::default(), clients: 0 }
+    }
+
+    /// Opens a connection that has joined no namespace.
+    pub(crate) fn open(&mut self) -> WsId {
+        self.clients += 1;
+        let ws = WsId(self.clients);
+        let target = "/socket.io/?EIO=4&transport=websocket";
+        let headers = &[];
+        let request = Request { method: "GET", target, headers, remote: None, secure: false };
+        self.feed(Input::Upgrade { ws, request });
+        assert_eq!(self.texts(ws).len(), 1, "the handshake");
+        ws
+    }
+
+    /// Opens a connection that has joined `/`.
+    pub(crate) fn connect(&mut self) -> WsId {
+        let ws = self.open();
+        self.say(ws, "40");
+        ws
+    }
+
+    pub(crate) fn say(&mut self, ws: WsId, text: &str) {
+        let frame = Frame::Text(text.to_owned().into());
+        self.feed(Input::Frame { ws, frame });
+    }
+
+    pub(crate) fn say_binary(&mut self, ws: WsId, data: &'static [u8]) {
+        self.feed(Input::Frame { ws, frame: Frame::Binary(data.into()) });
+    }
+
+    pub(crate) fn hang_up(&mut self, ws: WsId) {
+        self.feed(Input::Closed { ws, cause: Closure::Peer });
+    }
+
+    pub(crate) fn advance(&mut self, time: Duration) {
+        self.now += time;
+        self.shard.handle_timeout(self.now);
+        self.settle();
+    }
+
+    /// Everything that was sent to a client since the last question, as text.
+    pub(crate) fn texts(&mut self, ws: WsId) -> Vec<String> {
+        let frames = self.work.frames.remove(&ws).unwrap_or_default();
+        let text = |frame: &Frame| String::from_utf8_lossy(frame.bytes()).into_owned();
+        frames.iter().map(text).collect()
+    }
+
+    pub(crate) fn is_closed(&self, ws: WsId) -> bool {
+        self.work.closed.contains(&ws)
+    }
+
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.work.tasks.len()
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        self.shard.handle(input, self.now);
+        self.settle();
+    }
+
+    /// Does all there is to do: outputs, handlers, tasks.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.shard.drive(&mut self.work);
+            for ws in std::mem::take(&mut self.work.drained) {
+                self.shard.handle(Input::Drained { ws }, self.now);
+            }
+            let mut cx = Context::from_waker(Waker::noop());
+            let tasks = std::mem::take(&mut self.work.tasks);
+            let before = tasks.len();
+            let pending = tasks
+                .into_iter()
+                .filter_map(|mut task| task.as_mut().poll(&mut cx).is_pending().then_some(task));
+            let pending: Vec<_> = pending.collect();
+            let progress = pending.len() < before;
+            self.work.tasks.extend(pending);
+            self.shard.drive(&mut self.work);
+            if !progress && self.work.drained.is_empty() {
+                return;
+            }
+        }
+    }
+}
