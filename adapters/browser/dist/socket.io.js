@@ -1,0 +1,900 @@
+/*! sockeye-client 0.1.0, MIT OR Apache-2.0 */
+(() => {
+  // js/emitter.js
+  var Emitter = class {
+    constructor() {
+      this.events_ = {};
+    }
+    on(event, listener) {
+      this.events_["$" + event] = [...this.listeners(event), listener];
+      return this;
+    }
+    once(event, listener) {
+      const wrapper = (...args) => {
+        this.off(event, wrapper);
+        listener.apply(this, args);
+      };
+      wrapper.listener_ = listener;
+      return this.on(event, wrapper);
+    }
+    off(event, listener) {
+      const list = this.listeners(event);
+      const index = list.findIndex((item) => item == listener || item.listener_ == listener);
+      if (event === void 0) this.events_ = {};
+      else this.events_["$" + event] = listener ? list.filter((_, i) => i != index) : [];
+      return this;
+    }
+    listeners(event) {
+      return this.events_["$" + event] || [];
+    }
+    hasListeners(event) {
+      return !!this.listeners(event).length;
+    }
+    emit(...args) {
+      return this.fire_(...args);
+    }
+    /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
+    fire_(event, ...args) {
+      for (const listener of this.listeners(event)) listener.apply(this, args);
+      return this;
+    }
+  };
+  var proto = Emitter.prototype;
+  proto.addEventListener = proto.on;
+  proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
+
+  // js/env.js
+  var env = {
+    binaryType_: "arraybuffer",
+    /** Turns a received ArrayBuffer into what the application asked for. */
+    binary_: (buffer, _binaryType) => buffer,
+    /** Runs `task` after `delay` ms, unless the returned function is called before. */
+    later_: (task, delay, _opts) => {
+      const timer = setTimeout(task, delay);
+      return () => clearTimeout(timer);
+    },
+    /** Sends an HTTP request and resolves to a `Response`, or to something with the same fields. */
+    request_: (url, init, _transport) => fetch(url, init),
+    /** Returns a WebSocket, or a promise of one. */
+    connect_: (url, { opts_: opts }) => new WebSocket(url, opts.protocols)
+  };
+
+  // js/url.js
+  var split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+  var parseUrl = (uri) => {
+    const page = split(globalThis.location?.origin || "https://localhost");
+    const [, scheme = page[1], host, path, query] = split(uri || "");
+    const secure = /s$/i.test(scheme);
+    return {
+      secure_: secure ? "s" : "",
+      host_: (host || page[2]).replace(secure ? /:443$/ : /:80$/, ""),
+      path_: path || "/",
+      query_: query && "&" + query
+    };
+  };
+
+  // js/engine/packet.js
+  var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+  var isText = (data) => typeof data != "object";
+  var encode = async ({ type, data = "" }) => {
+    if (isText(data)) return TYPES.indexOf(type) + data;
+    let binary = "";
+    for (const byte of new Uint8Array(await new Response(data).arrayBuffer()))
+      binary += String.fromCharCode(byte);
+    return "b" + btoa(binary);
+  };
+  var decode = (frame) => {
+    let type = "message";
+    let data = frame;
+    if (isText(frame)) {
+      data = frame.slice(1);
+      if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
+      else type = TYPES[frame[0]];
+    }
+    if (!type) throw new Error("malformed packet");
+    return { type, data };
+  };
+  var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
+
+  // js/engine/polling.js
+  var SEPARATOR = "";
+  var polling = (transport) => {
+    const { opts_: opts } = transport;
+    const abort = new AbortController();
+    let stopped;
+    let reading;
+    let writing;
+    const request = async (body) => {
+      let response;
+      let failure;
+      try {
+        response = await env.request_(
+          transport.url_(),
+          {
+            method: body ? "POST" : "GET",
+            body,
+            headers: opts.extraHeaders,
+            credentials: opts.withCredentials ? "include" : "same-origin",
+            signal: abort.signal,
+            // The close packet has to outlive the page.
+            keepalive: body == "1"
+          },
+          transport
+        );
+        const text = response.responseText = await response.text();
+        if (response.ok) return text;
+        failure = response.status + " " + text;
+      } catch (error) {
+        failure = error;
+      }
+      transport.writable = false;
+      transport.end_(
+        transportError(
+          `xhr ${body ? "post" : "poll"} error: ${failure.cause || failure}`,
+          response ? response.status : failure,
+          response
+        )
+      );
+    };
+    const poll = async () => {
+      const body = await request();
+      for (const frame of body?.split(SEPARATOR) || [])
+        queueMicrotask(() => transport.frame_(frame));
+      await null;
+    };
+    const write = async (packets) => {
+      let body = "";
+      let size = 0;
+      let count = 0;
+      try {
+        for (const packet of packets) {
+          const text = await encode(packet);
+          size += new Blob([text]).size + 1;
+          if (count && size - 1 > transport.limit_) break;
+          body += (count++ ? SEPARATOR : "") + text;
+        }
+      } catch (error) {
+        return transport.end_(transportError("unreadable data", error));
+      }
+      if (await request(body) !== void 0) {
+        transport.writable = true;
+        transport.drain_(count);
+      }
+    };
+    transport.open_ = async () => {
+      stopped = false;
+      while (!stopped) await (reading = poll());
+    };
+    transport.send_ = (packets) => {
+      transport.writable = false;
+      writing = write(packets);
+    };
+    transport.pause_ = () => {
+      stopped = true;
+      return Promise.all([reading, writing]);
+    };
+    transport.close_ = async () => {
+      stopped = true;
+      if (transport.writable) await request("1");
+      abort.abort();
+    };
+  };
+
+  // js/engine/websocket.js
+  var websocket = (transport) => {
+    let socket;
+    let closed;
+    const fail = (error) => transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
+    transport.open_ = async () => {
+      try {
+        socket = await env.connect_(transport.url_(), transport);
+        socket.binaryType = "arraybuffer";
+        socket.onopen = () => transport.ready_();
+        socket.onmessage = ({ data }) => transport.frame_(data);
+        socket.onerror = fail;
+        socket.onclose = (event) => transport.end_(0, { description: "websocket connection closed", context: event });
+        if (closed) socket.close();
+      } catch (error) {
+        fail(error);
+      }
+    };
+    transport.send_ = async (packets) => {
+      transport.writable = false;
+      let count = 0;
+      try {
+        for (const packet of packets) {
+          const { data } = packet;
+          const text = isText(data) || transport.opts_.forceBase64;
+          socket.send(text ? await encode(packet) : data, packet.options);
+          count++;
+        }
+      } catch (error) {
+        return fail(error);
+      }
+      transport.writable = true;
+      transport.drain_(count);
+    };
+    transport.close_ = () => {
+      closed = true;
+      socket?.close();
+    };
+  };
+
+  // js/engine/engine.js
+  var TRANSPORTS = { polling, websocket };
+  var websocketWorked;
+  var noop = () => {
+  };
+  var openEngine = (uri, options) => {
+    const engine = new Emitter();
+    const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
+    const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
+    const url = parseUrl(uri);
+    const fire = (...args) => engine.fire_(...args);
+    let handshake;
+    let upgrading;
+    let probing;
+    let deadline;
+    let cancelDeadline = noop;
+    const create = (name) => {
+      const transport = {
+        name,
+        writable: false,
+        ready_: noop,
+        session_: engine,
+        opts_: { ...opts, ...opts.transportOptions?.[name] },
+        url_: () => {
+          const isPolling = name == "polling";
+          const query = { ...opts.query, EIO: 4, transport: name };
+          if (isPolling ? opts.timestampRequests !== false : opts.timestampRequests)
+            query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
+          if (opts.forceBase64) query.b64 = 1;
+          if (handshake) query.sid = handshake.sid;
+          return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query) + url.query_;
+        }
+      };
+      TRANSPORTS[name](transport);
+      return transport;
+    };
+    const use = (transport) => {
+      engine.transport = transport;
+      transport.frame_ = receive;
+      transport.end_ = (error, details) => error ? fail(error) : end("transport close", details);
+      transport.drain_ = (count) => {
+        engine.writeBuffer.splice(0, count);
+        if (!engine.writeBuffer.length) fire("drain");
+        flush();
+      };
+    };
+    const release = (transport) => {
+      transport.frame_ = transport.drain_ = transport.end_ = transport.ready_ = noop;
+      transport.close_();
+    };
+    const start = () => {
+      const [first = "polling"] = names;
+      const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
+      use(create(remembered ? "websocket" : first));
+      engine.transport.open_();
+    };
+    const end = (reason, details) => {
+      if (engine.readyState == "closed") return;
+      engine.readyState = "closed";
+      engine.id = null;
+      cancelDeadline();
+      listen("removeEventListener");
+      release(engine.transport);
+      if (probing) release(probing);
+      fire("close", reason, details);
+      engine.writeBuffer = [];
+    };
+    const fail = (error) => {
+      websocketWorked = false;
+      if (!handshake && opts.tryAllTransports && names.length > 1) {
+        release(engine.transport);
+        names.shift();
+        start();
+      } else {
+        fire("error", error);
+        end("transport error", error);
+      }
+    };
+    const expire = () => end("ping timeout");
+    const receive = (frame) => {
+      let packet;
+      try {
+        packet = decode(frame);
+        if (packet.type == "open") handshake = JSON.parse(packet.data);
+      } catch (error) {
+        return fail(transportError("server error", error));
+      }
+      const { type } = packet;
+      const { transport } = engine;
+      if (packet.data.byteLength >= 0) packet.data = env.binary_(packet.data, engine.binaryType);
+      fire("packet", packet);
+      if (handshake) {
+        const delay = handshake.pingInterval + handshake.pingTimeout;
+        deadline = Date.now() + delay;
+        cancelDeadline();
+        cancelDeadline = env.later_(expire, delay, opts);
+      }
+      if (type == "open") {
+        engine.id = handshake.sid;
+        transport.writable = true;
+        transport.limit_ = handshake.maxPayload;
+        engine.readyState = type;
+        websocketWorked = transport.name == "websocket";
+        fire("handshake", handshake);
+        fire("open");
+        flush();
+        if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && handshake.upgrades.includes("websocket") && engine.readyState == "open")
+          probe();
+      } else if (type == "ping") {
+        push("pong");
+        fire(type);
+      } else if (type == "message") {
+        fire("data", packet.data);
+        fire(type, packet.data);
+      } else if (type == "close") {
+        transport.writable = false;
+        end("transport close", { description: "closed by the server" });
+      }
+    };
+    const push = (type, data, options2) => {
+      if (!/open/.test(engine.readyState)) return;
+      const packet = { type, data, options: { compress: true, ...options2 } };
+      fire("packetCreate", packet);
+      engine.writeBuffer.push(packet);
+      flush();
+    };
+    const flush = () => {
+      const { transport, writeBuffer, readyState } = engine;
+      if (upgrading || readyState == "closed") return;
+      if (!writeBuffer.length) {
+        if (readyState == "closing") end("forced close");
+      } else if (transport.writable) {
+        transport.send_(writeBuffer);
+        fire("flush");
+      }
+    };
+    const probe = () => {
+      const old = engine.transport;
+      const next = probing = create("websocket");
+      const giveUp = (error) => {
+        release(next);
+        probing = 0;
+        if (upgrading) old.open_();
+        upgrading = false;
+        fire("upgradeError", error);
+        flush();
+      };
+      next.drain_ = noop;
+      next.ready_ = () => next.send_([{ type: "ping", data: "probe" }]);
+      next.end_ = (error, details) => giveUp(error || details);
+      next.frame_ = async (frame) => {
+        if (frame != "3probe") return giveUp(transportError("probe error"));
+        upgrading = true;
+        fire("upgrading", next);
+        await old.pause_();
+        if (!upgrading || engine.readyState == "closed") return;
+        upgrading = probing = false;
+        websocketWorked = true;
+        use(next);
+        next.send_([{ type: "upgrade" }]);
+        fire("upgrade", next);
+      };
+      next.open_();
+    };
+    const listeners = {
+      offline: () => {
+        if (!/^localhost/.test(url.host_))
+          end("transport close", { description: "network connection lost" });
+      },
+      beforeunload: () => opts.closeOnBeforeunload && release(engine.transport)
+    };
+    const listen = (method) => {
+      for (const event in listeners) globalThis[method]?.(event, listeners[event]);
+    };
+    engine.binaryType = env.binaryType_;
+    engine.writeBuffer = [];
+    engine.readyState = "opening";
+    engine.write = engine.send = (data, options2, callback) => {
+      if (callback) engine.once("flush", callback);
+      push("message", data, options2);
+      return engine;
+    };
+    engine.close = () => {
+      if (!handshake) end("forced close");
+      else if (engine.readyState == "open") {
+        engine.readyState = "closing";
+        flush();
+      }
+      return engine;
+    };
+    engine.isStale_ = () => {
+      const stale = Date.now() > (engine._pingTimeoutTime || deadline);
+      if (stale) queueMicrotask(expire);
+      return stale;
+    };
+    listen("addEventListener");
+    start();
+    return engine;
+  };
+
+  // js/parser.js
+  var CONNECT = 0;
+  var DISCONNECT = 1;
+  var EVENT = 2;
+  var ACK = 3;
+  var CONNECT_ERROR = 4;
+  var BINARY = 3;
+  var RESERVED = [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener"
+  ];
+  var PAYLOADS = [/undefined|object/, /undefined/, /array/, /array/, /string|object/];
+  var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+  var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  var check = (condition) => {
+    if (!condition) throw new Error("malformed packet");
+  };
+  var Encoder = class {
+    encode({ type, nsp, id = "", data }) {
+      const attachments = [];
+      const json = JSON.stringify(
+        data,
+        type >= EVENT && function(key, value) {
+          if (isBinary(this[key])) value = this[key];
+          return isBinary(value) ? { _placeholder: true, num: attachments.push(value) - 1 } : value;
+        }
+      );
+      const { length } = attachments;
+      return [
+        (length ? `${type + BINARY}${length}-` : type) + (nsp == "/" ? "" : nsp + ",") + id + (json || ""),
+        ...attachments
+      ];
+    }
+  };
+  var Decoder = class extends Emitter {
+    add(frame) {
+      const isText2 = typeof frame == "string";
+      check(isText2 != !!this.match_);
+      if (isText2) {
+        check(this.match_ = PACKET.exec(frame));
+        this.attachments_ = [];
+      } else {
+        this.attachments_.push(frame);
+      }
+      const { match_, attachments_ } = this;
+      if (attachments_.length < (match_[3] || 0)) return;
+      this.destroy();
+      this.fire_("decoded", build(match_, attachments_));
+    }
+    destroy() {
+      this.match_ = null;
+    }
+  };
+  var build = ([, type, binaryType, , nsp = "/", id, json], attachments) => {
+    const packet = { type: +(type || binaryType - BINARY), nsp };
+    if (id) packet.id = +id;
+    if (json)
+      packet.data = JSON.parse(
+        json,
+        binaryType && ((_, value) => {
+          if (value?._placeholder !== true) return value;
+          check(attachments[value.num]);
+          return attachments[value.num];
+        })
+      );
+    const { data } = packet;
+    const kind = Array.isArray(data) ? "array" : data === null ? "null" : typeof data;
+    check(PAYLOADS[packet.type].test(kind));
+    check(packet.type != EVENT || /number|string/.test(typeof data[0]));
+    check(packet.type != EVENT || !RESERVED.includes(data[0]));
+    return packet;
+  };
+
+  // js/socket.js
+  var Socket = class extends Emitter {
+    constructor(io2, nsp, opts = {}) {
+      super();
+      const socket = this;
+      const acks = socket.acks = {};
+      const queue = socket._queue = [];
+      let nextId = 0;
+      let joining;
+      let pid;
+      let offset;
+      socket.io = io2;
+      socket.nsp = nsp;
+      socket.auth = opts.auth;
+      socket.connected = socket.recovered = socket.active = false;
+      socket.receiveBuffer = [];
+      socket.sendBuffer = [];
+      socket.flags_ = {};
+      const send = (type, data, rest) => io2.send_({ type, nsp, data, ...rest });
+      const join = () => {
+        if (joining) return;
+        const token = joining = {};
+        const { auth } = socket;
+        const answer = (data) => {
+          if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data);
+        };
+        if (typeof auth == "function") auth(answer);
+        else answer(auth);
+      };
+      const leave = () => {
+        socket.active = joining = false;
+        io2.release_();
+      };
+      const close = (reason, details) => {
+        socket.connected = joining = false;
+        delete socket.id;
+        socket.fire_("disconnect", reason, details);
+        for (const id in acks) {
+          const ack = acks[id];
+          if (socket.sendBuffer.some((packet) => packet.id == id)) continue;
+          delete acks[id];
+          if (ack.withError_) ack(new Error("socket has been disconnected"));
+        }
+      };
+      const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+      const receive = (args) => {
+        const last = args[args.length - 1];
+        if (pid && args.length > 1 && typeof last == "string") offset = last;
+        for (const listener of lists.Any) listener.apply(socket, args);
+        socket.fire_(...args);
+      };
+      const sendEvent = ({ data, ...rest }) => {
+        for (const listener of lists.AnyOutgoing) listener.apply(socket, data);
+        send(EVENT, data, rest);
+      };
+      const expectAck = (id, ack, timeout = opts.ackTimeout) => {
+        acks[id] = ack;
+        if (timeout === void 0) return;
+        const cancel = env.later_(
+          () => {
+            delete acks[id];
+            socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
+            ack.call(socket, new Error("operation has timed out"));
+          },
+          timeout,
+          io2.opts
+        );
+        acks[id] = (...args) => {
+          cancel();
+          ack.apply(socket, args);
+        };
+        acks[id].withError_ = true;
+      };
+      const enqueue = (args, flags) => {
+        const callback = typeof args[args.length - 1] == "function" && args.pop();
+        const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
+        const settle = (error, ...results) => {
+          if (item != queue[0]) return;
+          item.pending_ = false;
+          const done = !error || item.tries_ > opts.retries;
+          if (done) queue.shift();
+          drain();
+          if (done && callback) callback(error, ...results);
+        };
+        settle.withError_ = true;
+        args.push(settle);
+        queue.push(item);
+        drain();
+      };
+      const drain = (again) => {
+        const [item] = queue;
+        if (!socket.connected || !item || item.pending_ && !again) return;
+        item.pending_ = true;
+        item.tries_++;
+        socket.flags_ = item.flags_;
+        socket.emit(...item.args_);
+      };
+      socket.onpacket = (packet) => {
+        const { type, id, data } = packet;
+        if (packet.nsp != nsp) return;
+        if (type == EVENT) {
+          const args = [...data];
+          let answered;
+          if (id != null)
+            args.push((...answer) => {
+              if (!answered) send(ACK, answer, { id });
+              answered = true;
+            });
+          if (socket.connected) receive(args);
+          else socket.receiveBuffer.push(args);
+        } else if (type == ACK) {
+          const ack = acks[id];
+          delete acks[id];
+          ack?.apply(socket, ack.withError_ ? [null, ...data] : data);
+        } else if (type == DISCONNECT) {
+          leave();
+          close("io server disconnect");
+        } else if (type == CONNECT_ERROR) {
+          leave();
+          refuse(data.message || data, data.data);
+        } else if (data?.sid) {
+          socket.id = data.sid;
+          socket.recovered = !!pid && pid == data.pid;
+          pid = data.pid;
+          socket.connected = true;
+          socket.receiveBuffer.splice(0).forEach(receive);
+          socket.sendBuffer.splice(0).forEach(sendEvent);
+          drain(true);
+          socket.fire_("connect");
+        } else {
+          refuse("the server speaks Socket.IO 2, this client speaks 3 and later");
+        }
+      };
+      socket.hear_ = {
+        open: join,
+        packet: socket.onpacket,
+        close,
+        error: (error) => {
+          if (!socket.connected) socket.fire_("connect_error", error);
+        }
+      };
+      socket.connect = socket.open = () => {
+        if (!socket.connected) {
+          socket.active = true;
+          if (!io2._reconnecting) io2.open();
+          if (io2._readyState == "open") join();
+        }
+        return socket;
+      };
+      socket.disconnect = socket.close = () => {
+        const { connected } = socket;
+        if (connected) send(DISCONNECT);
+        leave();
+        if (connected) close("io client disconnect");
+        return socket;
+      };
+      socket.emit = (event, ...args) => {
+        if (RESERVED.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+        const { flags_: flags } = socket;
+        const { engine } = io2;
+        socket.flags_ = {};
+        args.unshift(event);
+        if (opts.retries && !flags.queued_ && !flags.volatile) {
+          enqueue(args, flags);
+          return socket;
+        }
+        const packet = { data: args, options: { compress: flags.compress !== false } };
+        if (typeof args[args.length - 1] == "function") {
+          packet.id = nextId++;
+          expectAck(packet.id, args.pop(), flags.timeout);
+        }
+        if (!flags.volatile || engine?.transport.writable) {
+          if (socket.connected && !engine.isStale_()) sendEvent(packet);
+          else if (!flags.queued_) socket.sendBuffer.push(packet);
+        }
+        return socket;
+      };
+      const lists = { Any: [], AnyOutgoing: [] };
+      for (const kind in lists) {
+        const define2 = (verb, change) => {
+          socket[verb + kind] = (listener) => {
+            lists[kind] = change(lists[kind], listener);
+            return socket;
+          };
+        };
+        define2("on", (list, listener) => [...list, listener]);
+        define2("prepend", (list, listener) => [listener, ...list]);
+        define2("off", (list, listener) => list.filter((item) => listener && item != listener));
+        socket["listeners" + kind] = () => lists[kind];
+      }
+      if (io2._autoConnect) socket.open();
+    }
+    get disconnected() {
+      return !this.connected;
+    }
+    get volatile() {
+      this.flags_.volatile = true;
+      return this;
+    }
+    compress(compress) {
+      this.flags_.compress = compress;
+      return this;
+    }
+    timeout(timeout) {
+      this.flags_.timeout = timeout;
+      return this;
+    }
+    send(...args) {
+      return this.emit("message", ...args);
+    }
+    emitWithAck(...args) {
+      return new Promise((resolve, reject) => {
+        const ack = (error, value) => error ? reject(error) : resolve(value);
+        ack.withError_ = true;
+        this.emit(...args, ack);
+      });
+    }
+  };
+
+  // js/manager.js
+  var DEFAULTS = {
+    reconnection: true,
+    reconnectionAttempts: Infinity,
+    reconnectionDelay: 1e3,
+    reconnectionDelayMax: 5e3,
+    randomizationFactor: 0.5,
+    timeout: 2e4
+  };
+  var Manager = class extends Emitter {
+    constructor(uri, options) {
+      super();
+      if (uri && typeof uri == "object") [uri, options] = [void 0, uri];
+      const manager = this;
+      const opts = manager.opts = { path: "/socket.io", ...options };
+      const parser = opts.parser || { Encoder, Decoder };
+      const encoder = new parser.Encoder();
+      const decoder = new parser.Decoder();
+      const settings = {};
+      let attempts = 0;
+      let undelivered = 0;
+      let stopped;
+      let cleanup = () => {
+      };
+      manager.uri = uri;
+      manager.nsps = {};
+      manager._readyState = "closed";
+      manager._autoConnect = opts.autoConnect !== false;
+      for (const name in DEFAULTS) {
+        settings[name] = opts[name] ?? DEFAULTS[name];
+        manager[name] = (...args) => {
+          if (!args.length) return settings[name];
+          [settings[name]] = args;
+          return manager;
+        };
+      }
+      const tell = (event, ...args) => {
+        for (const socket of Object.values(manager.nsps))
+          if (socket.active) socket.hear_[event](...args);
+        manager.fire_(event, ...args);
+      };
+      manager.open = manager.connect = (callback) => {
+        if (manager._readyState != "closed") return manager;
+        manager._readyState = "opening";
+        stopped = false;
+        let live = true;
+        const engine = manager.engine = openEngine(uri, opts);
+        const on = (event, listener) => engine.on(event, (...args) => {
+          if (live) listener(...args);
+        });
+        const fail = (error) => {
+          cleanup();
+          manager._readyState = "closed";
+          tell("error", error);
+          if (callback) callback(error);
+          else if (!attempts) reconnect();
+        };
+        const close = (...details) => {
+          if (!undelivered) closed(...details);
+          else queueMicrotask(() => live && closed(...details));
+        };
+        const cancelTimeout = settings.timeout !== false && env.later_(
+          () => {
+            fail(new Error("timeout"));
+            engine.close();
+          },
+          settings.timeout,
+          opts
+        );
+        cleanup = () => {
+          live = false;
+          if (cancelTimeout) cancelTimeout();
+          decoder.destroy?.();
+        };
+        on("open", () => {
+          if (cancelTimeout) cancelTimeout();
+          manager._readyState = "open";
+          tell("open");
+          if (callback) callback();
+        });
+        on("ping", () => manager.fire_("ping"));
+        on("data", (frame) => {
+          try {
+            decoder.add(frame);
+          } catch (error) {
+            close("parse error", error);
+          }
+        });
+        on(
+          "error",
+          (error) => manager._readyState == "opening" ? fail(error) : manager.fire_("error", error)
+        );
+        on(
+          "close",
+          (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : close(reason, details)
+        );
+        return manager;
+      };
+      decoder.on("decoded", (packet) => {
+        undelivered++;
+        queueMicrotask(() => {
+          undelivered--;
+          tell("packet", packet);
+        });
+      });
+      const closed = (reason, details) => {
+        cleanup();
+        attempts = 0;
+        manager._readyState = "closed";
+        manager.engine?.close();
+        tell("close", reason, details);
+        reconnect();
+      };
+      const reconnect = () => {
+        if (manager._reconnecting || stopped || !settings.reconnection) return;
+        if (attempts >= (settings.reconnectionAttempts || Infinity)) {
+          attempts = 0;
+          manager.fire_("reconnect_failed");
+          return;
+        }
+        manager._reconnecting = true;
+        cleanup = env.later_(
+          () => {
+            if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+            if (!stopped && settings.reconnection) manager.open(reconnected);
+          },
+          // The jitter comes after the cap, or all clients of a lost server return at one moment.
+          Math.min((settings.reconnectionDelay || 1e3) * 2 ** attempts++, settings.reconnectionDelayMax) * (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
+          opts
+        );
+      };
+      const reconnected = (error) => {
+        manager._reconnecting = false;
+        if (error) {
+          manager.fire_("reconnect_error", error);
+          reconnect();
+        } else {
+          manager.fire_("reconnect", attempts);
+          attempts = 0;
+        }
+      };
+      manager.socket = (nsp, socketOpts) => {
+        const socket = manager.nsps[nsp];
+        if (!socket) return manager.nsps[nsp] = new Socket(manager, nsp, socketOpts);
+        if (manager._autoConnect && !socket.active) socket.connect();
+        return socket;
+      };
+      manager._close = () => {
+        stopped = true;
+        manager._reconnecting = false;
+        closed("forced close");
+      };
+      manager.release_ = () => {
+        if (!Object.values(manager.nsps).some((socket) => socket.active)) manager._close();
+      };
+      manager.send_ = (packet) => {
+        for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);
+      };
+      if (manager._autoConnect) manager.open();
+    }
+  };
+
+  // js/index.js
+  var protocol = 5;
+  var managers = {};
+  var io = (uri, opts = {}) => {
+    if (uri && typeof uri == "object") [uri, opts] = [void 0, uri];
+    const { secure_, host_, path_ } = parseUrl(uri);
+    const key = secure_ + host_ + opts.path;
+    const shared = managers[key];
+    const alone = opts.forceNew || opts["force new connection"] || opts.multiplex === false || shared?.nsps[path_];
+    const manager = alone ? new Manager(uri, opts) : managers[key] || (managers[key] = new Manager(uri, opts));
+    return manager.socket(path_, opts);
+  };
+  Object.assign(io, { io, connect: io, Manager, Socket, protocol });
+
+  // js/global.js
+  if (typeof module == "object" && module.exports) module.exports = io;
+  else if (typeof define == "function" && define.amd) define(() => io);
+  else globalThis.io = io;
+})();
+//# sourceMappingURL=socket.io.js.map

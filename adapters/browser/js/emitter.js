@@ -1,0 +1,51 @@
+/** The event emitter under every public object, with the method names Socket.IO users know. */
+export class Emitter {
+  constructor() {
+    this.events_ = {};
+  }
+
+  on(event, listener) {
+    // A new array each time, so that a running `fire_` keeps the list it began with.
+    this.events_["$" + event] = [...this.listeners(event), listener];
+    return this;
+  }
+
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.listener_ = listener;
+    return this.on(event, wrapper);
+  }
+
+  off(event, listener) {
+    const list = this.listeners(event);
+    const index = list.findIndex((item) => item == listener || item.listener_ == listener);
+    if (event === undefined) this.events_ = {};
+    else this.events_["$" + event] = listener ? list.filter((_, i) => i != index) : [];
+    return this;
+  }
+
+  listeners(event) {
+    return this.events_["$" + event] || [];
+  }
+
+  hasListeners(event) {
+    return !!this.listeners(event).length;
+  }
+
+  emit(...args) {
+    return this.fire_(...args);
+  }
+
+  /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
+  fire_(event, ...args) {
+    for (const listener of this.listeners(event)) listener.apply(this, args);
+    return this;
+  }
+}
+
+const proto = Emitter.prototype;
+proto.addEventListener = proto.on;
+proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;

@@ -1,0 +1,192 @@
+import { Emitter } from "./emitter.js";
+import { openEngine } from "./engine/engine.js";
+import { env } from "./env.js";
+import { Decoder, Encoder } from "./parser.js";
+import { Socket } from "./socket.js";
+
+const DEFAULTS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1000,
+  reconnectionDelayMax: 5000,
+  randomizationFactor: 0.5,
+  timeout: 20000,
+};
+
+/** One connection and the namespaces that share it; connects again when it breaks. */
+export class Manager extends Emitter {
+  constructor(uri, options) {
+    super();
+    if (uri && typeof uri == "object") [uri, options] = [undefined, uri];
+    const manager = this;
+    const opts = (manager.opts = { path: "/socket.io", ...options });
+    const parser = opts.parser || { Encoder, Decoder };
+    const encoder = new parser.Encoder();
+    const decoder = new parser.Decoder();
+    const settings = {};
+    let attempts = 0;
+    let undelivered = 0;
+    let stopped;
+    // Ends what is under way: a connection, or the wait for the next attempt.
+    let cleanup = () => {};
+
+    manager.uri = uri;
+    manager.nsps = {};
+    manager._readyState = "closed";
+    manager._autoConnect = opts.autoConnect !== false;
+
+    for (const name in DEFAULTS) {
+      settings[name] = opts[name] ?? DEFAULTS[name];
+      manager[name] = (...args) => {
+        if (!args.length) return settings[name];
+        [settings[name]] = args;
+        return manager;
+      };
+    }
+
+    /** Tells the sockets, and then the application. */
+    const tell = (event, ...args) => {
+      for (const socket of Object.values(manager.nsps))
+        if (socket.active) socket.hear_[event](...args);
+      manager.fire_(event, ...args);
+    };
+
+    /** Connects, unless that is done or under way. `callback` gets the error, if there is one. */
+    manager.open = manager.connect = (callback) => {
+      if (manager._readyState != "closed") return manager;
+      manager._readyState = "opening";
+      stopped = false;
+      let live = true;
+      const engine = (manager.engine = openEngine(uri, opts));
+      const on = (event, listener) =>
+        engine.on(event, (...args) => {
+          if (live) listener(...args);
+        });
+      const fail = (error) => {
+        cleanup();
+        manager._readyState = "closed";
+        tell("error", error);
+        if (callback) callback(error);
+        else if (!attempts) reconnect();
+      };
+      // Behind the packets that came before.
+      const close = (...details) => {
+        if (!undelivered) closed(...details);
+        else queueMicrotask(() => live && closed(...details));
+      };
+
+      const cancelTimeout =
+        settings.timeout !== false &&
+        env.later_(
+          () => {
+            fail(new Error("timeout"));
+            engine.close();
+          },
+          settings.timeout,
+          opts,
+        );
+      cleanup = () => {
+        live = false;
+        if (cancelTimeout) cancelTimeout();
+        decoder.destroy?.();
+      };
+
+      on("open", () => {
+        if (cancelTimeout) cancelTimeout();
+        manager._readyState = "open";
+        tell("open");
+        if (callback) callback();
+      });
+      on("ping", () => manager.fire_("ping"));
+      on("data", (frame) => {
+        try {
+          decoder.add(frame);
+        } catch (error) {
+          close("parse error", error);
+        }
+      });
+      on("error", (error) =>
+        manager._readyState == "opening" ? fail(error) : manager.fire_("error", error),
+      );
+      on("close", (reason, details) =>
+        manager._readyState == "opening" ? fail(new Error(reason)) : close(reason, details),
+      );
+      return manager;
+    };
+
+    // In a microtask of its own, so that what a listener throws is not taken for a parse error,
+    // and a promise that one packet resolves goes on before the next packet comes.
+    decoder.on("decoded", (packet) => {
+      undelivered++;
+      queueMicrotask(() => {
+        undelivered--;
+        tell("packet", packet);
+      });
+    });
+
+    const closed = (reason, details) => {
+      cleanup();
+      attempts = 0;
+      manager._readyState = "closed";
+      manager.engine?.close();
+      tell("close", reason, details);
+      reconnect();
+    };
+
+    const reconnect = () => {
+      if (manager._reconnecting || stopped || !settings.reconnection) return;
+      if (attempts >= (settings.reconnectionAttempts || Infinity)) {
+        attempts = 0;
+        manager.fire_("reconnect_failed");
+        return;
+      }
+      manager._reconnecting = true;
+      cleanup = env.later_(
+        () => {
+          if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+          if (!stopped && settings.reconnection) manager.open(reconnected);
+        },
+        // The jitter comes after the cap, or all clients of a lost server return at one moment.
+        Math.min((settings.reconnectionDelay || 1000) * 2 ** attempts++, settings.reconnectionDelayMax) *
+          (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
+        opts,
+      );
+    };
+
+    const reconnected = (error) => {
+      manager._reconnecting = false;
+      if (error) {
+        manager.fire_("reconnect_error", error);
+        reconnect();
+      } else {
+        manager.fire_("reconnect", attempts);
+        attempts = 0;
+      }
+    };
+
+    /** Returns the socket of a namespace, making it if need be. */
+    manager.socket = (nsp, socketOpts) => {
+      const socket = manager.nsps[nsp];
+      if (!socket) return (manager.nsps[nsp] = new Socket(manager, nsp, socketOpts));
+      if (manager._autoConnect && !socket.active) socket.connect();
+      return socket;
+    };
+
+    manager._close = () => {
+      stopped = true;
+      manager._reconnecting = false;
+      closed("forced close");
+    };
+
+    /** Closes when no namespace is in use any more. */
+    manager.release_ = () => {
+      if (!Object.values(manager.nsps).some((socket) => socket.active)) manager._close();
+    };
+
+    manager.send_ = (packet) => {
+      for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);
+    };
+
+    if (manager._autoConnect) manager.open();
+  }
+}

@@ -1,0 +1,254 @@
+import { Emitter } from "./emitter.js";
+import { env } from "./env.js";
+import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./parser.js";
+
+/** The client's side of one namespace. */
+export class Socket extends Emitter {
+  constructor(io, nsp, opts = {}) {
+    super();
+    const socket = this;
+    const acks = (socket.acks = {});
+    const queue = (socket._queue = []);
+    let nextId = 0;
+    let joining;
+    let pid;
+    let offset;
+
+    socket.io = io;
+    socket.nsp = nsp;
+    socket.auth = opts.auth;
+    socket.connected = socket.recovered = socket.active = false;
+    socket.receiveBuffer = [];
+    socket.sendBuffer = [];
+    socket.flags_ = {};
+
+    const send = (type, data, rest) => io.send_({ type, nsp, data, ...rest });
+
+    /** Asks for the namespace, once per connection. */
+    const join = () => {
+      if (joining) return;
+      const token = (joining = {});
+      const { auth } = socket;
+      const answer = (data) => {
+        // An asynchronous `auth` may answer when that connection is gone.
+        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data);
+      };
+      if (typeof auth == "function") auth(answer);
+      else answer(auth);
+    };
+
+    const leave = () => {
+      socket.active = joining = false;
+      io.release_();
+    };
+
+    const close = (reason, details) => {
+      socket.connected = joining = false;
+      delete socket.id;
+      socket.fire_("disconnect", reason, details);
+      for (const id in acks) {
+        const ack = acks[id];
+        // What waits in the buffer will be sent, and may be answered, after the next connect.
+        if (socket.sendBuffer.some((packet) => packet.id == id)) continue;
+        delete acks[id];
+        if (ack.withError_) ack(new Error("socket has been disconnected"));
+      }
+    };
+
+    const refuse = (message, data) =>
+      socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+
+    const receive = (args) => {
+      const last = args[args.length - 1];
+      // Only a server that recovers sessions appends an offset, and never as the event's name.
+      if (pid && args.length > 1 && typeof last == "string") offset = last;
+      for (const listener of lists.Any) listener.apply(socket, args);
+      socket.fire_(...args);
+    };
+
+    const sendEvent = ({ data, ...rest }) => {
+      for (const listener of lists.AnyOutgoing) listener.apply(socket, data);
+      send(EVENT, data, rest);
+    };
+
+    const expectAck = (id, ack, timeout = opts.ackTimeout) => {
+      acks[id] = ack;
+      if (timeout === undefined) return;
+      const cancel = env.later_(
+        () => {
+          delete acks[id];
+          socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
+          ack.call(socket, new Error("operation has timed out"));
+        },
+        timeout,
+        io.opts,
+      );
+      acks[id] = (...args) => {
+        cancel();
+        ack.apply(socket, args);
+      };
+      acks[id].withError_ = true;
+    };
+
+    /** Keeps an event until the server acknowledges it or the tries are used up. */
+    const enqueue = (args, flags) => {
+      const callback = typeof args[args.length - 1] == "function" && args.pop();
+      const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
+      const settle = (error, ...results) => {
+        if (item != queue[0]) return;
+        item.pending_ = false;
+        const done = !error || item.tries_ > opts.retries;
+        if (done) queue.shift();
+        drain();
+        if (done && callback) callback(error, ...results);
+      };
+      settle.withError_ = true;
+      args.push(settle);
+      queue.push(item);
+      drain();
+    };
+
+    /** Sends the first event of the queue; with `again` even if it was sent before. */
+    const drain = (again) => {
+      const [item] = queue;
+      if (!socket.connected || !item || (item.pending_ && !again)) return;
+      item.pending_ = true;
+      item.tries_++;
+      socket.flags_ = item.flags_;
+      socket.emit(...item.args_);
+    };
+
+    socket.onpacket = (packet) => {
+      const { type, id, data } = packet;
+      if (packet.nsp != nsp) return;
+      if (type == EVENT) {
+        const args = [...data];
+        let answered;
+        if (id != null)
+          args.push((...answer) => {
+            if (!answered) send(ACK, answer, { id });
+            answered = true;
+          });
+        if (socket.connected) receive(args);
+        else socket.receiveBuffer.push(args);
+      } else if (type == ACK) {
+        const ack = acks[id];
+        delete acks[id];
+        ack?.apply(socket, ack.withError_ ? [null, ...data] : data);
+      } else if (type == DISCONNECT) {
+        leave();
+        close("io server disconnect");
+      } else if (type == CONNECT_ERROR) {
+        leave();
+        refuse(data.message || data, data.data);
+      } else if (data?.sid) {
+        socket.id = data.sid;
+        socket.recovered = !!pid && pid == data.pid;
+        pid = data.pid;
+        socket.connected = true;
+        socket.receiveBuffer.splice(0).forEach(receive);
+        socket.sendBuffer.splice(0).forEach(sendEvent);
+        drain(true);
+        socket.fire_("connect");
+      } else {
+        refuse("the server speaks Socket.IO 2, this client speaks 3 and later");
+      }
+    };
+
+    socket.hear_ = {
+      open: join,
+      packet: socket.onpacket,
+      close,
+      error: (error) => {
+        if (!socket.connected) socket.fire_("connect_error", error);
+      },
+    };
+
+    socket.connect = socket.open = () => {
+      if (!socket.connected) {
+        socket.active = true;
+        if (!io._reconnecting) io.open();
+        if (io._readyState == "open") join();
+      }
+      return socket;
+    };
+
+    socket.disconnect = socket.close = () => {
+      const { connected } = socket;
+      if (connected) send(DISCONNECT);
+      // Before the connection closes, if no other namespace needs it.
+      leave();
+      if (connected) close("io client disconnect");
+      return socket;
+    };
+
+    socket.emit = (event, ...args) => {
+      if (RESERVED.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+      const { flags_: flags } = socket;
+      const { engine } = io;
+      socket.flags_ = {};
+      args.unshift(event);
+      if (opts.retries && !flags.queued_ && !flags.volatile) {
+        enqueue(args, flags);
+        return socket;
+      }
+      const packet = { data: args, options: { compress: flags.compress !== false } };
+      if (typeof args[args.length - 1] == "function") {
+        packet.id = nextId++;
+        expectAck(packet.id, args.pop(), flags.timeout);
+      }
+      if (!flags.volatile || engine?.transport.writable) {
+        if (socket.connected && !engine.isStale_()) sendEvent(packet);
+        else if (!flags.queued_) socket.sendBuffer.push(packet);
+      }
+      return socket;
+    };
+
+    const lists = { Any: [], AnyOutgoing: [] };
+    for (const kind in lists) {
+      const define = (verb, change) => {
+        socket[verb + kind] = (listener) => {
+          lists[kind] = change(lists[kind], listener);
+          return socket;
+        };
+      };
+      define("on", (list, listener) => [...list, listener]);
+      define("prepend", (list, listener) => [listener, ...list]);
+      define("off", (list, listener) => list.filter((item) => listener && item != listener));
+      socket["listeners" + kind] = () => lists[kind];
+    }
+
+    if (io._autoConnect) socket.open();
+  }
+
+  get disconnected() {
+    return !this.connected;
+  }
+
+  get volatile() {
+    this.flags_.volatile = true;
+    return this;
+  }
+
+  compress(compress) {
+    this.flags_.compress = compress;
+    return this;
+  }
+
+  timeout(timeout) {
+    this.flags_.timeout = timeout;
+    return this;
+  }
+
+  send(...args) {
+    return this.emit("message", ...args);
+  }
+
+  emitWithAck(...args) {
+    return new Promise((resolve, reject) => {
+      const ack = (error, value) => (error ? reject(error) : resolve(value));
+      ack.withError_ = true;
+      this.emit(...args, ack);
+    });
+  }
+}
