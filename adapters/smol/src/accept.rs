@@ -1,0 +1,58 @@
+//! Where connections come from.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::future;
+use smol::{Async, Timer};
+
+use crate::connection;
+use crate::hub::Hub;
+use crate::peer::Peer;
+use crate::report;
+use crate::tcp::Tcp;
+
+/// How many connections are accepted before others have their turn.
+const BURST: u32 = 16;
+/// How long to wait after a failure, at first and at most: running out of file descriptors, say,
+/// fails again and again at once.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// Accepts connections for ever, whatever happens.
+pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infallible {
+    let mut pause = PAUSE.0;
+    let mut burst = 0;
+    loop {
+        match listener.accept().await.and_then(|(stream, peer)| Ok((Tcp::new(stream)?, peer))) {
+            Ok((stream, address)) => {
+                pause = PAUSE.0;
+                hub.spawn(connection::serve(Rc::clone(hub), stream, Peer::from(address)));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                report::warning!("cannot accept a connection, will try again: {error}");
+                Timer::after(pause).await;
+                pause = PAUSE.1.min(pause * 2);
+            }
+        }
+        burst += 1;
+        if burst % BURST == 0 {
+            future::yield_now().await;
+        }
+    }
+}
+
+/// Whether only this connection failed: the next one may be sound.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::NotConnected
+            | ErrorKind::InvalidInput
+    )
+}

@@ -1,0 +1,209 @@
+//! Bodies: reading those of requests within bounds, and the one type for those of answers.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use smol::Timer;
+use smol::future;
+
+/// What became of the body of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Whole(Bytes),
+    TooLarge,
+    /// It was cut short, is malformed, or took too long.
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes; one that is declared to be longer is not touched.
+pub(crate) async fn read<B>(body: B, limit: usize, patience: Duration) -> Arrival
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let declared = body.size_hint().lower();
+    if usize::try_from(declared).map_or(true, |declared| declared > limit) {
+        return Arrival::TooLarge;
+    }
+    let late = async {
+        Timer::after(patience).await;
+        Arrival::Broken
+    };
+    future::or(collect(body, limit), late).await
+}
+
+async fn collect<B>(mut body: B, limit: usize) -> Arrival
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Arrival::Broken;
+        };
+        // Trailers mean nothing here.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > limit {
+            return Arrival::TooLarge;
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Arrival::Whole(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Arrival::Whole(whole.freeze())
+}
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The body of an answer, whoever made it.
+pub(crate) enum Answer {
+    Whole(Full<Bytes>),
+    Streamed(Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>),
+}
+
+impl Answer {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self::Whole(Full::new(bytes.into()))
+    }
+
+    pub(crate) fn streamed<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::Streamed(Box::pin(body.map_err(Into::into)))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http_body::{Body, Frame, SizeHint};
+
+    use super::{Arrival, read};
+
+    #[test]
+    fn a_body_in_pieces_is_put_together() {
+        // The two halves of an umlaut come in different pieces.
+        let body = Pieces::new(["4\u{e4}".as_bytes().split_at(2).0, &[0xa4], b"!"]);
+        assert_eq!(arrival(body, 100), Arrival::Whole(Bytes::from("4\u{e4}!")));
+    }
+
+    #[test]
+    fn a_body_of_exactly_the_limit_is_whole() {
+        let body = Pieces::new([b"1234".as_slice(), b"5"]);
+        assert_eq!(arrival(body, 5), Arrival::Whole(Bytes::from("12345")));
+    }
+
+    #[test]
+    fn an_empty_body_is_whole() {
+        assert_eq!(arrival(Pieces::new([b"".as_slice(); 0]), 5), Arrival::Whole(Bytes::new()));
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_too_large_even_if_it_did_not_say_so() {
+        let body = Pieces::new([b"1234".as_slice(), b"56"]);
+        assert_eq!(arrival(body, 5), Arrival::TooLarge);
+    }
+
+    #[test]
+    fn a_body_declared_over_the_limit_is_too_large_before_it_arrives() {
+        let body = Pieces { declared: u64::MAX, stuck: true, ..Pieces::new([b"1".as_slice()]) };
+        assert_eq!(arrival(body, 5), Arrival::TooLarge);
+    }
+
+    #[test]
+    fn a_body_that_stops_arriving_is_broken_after_a_while() {
+        let body = Pieces { stuck: true, ..Pieces::new([b"1".as_slice()]) };
+        assert_eq!(arrival(body, 5), Arrival::Broken);
+    }
+
+    fn arrival(body: Pieces, limit: usize) -> Arrival {
+        smol::block_on(read(body, limit, Duration::from_millis(10)))
+    }
+
+    struct Pieces {
+        left: VecDeque<Bytes>,
+        declared: u64,
+        /// Whether nothing more arrives after the pieces, not even the end.
+        stuck: bool,
+    }
+
+    impl Pieces {
+        fn new<const N: usize>(pieces: [&[u8]; N]) -> Self {
+            let left = pieces.into_iter().map(Bytes::copy_from_slice).collect();
+            Self { left, declared: 0, stuck: false }
+        }
+    }
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.left.pop_front() {
+                None if self.stuck => Poll::Pending,
+                piece => Poll::Ready(piece.map(|piece| Ok(Frame::data(piece)))),
+            }
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            let mut hint = SizeHint::new();
+            hint.set_lower(self.declared);
+            hint
+        }
+    }
+}

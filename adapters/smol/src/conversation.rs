@@ -1,0 +1,146 @@
+//! One connection as long as it speaks HTTP.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use smol::io::{AsyncRead, AsyncWrite};
+use smol_hyper::rt::{FuturesIo, SmolTimer};
+
+use crate::body::Answer;
+use crate::fallback::{Found, status};
+use crate::handshake::Handshake;
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::linger::linger;
+use crate::link::Link;
+use crate::machine;
+use crate::peer::Peer;
+use crate::ticket::Ticket;
+
+/// The longest head of a request in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// The most that is read ahead of a slow body, and the longest head still on its way.
+const MAX_BUFFER: usize = 32 * 1024;
+
+/// A connection that goes on as a WebSocket.
+pub(crate) struct Handover<S> {
+    pub(crate) ticket: Ticket,
+    pub(crate) link: Link<S>,
+    /// What the peer sent after its handshake.
+    pub(crate) tail: Bytes,
+}
+
+/// What the requests of one connection share.
+pub(crate) struct Visit {
+    pub(crate) hub: Rc<Hub>,
+    pub(crate) peer: Peer,
+    /// The WebSocket that the connection becomes after the current answer.
+    pub(crate) accepted: RefCell<Option<Ticket>>,
+    /// Whether the peer may still be sending when the connection ends.
+    pub(crate) unread: Cell<bool>,
+}
+
+/// The connection ends here, without another word.
+#[derive(Debug)]
+pub(crate) struct Ended;
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ends without an answer")
+    }
+}
+
+impl std::error::Error for Ended {}
+
+pub(crate) fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(SmolTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
+        // What a client that has left a held poll shows is the end of its half.
+        .half_close(false);
+    builder
+}
+
+/// Serves requests until the connection ends or becomes a WebSocket.
+pub(crate) async fn serve<S>(hub: &Rc<Hub>, link: Link<S>, peer: Peer) -> Option<Handover<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let visit = Rc::new(Visit {
+        hub: Rc::clone(hub),
+        peer,
+        accepted: RefCell::default(),
+        unread: Cell::default(),
+    });
+    let service = service_fn(|request| respond(Rc::clone(&visit), request));
+    let mut connection = hub.http.borrow().serve_connection(FuturesIo::new(link), service);
+    let mut told = false;
+    let outcome = poll_fn(|cx| {
+        if hub.seats.is_closing() && !told {
+            told = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        Pin::new(&mut connection).poll(cx)
+    })
+    .await;
+    let parts = connection.into_parts();
+    let link = parts.io.into_inner();
+    let ticket = visit.accepted.take();
+    outcome.ok()?;
+    if let Some(ticket) = ticket {
+        return Some(Handover { ticket, link, tail: parts.read_buf });
+    }
+    if visit.unread.get() {
+        linger(link, hub.limits.get().close_timeout).await;
+    }
+    None
+}
+
+async fn respond(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
+    visit.unread.set(!request.body().is_end_stream());
+    let expectation = request.headers().get(EXPECT);
+    if expectation.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Ok(status(StatusCode::EXPECTATION_FAILED));
+    }
+    if !visit.hub.is_for_machine(request.uri().path()) {
+        let found = visit.hub.pages.borrow().find(&request);
+        return Ok(match found {
+            Found::Page(response) => response,
+            Found::Handler(handler) => handler(request).await,
+        });
+    }
+    let (head, body) = request.into_parts();
+    match Handshake::of(&head) {
+        Handshake::None => machine::request(&visit, &head, body).await,
+        // Bytes that count as a body here would be frames elsewhere.
+        Handshake::Sound(_) if !body.is_end_stream() => Ok(refusal(StatusCode::BAD_REQUEST)),
+        Handshake::Sound(accept) => machine::upgrade(&visit, &head, &accept).await,
+        Handshake::BadKey => Ok(refusal(StatusCode::BAD_REQUEST)),
+        Handshake::OtherVersion => {
+            let mut response = refusal(StatusCode::UPGRADE_REQUIRED);
+            let headers = response.headers_mut();
+            headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
+            headers.insert("upgrade", HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade, close"));
+            Ok(response)
+        }
+    }
+}
+
+fn refusal(code: StatusCode) -> Response<Answer> {
+    let mut response = status(code);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,191 @@
+//! What the tasks of one shard share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::server::conn::http1;
+use smol::LocalExecutor;
+use smol::future::FutureExt;
+use sockeye_app::{Route, Runtime, Shard, Task};
+use sockeye_core::{Input, Output};
+
+use crate::fallback::Pages;
+use crate::limits::Limits;
+use crate::pulse::Pulse;
+use crate::report;
+use crate::seats::Seats;
+use crate::slot::{Slot, Verdict};
+
+/// One shard, and the way from its outputs to the tasks that carry them out.
+///
+/// No borrow of what is in here is held while the shard is called, for that runs handlers.
+pub(crate) struct Hub {
+    shard: Arc<Shard>,
+    /// The executor owns the tasks, and the tasks own the hub.
+    executor: Weak<LocalExecutor<'static>>,
+    slots: RefCell<HashMap<u64, Rc<Slot>, BuildHasherDefault<IdHasher>>>,
+    last_id: Cell<u64>,
+    /// Inputs from where handlers cannot run.
+    later: RefCell<Vec<Input<'static>>>,
+    pub(crate) pulse: Pulse,
+    pub(crate) seats: Seats,
+    pub(crate) limits: Cell<Limits>,
+    pub(crate) http: RefCell<http1::Builder>,
+    pub(crate) pages: RefCell<Pages>,
+}
+
+impl Hub {
+    pub(crate) fn new(shard: Arc<Shard>, executor: Weak<LocalExecutor<'static>>) -> Self {
+        let pulse = Pulse::default();
+        let woken = pulse.signal();
+        shard.set_waker(move || woken.raise());
+        Self {
+            shard,
+            executor,
+            slots: RefCell::default(),
+            last_id: Cell::new(0),
+            later: RefCell::default(),
+            pulse,
+            seats: Seats::default(),
+            limits: Cell::default(),
+            http: RefCell::new(crate::conversation::builder(&Limits::default())),
+            pages: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.limits.set(limits);
+        *self.http.borrow_mut() = crate::conversation::builder(&limits);
+    }
+
+    pub(crate) fn is_for_machine(&self, path: &str) -> bool {
+        self.shard.route(path) == Route::Machine
+    }
+
+    /// Feeds one input; [`drive`](Self::drive) makes it take effect.
+    pub(crate) fn feed(&self, input: Input<'_>) {
+        self.shard.handle(input, Instant::now());
+    }
+
+    /// Has the pulse feed one input.
+    pub(crate) fn feed_later(&self, input: Input<'static>) {
+        self.later.borrow_mut().push(input);
+        self.pulse.quicken();
+    }
+
+    /// Feeds what was put off with [`feed_later`](Self::feed_later).
+    pub(crate) fn feed_what_was_put_off(&self) {
+        let inputs = self.later.take();
+        for input in inputs {
+            self.feed(input);
+        }
+    }
+
+    /// Runs handlers and hands outputs to the tasks they are for.
+    pub(crate) fn drive(&self) {
+        self.shard.drive(&mut Hands(self));
+        self.pulse.keep(self.shard.poll_timeout());
+        if self.seats.is_closing() {
+            self.seats.wake_watcher();
+        }
+    }
+
+    /// Runs a future on this thread until it ends or panics.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        if let Some(executor) = self.executor.upgrade() {
+            let guarded = async {
+                if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+                    report::error!("a task panicked; everything else goes on");
+                }
+            };
+            executor.spawn(guarded).detach();
+        }
+    }
+
+    pub(crate) fn open_slot(&self) -> (u64, Rc<Slot>) {
+        let id = self.last_id.get() + 1;
+        self.last_id.set(id);
+        let slot = Rc::new(Slot::default());
+        self.slots.borrow_mut().insert(id, Rc::clone(&slot));
+        (id, slot)
+    }
+
+    pub(crate) fn close_slot(&self, id: u64) {
+        self.slots.borrow_mut().remove(&id);
+    }
+
+    /// The slot with this id, unless its task has gone meanwhile.
+    fn slot(&self, id: u64) -> Option<Rc<Slot>> {
+        self.slots.borrow().get(&id).cloned()
+    }
+
+    fn decide(&self, id: u64, verdict: Verdict) {
+        if let Some(slot) = self.slot(id) {
+            slot.decide(verdict);
+        }
+    }
+}
+
+/// Carries out what the shard wants.
+struct Hands<'a>(&'a Hub);
+
+impl Runtime for Hands<'_> {
+    fn perform(&mut self, output: Output<Infallible>) {
+        let hub = self.0;
+        match output {
+            Output::ReadBody { req, limit } => hub.decide(req.0, Verdict::Read(limit)),
+            Output::Respond { req, response } => {
+                hub.decide(req.0, Verdict::Answer(response, false))
+            }
+            Output::Abort { req } => hub.decide(req.0, Verdict::Abort),
+            Output::Accept { ws, headers } => hub.decide(ws.0, Verdict::Accept(headers)),
+            Output::Refuse { ws, response } => hub.decide(ws.0, Verdict::Answer(response, true)),
+            Output::Send { ws, frames } => {
+                if let Some(slot) = hub.slot(ws.0) {
+                    slot.send(frames);
+                }
+            }
+            Output::Close { ws } => {
+                if let Some(slot) = hub.slot(ws.0) {
+                    slot.close();
+                }
+            }
+            Output::Event(never) => match never {},
+        }
+    }
+
+    fn spawn(&mut self, task: Task) {
+        self.0.spawn(task);
+    }
+}
+
+/// Spreads ids, which are counted up and not chosen by any peer.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The golden ratio: neighbours end up far apart in the high bits, too.
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

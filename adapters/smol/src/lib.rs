@@ -1,0 +1,63 @@
+//! A Socket.IO server on [smol]: WebSockets and long-polling on one port.
+//!
+//! Handlers are registered on an [`App`], and [`Serve`] runs it:
+//!
+//! ```no_run
+//! use sockeye_smol::{App, Serve};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     App::new().serve("0.0.0.0:3000")
+//! }
+//! ```
+//!
+//! Everything runs on the thread that calls [`Serve::serve`]: the handlers may use whatever is not
+//! `Send`, and must not block. A [`Server`] has more to offer: other pages on the same port, a
+//! graceful end, a future to run inside another smol program, and streams accepted elsewhere, like
+//! those of TLS.
+//!
+//! # What a client gets
+//!
+//! HTTP/1.1 with keep-alive, and WebSockets without compression. On one connection requests are
+//! answered one after the other: what a client sends behind a poll that is held waits until the
+//! poll is answered, so a client posts on another connection, as all clients of Socket.IO do.
+//!
+//! # Features
+//!
+//! - `log`: reports what the one who runs a server should know, like running out of file
+//!   descriptors, through the [`log`](https://docs.rs/log) crate. Off by default.
+
+mod accept;
+mod body;
+mod connection;
+mod conversation;
+mod fallback;
+mod farewell;
+mod handle;
+mod handshake;
+mod hub;
+mod limits;
+mod linger;
+mod link;
+mod machine;
+mod peer;
+mod pulse;
+mod report;
+mod seats;
+mod serve;
+mod server;
+mod signal;
+mod slot;
+mod tcp;
+mod ticket;
+mod websocket;
+
+pub use http_body_util::Full;
+pub use hyper::body::Incoming;
+pub use hyper::http;
+pub use sockeye_app::*;
+
+pub use crate::handle::Handle;
+pub use crate::limits::Limits;
+pub use crate::peer::Peer;
+pub use crate::serve::Serve;
+pub use crate::server::Server;

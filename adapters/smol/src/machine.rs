@@ -1,0 +1,156 @@
+//! Requests that are for the machine, and its answers.
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use smol::future;
+use sockeye_core::{Headers, Input};
+
+use crate::body::{self, Answer, Arrival};
+use crate::conversation::{Ended, Visit};
+use crate::slot::Verdict;
+use crate::ticket::Ticket;
+
+/// Has the machine answer a request, which may take as long as the machine likes.
+pub(crate) async fn request(
+    visit: &Visit,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Response<Answer>, Ended> {
+    let hub = &visit.hub;
+    let mut ticket = Ticket::for_request(hub);
+    with_head(visit, head, |request| hub.feed(Input::Request { req: ticket.request(), request }));
+    hub.drive();
+    let mut body = Some(body);
+    let mut last = false;
+    let mut verdict = ticket.verdict().await;
+    loop {
+        match verdict {
+            Verdict::Read(limit) => {
+                // A body is asked for once.
+                let Some(body) = body.take() else {
+                    return Err(Ended);
+                };
+                let patience = hub.limits.get().body_timeout;
+                let arrival = async { Ok(body::read(body, limit, patience).await) };
+                let decision = async { Err(ticket.verdict().await) };
+                verdict = match future::or(decision, arrival).await {
+                    Ok(arrival) => {
+                        last = feed_body(visit, &mut ticket, arrival)?;
+                        ticket.verdict().await
+                    }
+                    Err(verdict) => verdict,
+                };
+            }
+            Verdict::Answer(response, only) => {
+                ticket.close();
+                return Ok(answer(response, last || only));
+            }
+            Verdict::Abort | Verdict::Accept(_) => {
+                ticket.close();
+                return Err(Ended);
+            }
+        }
+    }
+}
+
+/// Feeds what became of the body; says whether the connection cannot go on after the answer.
+fn feed_body(visit: &Visit, ticket: &mut Ticket, arrival: Arrival) -> Result<bool, Ended> {
+    let hub = &visit.hub;
+    let req = ticket.request();
+    let unread = match arrival {
+        Arrival::Whole(body) => {
+            hub.feed(Input::Body { req, body });
+            false
+        }
+        Arrival::TooLarge => {
+            hub.feed(Input::BodyTooLarge { req });
+            true
+        }
+        Arrival::Broken => {
+            hub.feed(Input::Aborted { req });
+            ticket.close();
+            hub.drive();
+            return Err(Ended);
+        }
+    };
+    visit.unread.set(unread);
+    hub.drive();
+    Ok(unread)
+}
+
+/// Has the machine answer a WebSocket handshake.
+pub(crate) async fn upgrade(
+    visit: &Visit,
+    head: &Parts,
+    accept: &str,
+) -> Result<Response<Answer>, Ended> {
+    let hub = &visit.hub;
+    let mut ticket = Ticket::for_websocket(hub);
+    with_head(visit, head, |request| hub.feed(Input::Upgrade { ws: ticket.websocket(), request }));
+    hub.drive();
+    match ticket.verdict().await {
+        Verdict::Accept(headers) => {
+            visit.accepted.replace(Some(ticket));
+            Ok(switching_protocols(headers, accept))
+        }
+        Verdict::Answer(response, only) => {
+            ticket.close();
+            // Whoever is sure of the answer has sent frames already.
+            visit.unread.set(true);
+            Ok(answer(response, only))
+        }
+        Verdict::Abort | Verdict::Read(_) => {
+            ticket.close();
+            Err(Ended)
+        }
+    }
+}
+
+fn with_head(visit: &Visit, head: &Parts, feed: impl FnOnce(sockeye_core::Request<'_>)) {
+    let headers: Vec<(&str, &[u8])> =
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    feed(sockeye_core::Request {
+        method: head.method.as_str(),
+        target: head.uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: &headers,
+        remote: visit.peer.address,
+        secure: visit.peer.secure,
+    });
+}
+
+fn answer(response: sockeye_core::Response, last: bool) -> Response<Answer> {
+    let mut answer = Response::new(Answer::whole(response.body));
+    *answer.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    add_headers(&mut answer, response.headers);
+    if last {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+fn switching_protocols(headers: Headers, accept: &str) -> Response<Answer> {
+    let mut answer = Response::new(Answer::whole(""));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    add_headers(&mut answer, headers);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    answer
+}
+
+/// Adds the headers that are valid: one that is not would split the answer in two.
+fn add_headers(answer: &mut Response<Answer>, headers: Headers) {
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_str(&value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+}

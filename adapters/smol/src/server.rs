@@ -1,0 +1,305 @@
+//! The server: what was built from an app, and how it runs.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::{Request, Response};
+use smol::io::{AsyncRead, AsyncWrite};
+use smol::{Async, LocalExecutor, Timer, future};
+use sockeye_app::App;
+
+use crate::accept::accept;
+use crate::body::BoxError;
+use crate::connection;
+use crate::handle::Handle;
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::peer::Peer;
+use crate::pulse;
+use crate::signal::Signal;
+
+/// An [`App`] with what is needed to run it: on one thread, on one port, beside other pages.
+///
+/// Clones are the same server.
+#[derive(Clone)]
+pub struct Server {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    /// Before the hub, for its tasks use it.
+    executor: Rc<LocalExecutor<'static>>,
+    hub: Rc<Hub>,
+    listener: RefCell<Option<Arc<Async<TcpListener>>>>,
+    address: Cell<Option<SocketAddr>>,
+    stop: Arc<Signal>,
+    has_pulse: Cell<bool>,
+}
+
+impl Server {
+    /// Makes a server that listens nowhere yet: for [`run_on`](Self::run_on) and
+    /// [`connection`](Self::connection).
+    ///
+    /// # Errors
+    ///
+    /// The configuration of the app is not valid; the error names the field.
+    pub fn new(app: App) -> io::Result<Self> {
+        let shard =
+            app.into_shard().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let executor = Rc::new(LocalExecutor::new());
+        let hub = Rc::new(Hub::new(shard, Rc::downgrade(&executor)));
+        let inner = Inner {
+            executor,
+            hub,
+            listener: RefCell::default(),
+            address: Cell::default(),
+            stop: Arc::default(),
+            has_pulse: Cell::default(),
+        };
+        Ok(Self { inner: Rc::new(inner) })
+    }
+
+    /// Begins to listen; [`Serve::bind`](crate::Serve::bind) does this and [`new`](Self::new).
+    pub(crate) fn listen(self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = listen(address)?;
+        self.inner.address.set(Some(listener.local_addr()?));
+        *self.inner.listener.borrow_mut() = Some(Arc::new(Async::new(listener)?));
+        Ok(self)
+    }
+
+    /// Sets how much and how long a connection may take.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        self.inner.hub.set_limits(limits);
+        self
+    }
+
+    /// Adds a page that never changes, at exactly this path.
+    ///
+    /// ```
+    /// use sockeye_smol::{App, Serve};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = App::new()
+    ///     .bind("127.0.0.1:0")?
+    ///     .page("/", "text/html; charset=utf-8", "<h1>Hello</h1>");
+    /// # let _ = server;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// The content type contains a line break or another control character.
+    #[must_use]
+    pub fn page(
+        self,
+        path: impl Into<String>,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let content_type = HeaderValue::from_static(content_type);
+        self.inner.hub.pages.borrow_mut().add(path.into(), content_type, body.into());
+        self
+    }
+
+    /// Answers every request that is neither for Socket.IO nor for a [`page`](Self::page).
+    ///
+    /// Without it the answer is status 404.
+    ///
+    /// ```
+    /// use sockeye_smol::http::{Request, Response};
+    /// use sockeye_smol::{App, Full, Incoming, Serve};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = App::new().bind("127.0.0.1:0")?;
+    /// let server = server.fallback(|request: Request<Incoming>| async move {
+    ///     Response::new(Full::from(format!("You asked for {}", request.uri().path())))
+    /// });
+    /// # let _ = server;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fallback<F, R, B>(self, handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + 'static,
+        R: Future<Output = Response<B>> + 'static,
+        B: Body<Data = Bytes> + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.inner.hub.pages.borrow_mut().set_fallback(handler);
+        self
+    }
+
+    /// The address it listens on, which tells the port when it was bound to port 0.
+    ///
+    /// # Errors
+    ///
+    /// It was made by [`new`](Self::new), so it does not listen.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.address.get().ok_or_else(not_bound)
+    }
+
+    /// A handle that closes the server from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { stop: Arc::clone(&self.inner.stop) }
+    }
+
+    /// Runs the server on this thread until it is [shut down](Handle::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// It was made by [`new`](Self::new), so it does not listen.
+    pub fn serve(self) -> io::Result<()> {
+        smol::block_on(self.run())
+    }
+
+    /// Runs the server until it is [shut down](Handle::shutdown).
+    ///
+    /// The future stays on its thread, so run it with [`smol::block_on`] or spawn it on a
+    /// [`LocalExecutor`]:
+    ///
+    /// ```
+    /// use sockeye_smol::{App, Serve};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = App::new().bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// let local = smol::LocalExecutor::new();
+    /// let running = local.spawn(async move { server.run().await });
+    /// handle.shutdown();
+    /// smol::block_on(local.run(running))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It was made by [`new`](Self::new), or has run before: it does not listen.
+    pub async fn run(&self) -> io::Result<()> {
+        let listener = self.inner.listener.take().ok_or_else(not_bound)?;
+        self.run_on(listener).await;
+        Ok(())
+    }
+
+    /// Runs the server on a listener that was made elsewhere, a
+    /// [`smol::net::TcpListener`] or an `Async<TcpListener>`, until it is
+    /// [shut down](Handle::shutdown).
+    ///
+    /// ```
+    /// use sockeye_smol::{App, Server};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # smol::block_on(async {
+    /// let server = Server::new(App::new())?;
+    /// let listener = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # server.handle().shutdown();
+    /// server.run_on(listener).await;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub async fn run_on(&self, listener: impl Into<Arc<Async<TcpListener>>>) {
+        let listener = listener.into();
+        let inner = &self.inner;
+        self.ensure_pulse();
+        let serving = async {
+            let stopped = poll_fn(|cx| inner.stop.poll_raised(cx));
+            let accepting = async { match accept(&inner.hub, &listener).await {} };
+            future::or(stopped, accepting).await;
+            drop(listener);
+            self.close().await;
+        };
+        inner.executor.run(serving).await;
+    }
+
+    /// Serves one stream that was accepted elsewhere: a Unix socket, say, or TLS.
+    ///
+    /// Whether or not the server runs otherwise, this serves the stream to its end.
+    ///
+    /// ```no_run
+    /// use smol::net::unix::UnixListener;
+    /// use sockeye_smol::{App, Peer, Server};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let local = smol::LocalExecutor::new();
+    /// smol::block_on(local.run(async {
+    ///     let server = Server::new(App::new())?;
+    ///     let listener = UnixListener::bind("chat.sock")?;
+    ///     loop {
+    ///         let (stream, _) = listener.accept().await?;
+    ///         let server = server.clone();
+    ///         let serving = async move { server.connection(stream, Peer::default()).await };
+    ///         local.spawn(serving).detach();
+    ///     }
+    /// }))
+    /// # }
+    /// ```
+    pub async fn connection<S>(&self, stream: S, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        self.ensure_pulse();
+        let serving = connection::serve(Rc::clone(&self.inner.hub), stream, peer);
+        self.inner.executor.run(serving).await;
+    }
+
+    async fn close(&self) {
+        let hub = &self.inner.hub;
+        hub.seats.begin_closing();
+        hub.shard().close(Instant::now());
+        hub.drive();
+        let idle = hub.seats.empty_and(|| hub.shard().is_idle());
+        future::or(idle, late(hub.limits.get().shutdown_timeout)).await;
+        hub.seats.clear();
+        // Tasks that have to end do so when they are next polled.
+        future::or(hub.seats.empty_and(|| true), late(Duration::from_millis(100))).await;
+    }
+
+    fn ensure_pulse(&self) {
+        if !self.inner.has_pulse.replace(true) {
+            self.inner.executor.spawn(pulse::run(Rc::clone(&self.inner.hub))).detach();
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.inner.address.get()).finish_non_exhaustive()
+    }
+}
+
+async fn late(patience: Duration) {
+    Timer::after(patience).await;
+}
+
+fn not_bound() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the server does not listen: use App::bind")
+}
+
+fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = address
+        .to_socket_addrs()
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot resolve the address to listen on: {error}"),
+            )
+        })?
+        .collect();
+    TcpListener::bind(&*addresses).map_err(|error| {
+        let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", names.join(", ")))
+    })
+}

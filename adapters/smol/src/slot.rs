@@ -1,0 +1,93 @@
+//! Where the machine's outputs for one request or WebSocket wait for the task that serves it.
+
+use std::cell::RefCell;
+use std::task::{Context, Poll, Waker};
+
+use sockeye_core::{Frames, Headers, Response};
+
+/// What the machine decided about a request or a WebSocket handshake.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Read the body, at most this many bytes of it.
+    Read(usize),
+    /// Answer the request; with `true` the connection ends after it.
+    Answer(Response, bool),
+    /// End the connection without an answer.
+    Abort,
+    /// Open the WebSocket, with these headers in the answer.
+    Accept(Headers),
+}
+
+/// The mailbox of one request or WebSocket.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(RefCell<Contents>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    verdict: Option<Verdict>,
+    /// At most one batch is in flight, so one place is enough.
+    batch: Option<Frames>,
+    closed: bool,
+    waiting: Option<Waker>,
+}
+
+impl Slot {
+    pub(crate) fn decide(&self, verdict: Verdict) {
+        self.change(|contents| contents.verdict = Some(verdict));
+    }
+
+    pub(crate) fn send(&self, frames: Frames) {
+        self.change(|contents| {
+            debug_assert!(contents.batch.is_none(), "a batch was sent before the last one drained");
+            contents.batch = Some(frames);
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.change(|contents| contents.closed = true);
+    }
+
+    pub(crate) fn poll_verdict(&self, cx: &Context<'_>) -> Poll<Verdict> {
+        let mut contents = self.0.borrow_mut();
+        let Some(verdict) = contents.verdict.take() else {
+            wait(&mut contents.waiting, cx);
+            return Poll::Pending;
+        };
+        Poll::Ready(verdict)
+    }
+
+    pub(crate) fn take_batch(&self) -> Option<Frames> {
+        self.0.borrow_mut().batch.take()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.borrow().closed
+    }
+
+    /// Has the task woken by the next change.
+    pub(crate) fn wake_on_change(&self, cx: &Context<'_>) {
+        wait(&mut self.0.borrow_mut().waiting, cx);
+    }
+
+    /// Keeps changes that the task makes itself from waking it once more.
+    pub(crate) fn forget_waker(&self) {
+        self.0.borrow_mut().waiting = None;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Contents)) {
+        let mut contents = self.0.borrow_mut();
+        change(&mut contents);
+        let waiting = contents.waiting.take();
+        drop(contents);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}
+
+fn wait(place: &mut Option<Waker>, cx: &Context<'_>) {
+    match place {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *place = Some(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,97 @@
+// Starts the server under test, and clients that are closed after each test.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { io } from "socket.io-client";
+
+const program = process.env.SOCKEYE_PEER;
+if (!program) {
+  throw new Error("SOCKEYE_PEER must name the example `peer`, as built by cargo");
+}
+
+export class Peer {
+  #child;
+  #sockets = [];
+  address;
+
+  // Starts a server, on the given address or on any free port.
+  static async start(address = "127.0.0.1:0") {
+    const peer = new Peer();
+    peer.#child = spawn(program, [address], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: peer.#child.stdout });
+    const [line] = await Promise.race([
+      once(lines, "line"),
+      once(peer.#child, "exit").then(() => {
+        throw new Error("the server ended before it listened");
+      }),
+    ]);
+    peer.address = line.replace("listening on ", "");
+    return peer;
+  }
+
+  // A client that is closed by `stop`.
+  client(options = {}, namespace = "/") {
+    const socket = io(`http://${this.address}${namespace}`, {
+      forceNew: true,
+      reconnection: false,
+      ...options,
+    });
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  // A client that is connected already.
+  async connected(options, namespace) {
+    const socket = this.client(options, namespace);
+    await connection(socket);
+    return socket;
+  }
+
+  // Ends the server, as a crash would.
+  async kill() {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+
+  async stop() {
+    for (const socket of this.#sockets) {
+      socket.disconnect();
+    }
+    await this.kill();
+  }
+}
+
+// Waits until a client is connected; fails if it cannot be.
+export function connection(socket) {
+  return new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("connect_error", reject);
+  });
+}
+
+// Waits for an event; gives its arguments.
+export function event(socket, name) {
+  return new Promise((resolve) => socket.once(name, (...args) => resolve(args)));
+}
+
+// Waits until so many events of a name have come; gives the first argument of each.
+export function events(socket, name, count) {
+  return new Promise((resolve) => {
+    const seen = [];
+    socket.on(name, (value) => {
+      seen.push(value);
+      if (seen.length === count) {
+        resolve(seen);
+      }
+    });
+  });
+}
+
+// The transports that a client may be limited to; by default it begins with one and upgrades.
+export const TRANSPORTS = {
+  "by default": {},
+  "by long-polling": { transports: ["polling"] },
+  "by WebSocket": { transports: ["websocket"] },
+};

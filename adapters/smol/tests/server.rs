@@ -1,0 +1,195 @@
+//! What surrounds the connections: starting, stopping, limits, other pages and other streams.
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sockeye_smol::http::{Request, Response, StatusCode};
+use sockeye_smol::{Full, Incoming, Limits, Peer, Serve, Server};
+use support::client::{open, poll, poll_head};
+use support::peer_app::app;
+use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
+
+#[test]
+fn an_address_in_use_is_an_error_that_names_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound");
+    let error = app().bind(address).expect_err("the port is taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let text = error.to_string();
+    assert!(text.contains(&address.to_string()) && text.contains("in use"), "{text}");
+}
+
+#[test]
+fn an_address_that_is_none_is_an_error() {
+    let error = app().bind("no port here").expect_err("it has no port");
+    assert!(error.to_string().contains("cannot resolve"), "{error}");
+}
+
+#[test]
+fn a_server_that_does_not_listen_says_so() {
+    let server = Server::new(app()).expect("a valid configuration");
+    assert!(server.local_addr().is_err());
+    assert!(server.serve().is_err());
+}
+
+#[test]
+fn a_server_restarts_on_the_same_port_at_once() {
+    let server = TestServer::new();
+    let address = server.address;
+    let mut client = Bystander::new(address);
+    client.echo("before");
+    server.stop();
+    client.wire.rest();
+    let again = TestServer::start(move || app().bind(address).expect("the port is free again"));
+    Bystander::new(again.address).echo("after");
+}
+
+#[test]
+fn shutting_down_closes_everybody_and_then_ends() {
+    let server = TestServer::with(Limits { shutdown_timeout: PATIENCE * 10, ..quick() });
+    let address = server.address;
+    let mut by_websocket = Bystander::new(address);
+    let sid = open(address);
+    let mut by_polling = Wire::connect(address);
+    by_polling.send(poll_head(&format!("&sid={sid}")));
+    let mut idle = Wire::connect(address);
+    idle.send(poll_head("&sid=unknown"));
+    assert_eq!(idle.answer().status, 400);
+    by_websocket.echo("the poll is under way");
+
+    let stopping = thread::spawn(move || server.stop());
+    assert_eq!(by_websocket.wire.close_code(), None);
+    drop(by_websocket);
+    assert_eq!(by_polling.answer().status, 200);
+    by_polling.rest();
+    assert_eq!(idle.rest(), b"");
+    stopping.join().expect("the server ends");
+    TcpListener::bind(address).expect("the port is free");
+}
+
+#[test]
+fn shutting_down_does_not_wait_for_ever() {
+    let server = TestServer::with(Limits { close_timeout: PATIENCE * 10, ..quick() });
+    let mut deaf = Bystander::new(server.address);
+    deaf.echo("here");
+    let begun = Instant::now();
+    server.stop();
+    let taken = begun.elapsed();
+    assert!(taken >= quick().shutdown_timeout && taken < PATIENCE / 2, "{taken:?}");
+    deaf.wire.rest();
+}
+
+#[test]
+fn a_connection_over_the_limit_is_closed_and_the_others_stay() {
+    let server = TestServer::with(Limits { max_connections: 2, ..quick() });
+    let mut first = Bystander::new(server.address);
+    let second = Bystander::new(server.address);
+    let mut third = Wire::connect(server.address);
+    assert_eq!(third.rest(), b"");
+    first.echo("still here");
+    drop(second);
+    eventually("a seat becomes free", || {
+        let mut wire = Wire::connect(server.address);
+        wire.try_send(poll_head("&sid=unknown"));
+        !wire.rest().is_empty()
+    });
+}
+
+#[test]
+fn a_handler_that_panics_hurts_nobody_else() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let mut client = Bystander::new(server.address);
+    let event = support::Frame::text(r#"42["panic"]"#);
+    client.wire.send_frame(&event);
+    client.echo("the panic was in a task of its own");
+    bystander.assert_works();
+}
+
+#[test]
+fn other_pages_are_served_on_the_same_port() {
+    let server = TestServer::start(|| {
+        let server = app().bind("127.0.0.1:0").expect("a free port");
+        server.page("/", "text/html; charset=utf-8", "<h1>Chat</h1>").fallback(
+            |request: Request<Incoming>| async move {
+                smol::Timer::after(Duration::from_millis(10)).await;
+                let mut response =
+                    Response::new(Full::from(format!("no {}", request.uri().path())));
+                *response.status_mut() = StatusCode::IM_A_TEAPOT;
+                response
+            },
+        )
+    });
+    let mut wire = Wire::connect(server.address);
+    wire.send("GET /?x=y HTTP/1.1\r\nHost: test\r\n\r\n");
+    let page = wire.answer();
+    assert_eq!((page.status, page.text()), (200, "<h1>Chat</h1>"));
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    wire.send("DELETE / HTTP/1.1\r\nHost: test\r\n\r\n");
+    let refused = wire.answer();
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("get, head")));
+    wire.send("GET /tea HTTP/1.1\r\nHost: test\r\n\r\n");
+    let other = wire.answer();
+    assert_eq!((other.status, other.text()), (418, "no /tea"));
+    wire.send("HEAD / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    let head = String::from_utf8(wire.rest()).expect("a head in ASCII");
+    assert!(head.contains("content-length: 13") && head.ends_with("\r\n\r\n"), "{head}");
+    Bystander::new(server.address).assert_works();
+}
+
+#[test]
+fn what_nobody_serves_is_not_found() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    wire.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(wire.answer().status, 404);
+}
+
+#[test]
+fn any_stream_can_be_served() {
+    let (here, there) = UnixStream::pair().expect("a pair of sockets");
+    let serving = thread::spawn(move || {
+        let server = Server::new(app()).expect("a valid configuration");
+        let stream = smol::Async::new(there).expect("a socket");
+        smol::block_on(server.connection(stream, Peer { address: None, secure: true }));
+    });
+    let mut client = Bystander::over(Wire::over(here));
+    client.echo("by other means");
+    drop(client);
+    serving.join().expect("the connection ends");
+}
+
+#[test]
+fn a_server_runs_on_a_listener_made_elsewhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let serving = thread::spawn(move || {
+        let server = Server::new(app()).expect("a valid configuration");
+        sender.send(server.handle()).expect("the test waits for it");
+        let listener = smol::Async::new(listener).expect("a socket");
+        smol::block_on(server.limits(quick()).run_on(listener));
+    });
+    let handle = receiver.recv().expect("the server starts");
+    Bystander::new(address).assert_works();
+    handle.shutdown();
+    serving.join().expect("the server ends");
+}
+
+#[test]
+fn a_session_that_is_idle_is_pinged_in_time_and_dropped_without_an_answer() {
+    let server = TestServer::start(|| {
+        support::peer_app::impatient_app().bind("127.0.0.1:0").expect("a free port")
+    });
+    let mut wire = Bystander::new(server.address).wire;
+    assert_eq!(wire.text(), "2");
+    assert_eq!(wire.close_code(), None);
+
+    let sid = open(server.address);
+    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), "2");
+    eventually("the session ends", || !support::client::session_exists(server.address, &sid));
+}
