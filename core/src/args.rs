@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bytes::{Buf, Bytes};
-use serde::de::DeserializeOwned;
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -11,7 +12,7 @@ use thiserror::Error;
 use crate::de::{Binary, Shape};
 use crate::json::Scanner;
 
-/// The name of an event.
+/// The name of an event. What is no text in it, such as a lone surrogate, was replaced by U+FFFD.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Bytes);
 
@@ -22,18 +23,32 @@ impl Name {
         std::str::from_utf8(&self.0).expect("a name is cut out of valid text at character borders")
     }
 
-    /// Reads a JSON string; `None` if it holds what is no text, such as a lone surrogate.
-    pub(crate) fn from_json(string: Bytes) -> Option<Self> {
+    /// Reads a JSON string that was checked before.
+    pub(crate) fn from_json(string: Bytes) -> Self {
         if string.contains(&b'\\') {
-            let name: String = serde_json::from_slice(&string).ok()?;
-            return Some(Self(name.into()));
+            let name = serde_json::Deserializer::from_slice(&string).deserialize_bytes(Lossy);
+            return Self(name.expect("the string was checked").into());
         }
-        std::str::from_utf8(&string).ok()?;
-        Some(Self(string.slice(1..string.len() - 1)))
+        Self(string.slice(1..string.len() - 1))
     }
 
     pub(crate) const fn from_digits(digits: Bytes) -> Self {
         Self(digits)
+    }
+}
+
+/// Text as JavaScript has it, in which surrogates may be alone; those are replaced.
+struct Lossy;
+
+impl Visitor<'_> for Lossy {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, text: &[u8]) -> Result<String, E> {
+        Ok(String::from_utf8_lossy(text).into_owned())
     }
 }
 

@@ -267,6 +267,25 @@ pub(crate) fn placeholders(bytes: &[u8]) -> impl Iterator<Item = Placeholder> {
     })
 }
 
+/// How many keys of valid JSON are `_placeholder`, wherever they stand and however they are spelt.
+///
+/// Receivers in JavaScript take an object for a placeholder by this key alone.
+pub(crate) fn markers(bytes: &[u8]) -> usize {
+    let is_marker = |key: &[u8]| {
+        key == b"\"_placeholder\""
+            || key.contains(&b'\\')
+                && serde_json::from_slice::<String>(key).is_ok_and(|key| key == "_placeholder")
+    };
+    let mut scanner = Scanner::new(bytes, 0);
+    let mut count = 0;
+    while let Some(ahead) = bytes[scanner.pos..].iter().position(|&byte| byte == b'"') {
+        scanner.pos += ahead;
+        let Ok(string) = scanner.string() else { break };
+        count += usize::from(scanner.peek() == Some(b':') && is_marker(string));
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Deadlines in order of time; those of one instant in the order in which they were set.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Names a deadline that was set, so that it can be cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,8 +20,11 @@ impl<K> Timers<K> {
         Self { deadlines: BTreeMap::new(), serial: 0 }
     }
 
-    pub(crate) fn set(&mut self, at: Instant, key: K) -> TimerId {
+    /// Sets a deadline; one that the clock can't reach stands for never, and comes in a century.
+    pub(crate) fn set(&mut self, now: Instant, delay: Duration, key: K) -> TimerId {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
         self.serial += 1;
+        let at = now.checked_add(delay).unwrap_or_else(|| now + CENTURY);
         let id = TimerId { at, serial: self.serial };
         self.deadlines.insert(id, key);
         id

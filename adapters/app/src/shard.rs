@@ -204,7 +204,7 @@ impl Shard {
     ) {
         match event {
             Event::Connected { socket: key, namespace, auth } => {
-                let Some(sid) = state.server.socket(key).map(|socket| socket.sid()) else {
+                let Some(sid) = state.server.socket(key).map(|socket| socket.sid().clone()) else {
                     return;
                 };
                 let Some(handlers) = self.handlers.get(&namespace) else {
@@ -284,10 +284,10 @@ impl fmt::Debug for Shard {
 /// The client script, as the machine takes files.
 fn client_files() -> &'static [StaticFile] {
     static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
-        let file = |file: &sockeye_browser::ClientFile| StaticFile {
+        let file = |file: &'static sockeye_browser::ClientFile| StaticFile {
             name: file.name,
             content_type: file.content_type,
-            etag: file.etag,
+            etag: file.etag(),
             body: file.body,
         };
         sockeye_browser::FILES.iter().map(file).collect()

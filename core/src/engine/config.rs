@@ -1,9 +1,16 @@
 //! The options of an Engine.IO server.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::compress::Compression;
+use super::cookie::Cookie;
+use super::cors::{Cors, Origins};
+use super::encoded::Encoded;
 use crate::error::ConfigError;
 use crate::id::Mint;
+use crate::io::{Headers, Request};
 
 /// The options of an [`Engine`](super::Engine), with the defaults of the official server.
 #[derive(Clone, Debug)]
@@ -37,6 +44,34 @@ pub struct EngineConfig {
     pub websocket: bool,
     /// Whether clients are told to upgrade from long-polling to a WebSocket, by default true.
     pub allow_upgrades: bool,
+    /// Whether protocol 3 is spoken too, which clients of Socket.IO 2 speak, by default false.
+    /// Then whatever version a client states that is not 4 counts as 3.
+    pub allow_v3: bool,
+    /// Which pages of other origins may talk to the server, by default none.
+    pub cors: Option<Cors>,
+    /// From which origins WebSockets may be opened, by default from all: browsers do not keep
+    /// pages of other origins from opening one, with the cookies of the user. A handshake from
+    /// another origin is answered with 403; one without an origin comes from no page and is let
+    /// through.
+    pub websocket_origins: Option<Origins>,
+    /// The cookie to set, by default none.
+    pub cookie: Option<Cookie>,
+    /// Whether the application decides about each handshake, by default false; see
+    /// [`Event::Requested`](super::Event::Requested).
+    pub decides: bool,
+    /// The time that the application has to decide, by default 20 s; after it the handshake is
+    /// answered with 403.
+    pub handshake_timeout: Duration,
+    /// Whether the request that opened a session is told with
+    /// [`Event::Opened`](super::Event::Opened), by default false.
+    pub keep_handshakes: bool,
+    /// What adds headers to answers, by default nothing.
+    pub header_hook: Option<HeaderHook>,
+    /// A message to send to each client right after its handshake, by default none.
+    pub initial_message: Option<Encoded>,
+    /// How answers of long-polling are compressed, by default from 1,024 bytes on; `None` for
+    /// never.
+    pub compression: Option<Compression>,
     /// Files that are handed out beside the endpoint, by default none.
     pub files: &'static [StaticFile],
     /// The number of this machine among those that share a port, from 0 to 4095, by default 0.
@@ -58,6 +93,16 @@ impl Default for EngineConfig {
             polling: true,
             websocket: true,
             allow_upgrades: true,
+            allow_v3: false,
+            cors: None,
+            websocket_origins: None,
+            cookie: None,
+            decides: false,
+            handshake_timeout: Duration::from_secs(20),
+            keep_handshakes: false,
+            header_hook: None,
+            initial_message: None,
+            compression: Some(Compression::default()),
             files: &[],
             shard: 0,
         }
@@ -99,6 +144,8 @@ impl EngineConfig {
         check(self.max_payload > 0, "max_payload", "must not be zero")?;
         check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
         check(self.polling || self.websocket, "polling", "one transport must be on")?;
+        self.cors.as_ref().map_or(Ok(()), Cors::validate)?;
+        self.cookie.as_ref().map_or(Ok(()), Cookie::validate)?;
         check(self.shard < Mint::SHARDS, "shard", "must be below 4096")
     }
 }
@@ -114,4 +161,37 @@ pub struct StaticFile {
     pub etag: &'static str,
     /// What is in it.
     pub body: &'static [u8],
+}
+
+/// Adds headers to answers that are no errors: to GETs and POSTs of long-polling, and to the
+/// handshakes of WebSockets. Headers with control characters in them are left out.
+#[derive(Clone)]
+pub struct HeaderHook(Arc<Hook>);
+
+type Hook = dyn Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// To open a session.
+    Handshake,
+    /// To go on with one.
+    Session,
+}
+
+impl HeaderHook {
+    /// Makes a hook of a function, which must depend on its arguments alone.
+    pub fn new(hook: impl Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+
+    pub(super) fn add(&self, request: &Request<'_>, stage: Stage, headers: &mut Headers) {
+        (self.0)(request, stage, headers);
+    }
+}
+
+impl fmt::Debug for HeaderHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderHook(..)")
+    }
 }

@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::packet;
-use crate::io::{Frame, Frames};
-
 /// One or more messages that are sent back to back, encoded once for any number of receivers.
 ///
 /// Cloning copies a pointer.
@@ -18,6 +15,7 @@ struct Inner {
     /// A text message with its packet type in front.
     text: Option<Bytes>,
     binary: Vec<Bytes>,
+    compress: bool,
 }
 
 impl Encoded {
@@ -27,19 +25,19 @@ impl Encoded {
         let mut text = BytesMut::with_capacity(message.len() + 1);
         text.put_u8(b'4');
         text.put_slice(message.as_bytes());
-        Self::from_wire(text.freeze(), Vec::new())
+        Self::from_wire(text.freeze(), Vec::new(), true)
     }
 
     /// Encodes one binary message.
     #[must_use]
     pub fn binary(message: Bytes) -> Self {
-        Self(Arc::new(Inner { text: None, binary: vec![message] }))
+        Self(Arc::new(Inner { text: None, binary: vec![message], compress: true }))
     }
 
     /// Takes a text message that has its packet type already, and the binary ones that follow.
-    pub(crate) fn from_wire(text: Bytes, binary: Vec<Bytes>) -> Self {
+    pub(crate) fn from_wire(text: Bytes, binary: Vec<Bytes>, compress: bool) -> Self {
         debug_assert!(text.starts_with(b"4"), "a message packet begins with 4");
-        Self(Arc::new(Inner { text: Some(text), binary }))
+        Self(Arc::new(Inner { text: Some(text), binary, compress }))
     }
 
     /// The size of the messages in bytes, as they count against limits.
@@ -55,26 +53,13 @@ impl Encoded {
         self.len() == 0
     }
 
-    pub(super) fn push_frames(&self, frames: &mut Frames) {
-        if let Some(text) = &self.0.text {
-            frames.push(Frame::Text(text.clone()));
-        }
-        for data in &self.0.binary {
-            frames.push(Frame::Binary(data.clone()));
-        }
+    /// The messages one by one: the text with its packet type, then the binary ones.
+    pub(super) fn parts(&self) -> (Option<&Bytes>, &[Bytes]) {
+        (self.0.text.as_ref(), &self.0.binary)
     }
 
-    pub(super) fn push_payload(&self, payload: &mut packet::Payload) {
-        if let Some(text) = &self.0.text {
-            payload.push(text);
-        }
-        for data in &self.0.binary {
-            payload.push_binary(data);
-        }
-    }
-
-    /// The text message, if it is the only one: a payload as it is.
-    pub(super) fn lone_text(&self) -> Option<&Bytes> {
-        self.0.text.as_ref().filter(|_| self.0.binary.is_empty())
+    /// Whether answers to GETs that hold it may be compressed.
+    pub(super) fn is_compressible(&self) -> bool {
+        self.0.compress
     }
 }

@@ -11,6 +11,10 @@ pub(super) struct Query<'a> {
     pub(super) protocol: Option<&'a str>,
     pub(super) transport: Option<&'a str>,
     pub(super) sid: Option<&'a str>,
+    /// Which function of a script is to be called with the answer, in protocol 3.
+    pub(super) script: Option<&'a str>,
+    /// The client takes no binary.
+    pub(super) base64: bool,
     /// One of the three stands there twice. Different parties would take a different one for the
     /// valid one, so none is.
     pub(super) ambiguous: bool,
@@ -25,6 +29,14 @@ impl<'a> Query<'a> {
                 "EIO" => &mut read.protocol,
                 "transport" => &mut read.transport,
                 "sid" => &mut read.sid,
+                "j" => {
+                    read.script = Some(value);
+                    continue;
+                }
+                "b64" => {
+                    read.base64 = !value.is_empty();
+                    continue;
+                }
                 _ => continue,
             };
             read.ambiguous |= slot.replace(value).is_some();
@@ -34,42 +46,47 @@ impl<'a> Query<'a> {
 }
 
 /// The errors of the protocol, with the codes and words that clients know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     UnknownTransport,
     UnknownSession,
     BadMethod,
     BadRequest,
+    /// The application does not want this one, or its origin is not allowed.
+    Forbidden(String),
     UnsupportedProtocol,
     /// The server is full.
     Busy,
 }
 
 impl Refusal {
-    const fn code(self) -> u8 {
+    const fn code(&self) -> u8 {
         match self {
             Self::UnknownTransport => 0,
             Self::UnknownSession => 1,
             Self::BadMethod => 2,
             Self::BadRequest | Self::Busy => 3,
+            Self::Forbidden(_) => 4,
             Self::UnsupportedProtocol => 5,
         }
     }
 
-    const fn message(self) -> &'static str {
+    fn message(&self) -> &str {
         match self {
             Self::UnknownTransport => "Transport unknown",
             Self::UnknownSession => "Session ID unknown",
             Self::BadMethod => "Bad handshake method",
             Self::BadRequest => "Bad request",
+            Self::Forbidden(message) => message,
             Self::UnsupportedProtocol => "Unsupported protocol version",
             Self::Busy => "Too many sessions",
         }
     }
 
-    const fn status(self) -> u16 {
+    const fn status(&self) -> u16 {
         match self {
             Self::Busy => 503,
+            Self::Forbidden(_) => 403,
             Self::UnknownTransport
             | Self::UnknownSession
             | Self::BadMethod
@@ -79,23 +96,17 @@ impl Refusal {
     }
 
     /// The answer to an ordinary request.
-    pub(super) fn response(self) -> Response {
+    pub(super) fn response(&self) -> Response {
         let (code, message) = (self.code(), self.message());
-        let body = format!("{{\"code\":{code},\"message\":\"{message}\"}}");
+        let message = serde_json::to_string(message).expect("text can be written as JSON");
+        let body = format!("{{\"code\":{code},\"message\":{message}}}");
         Response::new(self.status(), "application/json", body)
     }
 
     /// The answer to a WebSocket handshake: the words alone.
-    pub(super) fn upgrade_response(self) -> Response {
-        Response::new(self.status(), "text/html", self.message())
+    pub(super) fn upgrade_response(&self) -> Response {
+        Response::new(self.status(), "text/html", self.message().to_owned())
     }
-}
-
-/// The answer to a GET.
-pub(super) fn payload(body: Bytes) -> Response {
-    let mut response = Response::new(200, "text/plain; charset=UTF-8", body);
-    response.add("cache-control", "no-store");
-    response
 }
 
 /// The answer to a POST that was taken.

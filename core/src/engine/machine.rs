@@ -1,17 +1,17 @@
 //! The machine: finds the session that an input is about, and hands it over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
-use super::http::{Query, Refusal};
-use super::session::{Channel, Context, Phase, Session};
-use super::{CloseReason, Encoded, EngineConfig, Event, http};
+use super::admission::{From, Pending};
+use super::session::{Alarm, Channel, Context, Phase, Session};
+use super::{CloseReason, Encoded, EngineConfig, Event, HandshakeId};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdHashing, Mint, SessionId, Sid};
-use crate::io::{Closure, Frame, Headers, Input, Output, Request, RequestId, Response, WsId};
+use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
 use crate::server::Counts;
 use crate::timers::Timers;
 
@@ -40,7 +40,7 @@ use crate::timers::Timers;
 /// engine.handle(Input::Request { req: RequestId(1), request }, Instant::now());
 /// while let Some(output) = engine.poll_output() {
 ///     match output {
-///         Output::Event(Event::Opened { session }) => {
+///         Output::Event(Event::Opened { session, .. }) => {
 ///             engine.send(session, &Encoded::text("hello"), false);
 ///         }
 ///         Output::Respond { response, .. } => assert_eq!(response.status, 200),
@@ -50,11 +50,12 @@ use crate::timers::Timers;
 /// # Ok::<(), sockeye_core::ConfigError>(())
 /// ```
 pub struct Engine {
-    cx: Context,
-    mint: Mint,
-    sessions: Slab<Session>,
-    by_sid: HashMap<Sid, SessionId, Hashing>,
-    closing: bool,
+    pub(super) cx: Context,
+    pub(super) mint: Mint,
+    pub(super) sessions: Slab<Session>,
+    pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
+    pub(super) pending: BTreeMap<HandshakeId, Pending>,
+    pub(super) closing: bool,
 }
 
 /// The two ways in which a session talks to its client.
@@ -97,7 +98,8 @@ impl Engine {
             turn: 0,
         };
         let by_sid = HashMap::with_hasher(mint.hashing());
-        Ok(Self { cx, mint, sessions: Slab::new(), by_sid, closing: false })
+        let (sessions, pending) = (Slab::new(), BTreeMap::new());
+        Ok(Self { cx, mint, sessions, by_sid, pending, closing: false })
     }
 
     /// The options.
@@ -117,8 +119,12 @@ impl Engine {
                 self.with_request(req, |session, cx| session.on_body_too_large(req, cx));
             }
             Input::Aborted { req } => {
-                if let Some(id) = self.cx.requests.remove(&req) {
-                    self.with(id, |session, cx| session.end(CloseReason::TransportError, cx));
+                if let Some(open) = self.cx.requests.remove(&req) {
+                    self.with(open.session, |session, cx| {
+                        session.end(CloseReason::TransportError, cx);
+                    });
+                } else {
+                    self.withdraw(From::Request(req));
                 }
             }
             Input::Upgrade { ws, request } => self.on_upgrade(ws, &request, now),
@@ -134,8 +140,12 @@ impl Engine {
     /// late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.cx.turn += 1;
-        while let Some((id, alarm)) = self.cx.timers.pop_expired(now) {
-            self.with(id, |session, cx| session.on_alarm(alarm, cx, now));
+        while let Some(alarm) = self.cx.timers.pop_expired(now) {
+            match alarm {
+                Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
+                Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
+                Alarm::Handshake(id) => self.deny(id, "Forbidden"),
+            }
         }
     }
 
@@ -164,7 +174,7 @@ impl Engine {
     }
 
     /// Sends the first message for a new socket. Volatile ones that follow before the next input
-    /// are not dropped, for all that the client is ready or not.
+    /// are not dropped, ready or not.
     pub(crate) fn greet(&mut self, session: SessionId, message: &Encoded) {
         self.with(session, |session, cx| session.greet(message, cx));
     }
@@ -204,8 +214,14 @@ impl Engine {
 
     /// The id of a session on the wire, a secret of its client's.
     #[must_use]
-    pub fn sid(&self, session: SessionId) -> Option<Sid> {
-        self.get(session).map(|session| session.sid)
+    pub fn sid(&self, session: SessionId) -> Option<&Sid> {
+        self.get(session).map(|session| &session.sid)
+    }
+
+    /// The version of the protocol that a session speaks, 4 or 3.
+    #[must_use]
+    pub fn protocol(&self, session: SessionId) -> Option<u8> {
+        self.get(session).map(|session| if session.codec.v3 { 3 } else { 4 })
     }
 
     /// The transport of a session.
@@ -235,12 +251,12 @@ impl Engine {
         counts.timers = self.cx.timers.len();
     }
 
-    fn get(&self, id: SessionId) -> Option<&Session> {
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(id.index as usize).filter(|session| session.id == id)
     }
 
     /// Lets a session act, and forgets it if that was its end.
-    fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Context)) {
+    pub(super) fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Context)) {
         let index = id.index as usize;
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == id) else {
             return;
@@ -253,8 +269,8 @@ impl Engine {
     }
 
     fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
-        if let Some(&id) = self.cx.requests.get(&req) {
-            self.with(id, act);
+        if let Some(open) = self.cx.requests.get(&req) {
+            self.with(open.session, act);
         }
     }
 
@@ -268,65 +284,8 @@ impl Engine {
         }
     }
 
-    fn on_request(&mut self, req: RequestId, request: &Request<'_>, now: Instant) {
-        if let Some(file) = self.cx.config.requested_file(request.path()) {
-            self.answer(req, http::file(file, request));
-            return;
-        }
-        match self.admit(request, Transport::Polling) {
-            Err(refusal) => self.answer(req, refusal.response()),
-            Ok(None) => {
-                let Some(id) = self.open(Channel::Polling { get: Some(req), post: None }) else {
-                    self.answer(req, Refusal::Busy.response());
-                    return;
-                };
-                self.cx.requests.insert(req, id);
-                self.with(id, |session, cx| session.open(cx, now));
-            }
-            Ok(Some(id)) => {
-                self.cx.requests.insert(req, id);
-                let binary = request
-                    .header("content-type")
-                    .is_some_and(|kind| kind.eq_ignore_ascii_case("application/octet-stream"));
-                self.with(id, |session, cx| match request.method {
-                    "GET" => session.on_get(req, cx),
-                    "POST" => session.on_post(req, binary, cx),
-                    _ => cx.respond(req, Response::empty(400)),
-                });
-            }
-        }
-    }
-
     fn on_body(&mut self, req: RequestId, body: Bytes, now: Instant) {
         self.with_request(req, |session, cx| session.on_body(req, body, cx, now));
-    }
-
-    fn on_upgrade(&mut self, ws: WsId, request: &Request<'_>, now: Instant) {
-        let admitted = self.admit(request, Transport::WebSocket).and_then(|known| match known {
-            Some(id) => Ok((id, false)),
-            None => self
-                .open(Channel::WebSocket { ws, ready: true })
-                .map(|id| (id, true))
-                .ok_or(Refusal::Busy),
-        });
-        let (id, fresh) = match admitted {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                let response = refusal.upgrade_response();
-                return self.cx.push(Output::Refuse { ws, response });
-            }
-        };
-        self.cx.push(Output::Accept { ws, headers: Headers::new() });
-        self.cx.websockets.insert(ws, id);
-        self.with(id, |session, cx| {
-            if fresh {
-                session.open(cx, now);
-            } else if session.can_upgrade() {
-                session.begin_upgrade(ws, cx, now);
-            } else {
-                cx.close(ws);
-            }
-        });
     }
 
     fn on_frame(&mut self, ws: WsId, frame: Frame, now: Instant) {
@@ -345,72 +304,12 @@ impl Engine {
             Closure::Peer => CloseReason::TransportClose,
             Closure::Error => CloseReason::TransportError,
         };
+        if !self.cx.websockets.contains_key(&ws) {
+            return self.withdraw(From::WebSocket(ws));
+        }
         self.with_websocket(ws, |session, cx, probing| {
             cx.websockets.remove(&ws);
             if probing { session.abandon_upgrade(cx) } else { session.end(reason, cx) }
         });
     }
-
-    /// Checks a request in the order of the official server; `None` asks for a new session.
-    fn admit(&self, request: &Request<'_>, via: Transport) -> Result<Option<SessionId>, Refusal> {
-        let config = &self.cx.config;
-        let query = Query::read(request.query());
-        if query.ambiguous {
-            return Err(Refusal::BadRequest);
-        }
-        let transport = match query.transport {
-            Some("polling") if config.polling => Transport::Polling,
-            Some("websocket") if config.websocket => Transport::WebSocket,
-            _ => return Err(Refusal::UnknownTransport),
-        };
-        if !is_valid_origin(request) {
-            return Err(Refusal::BadRequest);
-        }
-        if let Some(sid) = query.sid {
-            let id = Sid::parse(sid).and_then(|sid| self.by_sid.get(&sid).copied());
-            let id = id.ok_or(Refusal::UnknownSession)?;
-            let current = self.transport(id);
-            let fits = via == Transport::WebSocket || current == Some(Transport::Polling);
-            if transport != via || !fits || query.protocol != Some("4") {
-                return Err(Refusal::BadRequest);
-            }
-            return Ok(Some(id));
-        }
-        if request.method != "GET" {
-            return Err(Refusal::BadMethod);
-        }
-        if transport != via {
-            return Err(Refusal::BadRequest);
-        }
-        if query.protocol != Some("4") {
-            return Err(Refusal::UnsupportedProtocol);
-        }
-        Ok(None)
-    }
-
-    fn open(&mut self, channel: Channel) -> Option<SessionId> {
-        if self.closing || self.sessions.len() >= self.cx.config.max_sessions {
-            return None;
-        }
-        let sid = self.mint.sid();
-        let entry = self.sessions.vacant_entry();
-        let index = u32::try_from(entry.key()).ok()?;
-        let id = SessionId { serial: self.mint.serial(), index };
-        entry.insert(Session::new(id, sid, channel));
-        self.by_sid.insert(sid, id);
-        Some(id)
-    }
-
-    fn answer(&mut self, req: RequestId, response: Response) {
-        self.cx.push(Output::Respond { req, response });
-    }
-}
-
-/// Headers are bytes; an origin with control characters in it is nobody's.
-fn is_valid_origin(request: &Request<'_>) -> bool {
-    let valid =
-        |value: &[u8]| value.iter().all(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f);
-    let mut origins =
-        request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
-    origins.all(|(_, value)| valid(value))
 }

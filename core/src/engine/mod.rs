@@ -1,19 +1,31 @@
 //! Engine.IO, protocol 4: sessions over HTTP long-polling and WebSockets, and the way from one to
 //! the other. Knows nothing of Socket.IO, and can be used without it.
 
+mod admission;
+mod compress;
 mod config;
+mod cookie;
+mod cors;
 mod encoded;
+mod handshake;
 mod http;
 mod machine;
 mod outbox;
 mod packet;
+mod request;
 mod session;
 mod upgrade;
+mod v3;
 
 use std::fmt;
 
-pub use config::{EngineConfig, StaticFile};
+pub use compress::Compression;
+pub use config::{EngineConfig, HeaderHook, Stage, StaticFile};
+pub use cookie::{Cookie, SameSite};
+pub use cors::{Cors, Origins};
 pub use encoded::Encoded;
+pub(crate) use handshake::decode as decode_query;
+pub use handshake::{Admission, Handshake, HandshakeId};
 pub use machine::{Engine, Transport};
 
 use crate::id::SessionId;
@@ -23,10 +35,21 @@ use crate::io::Frame;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// A client wants to open a session, where the application
+    /// [decides](EngineConfig::decides) about that; answer with [`Engine::allow`] or
+    /// [`Engine::deny`].
+    Requested {
+        /// The handshake.
+        id: HandshakeId,
+        /// What the client sent.
+        handshake: Handshake,
+    },
     /// A session was opened.
     Opened {
         /// The new session.
         session: SessionId,
+        /// The request that opened it, if such are to be [kept](EngineConfig::keep_handshakes).
+        handshake: Option<Handshake>,
     },
     /// A message arrived.
     Message {

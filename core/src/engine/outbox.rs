@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Encoded;
 use super::packet::Payload;
+use super::v3::{self, Part};
 use crate::io::{Frame, Frames};
 
 /// What goes out.
@@ -18,6 +19,7 @@ pub(super) enum Item {
 
 impl Item {
     pub(super) const PING: Self = Self::Control(Bytes::from_static(b"2"));
+    pub(super) const PONG: Self = Self::Control(Bytes::from_static(b"3"));
     pub(super) const PROBED: Self = Self::Control(Bytes::from_static(b"3probe"));
     pub(super) const NOOP: Self = Self::Control(Bytes::from_static(b"6"));
     pub(super) const CLOSE: Self = Self::Control(Bytes::from_static(b"1"));
@@ -28,6 +30,37 @@ impl Item {
             Self::Messages(messages) => messages.len(),
         }
     }
+
+    fn is_compressible(&self) -> bool {
+        match self {
+            Self::Control(_) => true,
+            Self::Messages(messages) => messages.is_compressible(),
+        }
+    }
+
+    fn parts(&self) -> (Option<&Bytes>, &[Bytes]) {
+        match self {
+            Self::Control(text) => (Some(text), &[]),
+            Self::Messages(messages) => messages.parts(),
+        }
+    }
+}
+
+/// How packets are written for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Codec {
+    /// Protocol 3, else 4.
+    pub(super) v3: bool,
+    /// The client takes no binary, only base64.
+    pub(super) base64: bool,
+}
+
+/// The body of an answer to a GET.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    pub(super) binary: bool,
+    pub(super) compressible: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,34 +85,18 @@ impl Outbox {
     }
 
     /// Takes everything, as WebSocket messages.
-    pub(super) fn take_frames(&mut self) -> Frames {
+    pub(super) fn take_frames(&mut self, codec: Codec) -> Frames {
         let mut frames = Frames::new();
         for item in self.take() {
-            push_frames(&item, &mut frames);
+            codec.push_frames(&item, &mut frames);
         }
         frames
     }
 
     /// Takes everything, as the body of an answer.
-    pub(super) fn take_payload(&mut self) -> Bytes {
-        if let [item] = self.queue.make_contiguous() {
-            let lone = match item {
-                Item::Control(text) => Some(text.clone()),
-                Item::Messages(messages) => messages.lone_text().cloned(),
-            };
-            if let Some(text) = lone {
-                self.take();
-                return text;
-            }
-        }
-        let mut payload = Payload::with_buffer(Vec::with_capacity(self.bytes + self.queue.len()));
-        for item in self.take() {
-            match item {
-                Item::Control(text) => payload.push(&text),
-                Item::Messages(messages) => messages.push_payload(&mut payload),
-            }
-        }
-        payload.finish()
+    pub(super) fn take_body(&mut self, codec: Codec) -> Body {
+        let items = self.take();
+        codec.body(items.as_slices().0, items.as_slices().1)
     }
 
     /// Leaves no capacity behind: most clients are idle most of the time.
@@ -89,16 +106,75 @@ impl Outbox {
     }
 }
 
-/// One item as WebSocket messages.
-pub(super) fn frames(item: &Item) -> Frames {
-    let mut frames = Frames::new();
-    push_frames(item, &mut frames);
-    frames
-}
+impl Codec {
+    /// One item as WebSocket messages.
+    pub(super) fn frames(self, item: &Item) -> Frames {
+        let mut frames = Frames::new();
+        self.push_frames(item, &mut frames);
+        frames
+    }
 
-fn push_frames(item: &Item, frames: &mut Frames) {
-    match item {
-        Item::Control(text) => frames.push(Frame::Text(text.clone())),
-        Item::Messages(messages) => messages.push_frames(frames),
+    fn push_frames(self, item: &Item, frames: &mut Frames) {
+        let (text, binary) = item.parts();
+        if let Some(text) = text {
+            frames.push(Frame::Text(text.clone()));
+        }
+        for data in binary {
+            frames.push(match self {
+                Self { v3: false, base64: false } => Frame::Binary(data.clone()),
+                Self { v3: true, base64: false } => {
+                    let mut packet = BytesMut::with_capacity(data.len() + 1);
+                    packet.put_u8(4);
+                    packet.put_slice(data);
+                    Frame::Binary(packet.freeze())
+                }
+                Self { v3: true, base64: true } => Frame::Text(v3::binary_as_text(data).into()),
+                Self { v3: false, base64: true } => {
+                    let mut payload = Payload::default();
+                    payload.push_binary(data);
+                    Frame::Text(payload.finish())
+                }
+            });
+        }
+    }
+
+    /// One item as the body of an answer.
+    pub(super) fn lone_body(self, item: &Item) -> Body {
+        self.body(std::slice::from_ref(item), &[])
+    }
+
+    fn body(self, items: &[Item], more: &[Item]) -> Body {
+        let items = || items.iter().chain(more);
+        let compressible = items().any(Item::is_compressible);
+        if self.v3 {
+            return self.v3_body(items(), compressible);
+        }
+        let mut alone = items();
+        if let (Some(item), None) = (alone.next(), alone.next()) {
+            if let (Some(text), []) = item.parts() {
+                return Body { bytes: text.clone(), binary: false, compressible };
+            }
+        }
+        let mut payload = Payload::default();
+        for item in items() {
+            let (text, binary) = item.parts();
+            text.into_iter().for_each(|text| payload.push(text));
+            binary.iter().for_each(|data| payload.push_binary(data));
+        }
+        Body { bytes: payload.finish(), binary: false, compressible }
+    }
+
+    fn v3_body<'a>(self, items: impl Iterator<Item = &'a Item>, compressible: bool) -> Body {
+        let mut parts = Vec::new();
+        let mut has_binary = false;
+        for item in items {
+            let (text, binary) = item.parts();
+            parts.extend(text.map(|text| Part::Text(text)));
+            parts.extend(binary.iter().map(|data| Part::Binary(data)));
+            has_binary |= !binary.is_empty();
+        }
+        let binary = has_binary && !self.base64;
+        let bytes = if binary { v3::join_binary(&parts) } else { v3::join_text(&parts) };
+        Body { bytes: bytes.into(), binary, compressible }
     }
 }

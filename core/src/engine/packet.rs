@@ -41,7 +41,7 @@ pub(super) fn decode(mut text: Bytes) -> Option<Packet> {
 }
 
 /// Encoders pad; that some do not is harmless. Anything else that is no base64 is refused.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -68,10 +68,6 @@ pub(super) fn split(body: Bytes) -> impl Iterator<Item = Bytes> {
 pub(super) struct Payload(Vec<u8>);
 
 impl Payload {
-    pub(super) const fn with_buffer(buffer: Vec<u8>) -> Self {
-        Self(buffer)
-    }
-
     pub(super) fn push(&mut self, packet: &[u8]) {
         self.separate();
         self.0.extend_from_slice(packet);

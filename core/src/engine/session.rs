@@ -6,33 +6,36 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::config::EngineConfig;
-use super::outbox::{Item, Outbox, frames};
+use super::outbox::{Body, Codec, Item, Outbox};
 use super::packet::{self, Packet};
+use super::request::{Form, OpenRequest};
 use super::upgrade::{Late, Probe};
-use super::{CloseReason, Encoded, Event, http};
+use super::{CloseReason, Encoded, Event, Handshake, HandshakeId, http, v3};
 use crate::id::{IdHashing, SessionId, Sid};
-use crate::io::{Frame, Frames, Output, RequestId, Response, WsId};
+use crate::io::{Frame, Output, RequestId, Response, WsId};
 use crate::timers::{TimerId, Timers};
 
 /// What a session works with besides itself.
 pub(super) struct Context {
     pub(super) config: EngineConfig,
     pub(super) outputs: VecDeque<Output<Event>>,
-    pub(super) timers: Timers<(SessionId, Alarm)>,
+    pub(super) timers: Timers<Alarm>,
     /// Requests that were not answered yet.
-    pub(super) requests: HashMap<RequestId, SessionId, IdHashing>,
+    pub(super) requests: HashMap<RequestId, OpenRequest, IdHashing>,
     pub(super) websockets: HashMap<WsId, SessionId, IdHashing>,
     /// Counts the inputs, so that a session knows whether something happened during this one.
     pub(super) turn: u64,
 }
 
-/// What a deadline of a session is for.
+/// What a deadline is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Alarm {
-    /// To send a ping, to give up waiting for a pong or for the fetching of a farewell.
-    Session,
+    /// To send a ping, to give up waiting for one, for a pong, or for the fetching of a farewell.
+    Session(SessionId),
     /// To give up an upgrade.
-    Upgrade,
+    Upgrade(SessionId),
+    /// To give up waiting for a decision of the application's.
+    Handshake(HandshakeId),
 }
 
 impl Context {
@@ -42,7 +45,16 @@ impl Context {
 
     /// Answers a request, unless it is gone.
     pub(super) fn respond(&mut self, req: RequestId, response: Response) {
-        if self.requests.remove(&req).is_some() {
+        if let Some(open) = self.requests.remove(&req) {
+            let response = open.dress(response);
+            self.push(Output::Respond { req, response });
+        }
+    }
+
+    /// Answers a GET with packets, unless it is gone.
+    pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
+        if let Some(open) = self.requests.remove(&req) {
+            let response = open.payload(body, self.config.compression);
             self.push(Output::Respond { req, response });
         }
     }
@@ -69,6 +81,7 @@ pub(super) struct Session {
     pub(super) probe: Option<Probe>,
     pub(super) late: Option<Box<Late>>,
     pub(super) outbox: Outbox,
+    pub(super) codec: Codec,
     heartbeat: Heartbeat,
     /// The turn in which the last credit was spent, or the last greeting sent.
     spent: u64,
@@ -98,13 +111,15 @@ enum Heartbeat {
         timer: TimerId,
         refreshed: bool,
     },
+    /// A ping of the client's is due then, in protocol 3.
+    Awaited(TimerId),
     /// Whoever has not fetched the rest by then gets nothing more.
     Closing(TimerId),
     Stopped,
 }
 
 impl Session {
-    pub(super) fn new(id: SessionId, sid: Sid, channel: Channel) -> Self {
+    pub(super) fn new(id: SessionId, sid: Sid, channel: Channel, codec: Codec) -> Self {
         Self {
             id,
             sid,
@@ -113,13 +128,14 @@ impl Session {
             probe: None,
             late: None,
             outbox: Outbox::default(),
+            codec,
             heartbeat: Heartbeat::Stopped,
             spent: 0,
         }
     }
 
     /// Sends the OPEN packet and starts the heartbeat.
-    pub(super) fn open(&mut self, cx: &mut Context, now: Instant) {
+    pub(super) fn open(&mut self, handshake: Option<Handshake>, cx: &mut Context, now: Instant) {
         let config = &cx.config;
         let upgrades = match self.channel {
             Channel::Polling { .. } if config.websocket && config.allow_upgrades => "\"websocket\"",
@@ -133,9 +149,16 @@ impl Session {
             config.ping_timeout.as_millis(),
             config.max_payload,
         );
-        cx.push(Output::Event(Event::Opened { session: self.id }));
-        self.schedule_ping(cx, now);
+        cx.push(Output::Event(Event::Opened { session: self.id, handshake }));
+        if self.codec.v3 {
+            self.await_ping(cx, now);
+        } else {
+            self.schedule_ping(cx, now);
+        }
         self.push(Item::Control(open.into()), cx);
+        if let Some(message) = cx.config.initial_message.clone() {
+            self.push(Item::Messages(message), cx);
+        }
     }
 
     pub(super) fn on_get(&mut self, req: RequestId, cx: &mut Context) {
@@ -159,13 +182,13 @@ impl Session {
         self.release_poll(cx);
     }
 
-    pub(super) fn on_post(&mut self, req: RequestId, binary: bool, cx: &mut Context) {
+    pub(super) fn on_post(&mut self, req: RequestId, form: Form, cx: &mut Context) {
         let Channel::Polling { post, .. } = &mut self.channel else {
             return;
         };
         if self.phase == Phase::Closing {
             cx.respond(req, http::taken());
-        } else if binary {
+        } else if form == Form::Binary && !self.codec.v3 {
             cx.respond(req, Response::empty(400));
             self.end(CloseReason::TransportError, cx);
         } else if let Some(first) = post.take() {
@@ -182,24 +205,37 @@ impl Session {
         if let Channel::Polling { post, .. } = &mut self.channel {
             *post = None;
         }
-        let mut valid = std::str::from_utf8(&body).is_ok();
-        if valid {
-            for text in packet::split(body) {
-                if self.phase != Phase::Open {
-                    break;
-                }
-                let Some(packet) = packet::decode(text) else {
-                    valid = false;
-                    break;
-                };
-                self.on_packet(packet, cx, now);
-            }
-        }
+        let form = cx.requests.get(&req).map_or(Form::Text, |open| open.form);
+        let valid = match form {
+            Form::Binary => self.on_packets(v3::split_binary(body), cx, now),
+            Form::Text | Form::Script if std::str::from_utf8(&body).is_err() => false,
+            Form::Text if self.codec.v3 => self.on_packets(v3::split_text(body), cx, now),
+            Form::Text => self.on_packets(packet::split(body).map(packet::decode), cx, now),
+            Form::Script => v3::from_form(&body)
+                .is_some_and(|body| self.on_packets(v3::split_text(body), cx, now)),
+        };
         cx.respond(req, if valid { http::taken() } else { Response::empty(400) });
         if !valid {
             self.end(CloseReason::ParseError, cx);
         }
         self.release_held(req, cx, now);
+    }
+
+    /// Takes packets until one is malformed, which is the end of the session; false then.
+    fn on_packets(
+        &mut self,
+        packets: impl Iterator<Item = Option<Packet>>,
+        cx: &mut Context,
+        now: Instant,
+    ) -> bool {
+        for packet in packets {
+            if self.phase != Phase::Open {
+                return true;
+            }
+            let Some(packet) = packet else { return false };
+            self.on_packet(packet, cx, now);
+        }
+        true
     }
 
     pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
@@ -212,8 +248,10 @@ impl Session {
             return;
         }
         let packet = match frame {
-            Frame::Text(text) if std::str::from_utf8(&text).is_ok() => packet::decode(text),
-            Frame::Text(_) => None,
+            Frame::Text(text) if std::str::from_utf8(&text).is_err() => None,
+            Frame::Text(text) if self.codec.v3 => v3::decode_text(text),
+            Frame::Text(text) => packet::decode(text),
+            Frame::Binary(data) if self.codec.v3 => v3::decode_binary(data),
             Frame::Binary(data) => Some(Packet::Message(Frame::Binary(data))),
         };
         match packet {
@@ -228,12 +266,16 @@ impl Session {
                 self.refresh(cx, now);
                 cx.push(Output::Event(Event::Message { session: self.id, message }));
             }
-            Packet::Pong => self.on_pong(cx, now),
-            // In this protocol version pings are the server's.
-            Packet::Ping { .. } => self.end(CloseReason::TransportError, cx),
+            Packet::Ping { .. } if self.codec.v3 => {
+                self.await_ping(cx, now);
+                self.push(Item::PONG, cx);
+            }
+            Packet::Pong if !self.codec.v3 => self.on_pong(cx, now),
+            // Pings are the server's in protocol 4, the client's in protocol 3.
+            Packet::Ping { .. } | Packet::Pong => self.end(CloseReason::TransportError, cx),
             Packet::Close => {
                 if let Channel::Polling { get: Some(req), .. } = self.channel {
-                    cx.respond(req, http::payload(Bytes::from_static(b"6")));
+                    cx.deliver(req, self.codec.lone_body(&Item::NOOP));
                 }
                 self.end(CloseReason::TransportClose, cx);
             }
@@ -282,7 +324,7 @@ impl Session {
             if self.outbox.is_empty() {
                 *ready = false;
                 self.spent = cx.turn;
-                cx.push(Output::Send { ws: *ws, frames: frames(&item) });
+                cx.push(Output::Send { ws: *ws, frames: self.codec.frames(&item) });
                 return;
             }
         }
@@ -301,12 +343,12 @@ impl Session {
         match &mut self.channel {
             Channel::Polling { get, .. } => {
                 let Some(req) = get.take() else { return };
-                cx.respond(req, http::payload(self.outbox.take_payload()));
+                cx.deliver(req, self.outbox.take_body(self.codec));
             }
             Channel::WebSocket { ready: false, .. } => return,
             Channel::WebSocket { ws, ready } => {
                 *ready = false;
-                cx.push(Output::Send { ws: *ws, frames: self.outbox.take_frames() });
+                cx.push(Output::Send { ws: *ws, frames: self.outbox.take_frames(self.codec) });
             }
         }
         self.spent = cx.turn;
@@ -324,7 +366,7 @@ impl Session {
             reason: CloseReason::ForcedClose,
         }));
         self.stop_heartbeat(cx);
-        let timer = cx.timers.set(now + cx.config.close_timeout, (self.id, Alarm::Session));
+        let timer = cx.timers.set(now, cx.config.close_timeout, Alarm::Session(self.id));
         self.heartbeat = Heartbeat::Closing(timer);
         self.finish_closing(cx);
     }
@@ -354,7 +396,7 @@ impl Session {
         match self.channel {
             Channel::Polling { get, post } => {
                 if let Some(req) = get {
-                    cx.respond(req, http::payload(Bytes::from_static(b"1")));
+                    cx.deliver(req, self.codec.lone_body(&Item::CLOSE));
                 }
                 if let Some(req) = post {
                     cx.respond(req, Response::empty(400));
@@ -370,18 +412,17 @@ impl Session {
         }
     }
 
-    pub(super) fn on_alarm(&mut self, alarm: Alarm, cx: &mut Context, now: Instant) {
-        match (alarm, self.heartbeat) {
-            (Alarm::Upgrade, _) => self.abandon_upgrade(cx),
-            (Alarm::Session, Heartbeat::Due(_)) => {
-                let timer = cx.timers.set(now + cx.config.ping_timeout, (self.id, Alarm::Session));
+    pub(super) fn on_alarm(&mut self, cx: &mut Context, now: Instant) {
+        match self.heartbeat {
+            Heartbeat::Due(_) => {
+                let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
                 self.heartbeat = Heartbeat::Sent { timer, refreshed: false };
                 self.push(Item::PING, cx);
             }
-            (Alarm::Session, Heartbeat::Sent { .. }) => self.end(CloseReason::PingTimeout, cx),
-            (Alarm::Session, Heartbeat::Closing(_) | Heartbeat::Stopped) => {
-                self.end(CloseReason::ForcedClose, cx);
+            Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
+                self.end(CloseReason::PingTimeout, cx);
             }
+            Heartbeat::Closing(_) | Heartbeat::Stopped => self.end(CloseReason::ForcedClose, cx),
         }
     }
 
@@ -397,27 +438,30 @@ impl Session {
     fn refresh(&mut self, cx: &mut Context, now: Instant) {
         if let Heartbeat::Sent { timer, refreshed: false } = self.heartbeat {
             cx.timers.clear(timer);
-            let timer = cx.timers.set(now + cx.config.ping_timeout, (self.id, Alarm::Session));
+            let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
             self.heartbeat = Heartbeat::Sent { timer, refreshed: true };
         }
     }
 
+    fn await_ping(&mut self, cx: &mut Context, now: Instant) {
+        self.stop_heartbeat(cx);
+        let within = cx.config.ping_interval.saturating_add(cx.config.ping_timeout);
+        let timer = cx.timers.set(now, within, Alarm::Session(self.id));
+        self.heartbeat = Heartbeat::Awaited(timer);
+    }
+
     fn schedule_ping(&mut self, cx: &mut Context, now: Instant) {
-        let timer = cx.timers.set(now + cx.config.ping_interval, (self.id, Alarm::Session));
+        let timer = cx.timers.set(now, cx.config.ping_interval, Alarm::Session(self.id));
         self.heartbeat = Heartbeat::Due(timer);
     }
 
     fn stop_heartbeat(&mut self, cx: &mut Context) {
         match std::mem::replace(&mut self.heartbeat, Heartbeat::Stopped) {
-            Heartbeat::Due(timer) | Heartbeat::Sent { timer, .. } | Heartbeat::Closing(timer) => {
-                cx.timers.clear(timer);
-            }
+            Heartbeat::Due(timer)
+            | Heartbeat::Sent { timer, .. }
+            | Heartbeat::Awaited(timer)
+            | Heartbeat::Closing(timer) => cx.timers.clear(timer),
             Heartbeat::Stopped => {}
         }
     }
-}
-
-/// The one message that answers a probe.
-pub(super) fn probed() -> Frames {
-    frames(&Item::PROBED)
 }

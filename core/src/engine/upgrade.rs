@@ -6,11 +6,10 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-
+use super::outbox::Item;
 use super::packet::{self, Packet};
-use super::session::{Alarm, Channel, Context, Phase, Session, probed};
-use super::{CloseReason, Event, http};
+use super::session::{Alarm, Channel, Context, Phase, Session};
+use super::{CloseReason, Event};
 use crate::io::{Frame, Output, RequestId, WsId};
 use crate::timers::TimerId;
 
@@ -39,7 +38,7 @@ impl Session {
     }
 
     pub(super) fn begin_upgrade(&mut self, ws: WsId, cx: &mut Context, now: Instant) {
-        let timer = cx.timers.set(now + cx.config.upgrade_timeout, (self.id, Alarm::Upgrade));
+        let timer = cx.timers.set(now, cx.config.upgrade_timeout, Alarm::Upgrade(self.id));
         self.probe = Some(Probe { ws, probed: false, ready: true, timer });
     }
 
@@ -61,7 +60,7 @@ impl Session {
             Some(Packet::Ping { probe: true }) if !probe.probed && probe.ready => {
                 probe.probed = true;
                 probe.ready = false;
-                cx.push(Output::Send { ws: probe.ws, frames: probed() });
+                cx.push(Output::Send { ws: probe.ws, frames: self.codec.frames(&Item::PROBED) });
                 self.release_poll(cx);
             }
             Some(Packet::Upgrade) if probe.probed => self.switch(cx),
@@ -82,7 +81,7 @@ impl Session {
         }
         if let Channel::Polling { get, .. } = &mut self.channel {
             if let Some(req) = get.take() {
-                cx.respond(req, http::payload(Bytes::from_static(b"6")));
+                cx.deliver(req, self.codec.lone_body(&Item::NOOP));
             }
         }
     }
@@ -95,7 +94,7 @@ impl Session {
         let channel = Channel::WebSocket { ws: probe.ws, ready: probe.ready };
         if let Channel::Polling { get, post } = std::mem::replace(&mut self.channel, channel) {
             if let Some(req) = get {
-                cx.respond(req, http::payload(Bytes::from_static(b"6")));
+                cx.deliver(req, self.codec.lone_body(&Item::NOOP));
             }
             self.late = post.map(|post| Box::new(Late { post, held: Vec::new(), bytes: 0 }));
         }

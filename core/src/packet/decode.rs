@@ -69,7 +69,7 @@ impl Decoder {
         self.0.is_some()
     }
 
-    /// Adds a message; returns the packet that it completes.
+    /// Adds a message, which is valid UTF-8 if it is text; returns the packet that it completes.
     ///
     /// `admit` is asked about a packet before any attachment of it is kept.
     pub(crate) fn add(
@@ -83,12 +83,12 @@ impl Decoder {
             (Frame::Binary(_), None) => Err(PacketError::Binary),
             (Frame::Text(text), None) => {
                 let header = Header::read(text, limits)?;
-                if header.attachments == 0 {
-                    return header.into_packet(Vec::new()).map(Some);
-                }
                 let bytes = header.data.len();
                 if bytes > limits.bytes {
                     return Err(PacketError::TooLarge);
+                }
+                if header.attachments == 0 {
+                    return header.into_packet(Vec::new()).map(Some);
                 }
                 if !admit(&header) {
                     return Err(PacketError::State);
@@ -132,7 +132,6 @@ enum Kind {
 
 impl Header {
     fn read(mut text: Bytes, limits: Limits) -> Result<Self, PacketError> {
-        std::str::from_utf8(&text).map_err(|_| PacketError::Payload)?;
         let (kind, binary) = match text.first() {
             Some(b'0') => (Kind::Connect, false),
             Some(b'1') => (Kind::Disconnect, false),
@@ -188,7 +187,9 @@ impl Header {
                 Some(b'{') => Ok(Packet::Connect { namespace, auth: Args::new(data, Vec::new()) }),
                 Some(_) => Err(PacketError::Payload),
             },
-            Kind::Disconnect if data.is_empty() && id.is_none() => Ok(Packet::Disconnect { namespace }),
+            Kind::Disconnect if data.is_empty() && id.is_none() => {
+                Ok(Packet::Disconnect { namespace })
+            }
             Kind::Disconnect => Err(PacketError::Payload),
             Kind::Event => {
                 let mut data = elements(data)?;
@@ -233,7 +234,7 @@ fn event_name(elements: &mut Bytes) -> Result<Name, PacketError> {
     let more = scanner.take(b',');
     let end = scanner.pos();
     let name = match value.first() {
-        Some(b'"') => Name::from_json(value).ok_or(PacketError::EventName)?,
+        Some(b'"') => Name::from_json(value),
         Some(b'0'..=b'9') if value.iter().all(u8::is_ascii_digit) => Name::from_digits(value),
         _ => return Err(PacketError::EventName),
     };

@@ -44,9 +44,10 @@ pub(crate) fn ack(
     writer.finish(Kind { text: b'3', binary: b'6' }, namespace, Some(id), max_attachments)
 }
 
-/// `0<namespace>,{"sid":"..."}`
-pub(crate) fn connect(namespace: &str, sid: &Sid) -> Encoded {
-    text(b'0', namespace, &format!("{{\"sid\":\"{sid}\"}}"))
+/// `0<namespace>,{"sid":"..."}`; nothing about an id for old clients.
+pub(crate) fn connect(namespace: &str, sid: Option<&Sid>) -> Encoded {
+    let json = sid.map(|sid| format!("{{\"sid\":\"{sid}\"}}"));
+    text(b'0', namespace, json.as_deref().unwrap_or_default())
 }
 
 /// `1<namespace>,`
@@ -54,10 +55,27 @@ pub(crate) fn disconnect(namespace: &str) -> Encoded {
     text(b'1', namespace, "")
 }
 
-/// `4<namespace>,{...}`
-pub(crate) fn connect_error(namespace: &str, error: &impl Serialize) -> Result<Encoded, EmitError> {
-    let json = serde_json::to_string(error).map_err(EmitError::from)?;
+/// `4<namespace>,{"message":"...","data":...}`; the data or the message alone for old clients.
+pub(crate) fn connect_error<T: Serialize + ?Sized>(
+    namespace: &str,
+    old: bool,
+    message: &str,
+    data: &T,
+) -> Result<Encoded, EmitError> {
+    let message = serde_json::to_string(message)?;
+    let data = serde_json::to_string(data)?;
+    let json = match (old, &*data) {
+        (false, "null") => format!("{{\"message\":{message}}}"),
+        (false, data) => format!("{{\"message\":{message},\"data\":{data}}}"),
+        (true, "null") => message,
+        (true, _) => data,
+    };
     Ok(text(b'4', namespace, &json))
+}
+
+/// `4<namespace>,{"message":"Invalid namespace"}`, also for old clients.
+pub(crate) fn unknown_namespace(namespace: &str) -> Encoded {
+    text(b'4', namespace, "{\"message\":\"Invalid namespace\"}")
 }
 
 fn text(kind: u8, namespace: &str, json: &str) -> Encoded {
@@ -69,7 +87,7 @@ fn text(kind: u8, namespace: &str, json: &str) -> Encoded {
         text.push(',');
     }
     text.push_str(json);
-    Encoded::from_wire(Bytes::from(text), Vec::new())
+    Encoded::from_wire(Bytes::from(text), Vec::new(), true)
 }
 
 struct Kind {
@@ -144,7 +162,7 @@ impl Writer {
             return Err(EmitError::TooManyAttachments { count, limit: max_attachments });
         }
         // Data that looks like a placeholder would be taken for one by the receiver.
-        if count > 0 && json::placeholders(&self.json[self.reserved..]).count() != count {
+        if count > 0 && json::markers(&self.json[self.reserved..]) != count {
             return Err(EmitError::Placeholder);
         }
         let mut header = String::with_capacity(self.reserved);
@@ -164,7 +182,7 @@ impl Writer {
         self.json[start..self.reserved].copy_from_slice(header.as_bytes());
         let mut bytes = Bytes::from(self.json);
         bytes.advance(start);
-        Ok(Encoded::from_wire(bytes, self.attachments))
+        Ok(Encoded::from_wire(bytes, self.attachments, true))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one client says: the packets of one session, and the state they leave behind.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::is_valid_name;
@@ -7,6 +8,7 @@ use super::machine::{Alarm, Phase, Server};
 use super::{Event, Responder};
 use crate::args::Args;
 use crate::engine::CloseReason;
+use crate::engine::{Handshake, decode_query};
 use crate::error::DisconnectReason;
 use crate::id::{AckId, SessionId, SocketId};
 use crate::io::Frame;
@@ -25,6 +27,9 @@ pub(super) struct Client {
     refused: usize,
     /// For the first namespace to be joined.
     pub(super) connect_timer: Option<TimerId>,
+    pub(super) handshake: Option<Arc<Handshake>>,
+    /// Speaks protocol 4 of Socket.IO, on protocol 3 of Engine.IO.
+    pub(super) old: bool,
     /// For the rest of a binary packet to come.
     attachment_timer: Option<TimerId>,
 }
@@ -47,6 +52,7 @@ impl Client {
 }
 
 /// The client broke the rules, which costs it the connection.
+#[derive(Debug)]
 pub(super) struct Violation;
 
 impl Server {
@@ -84,8 +90,8 @@ impl Server {
         };
         match (waiting, client.attachment_timer) {
             (true, None) => {
-                let at = now + self.config.attachment_timeout;
-                client.attachment_timer = Some(self.timers.set(at, Alarm::Client(session)));
+                let delay = self.config.attachment_timeout;
+                client.attachment_timer = Some(self.timers.set(now, delay, Alarm::Client(session)));
             }
             (false, Some(timer)) => {
                 client.attachment_timer = None;
@@ -146,9 +152,16 @@ impl Server {
         Ok(())
     }
 
-    fn on_connect(&mut self, session: SessionId, name: &[u8], auth: Args) -> Result<(), Violation> {
+    pub(super) fn on_connect(
+        &mut self,
+        session: SessionId,
+        name: &[u8],
+        auth: Args,
+    ) -> Result<(), Violation> {
         let name = std::str::from_utf8(name).ok().filter(|name| is_valid_name(name));
         let name = name.ok_or(Violation)?;
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let (name, auth) = if old { with_query(name) } else { (name, auth) };
         let limit = self.config.max_namespaces_per_client;
         let namespace = self.namespace(name.as_bytes());
         let Some(client) = self.clients.get_mut(&session) else {
@@ -159,9 +172,7 @@ impl Server {
             if client.refused > limit {
                 return Err(Violation);
             }
-            let error = serde_json::json!({ "message": "Invalid namespace" });
-            let refusal = packet::connect_error(name, &error);
-            self.engine.send(session, &refusal.expect("plain JSON can be written"), false);
+            self.engine.send(session, &packet::unknown_namespace(name), false);
             return Ok(());
         };
         if client.sockets.len() >= limit || self.socket_of(session, namespace).is_some() {
@@ -180,4 +191,16 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// In the old protocol, what a client sends along is a query behind the name.
+fn with_query(name: &str) -> (&str, Args) {
+    let Some((name, query)) = name.split_once('?') else { return (name, Args::none()) };
+    let mut auth = serde_json::Map::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        auth.insert(decode_query(key).into(), decode_query(value).into());
+    }
+    let json = serde_json::Value::Object(auth).to_string();
+    (name, Args::new(json.into(), Vec::new()))
 }

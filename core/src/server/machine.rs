@@ -1,6 +1,7 @@
 //! The machine: sessions below, sockets above, and the commands of the application.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::socket::{Emission, SocketMut};
 use super::{Counts, Event, ServerConfig};
 use crate::ack::Acks;
 use crate::args::Args;
-use crate::engine::{self, Encoded, Engine};
+use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
 use crate::id::{AckId, Hashing, IdHashing, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
@@ -206,7 +207,7 @@ impl Server {
 
     /// The socket with this id on the wire.
     #[must_use]
-    pub fn find(&self, sid: &Sid) -> Option<SocketId> {
+    pub fn find(&self, sid: &str) -> Option<SocketId> {
         self.by_sid.get(sid).copied()
     }
 
@@ -231,16 +232,17 @@ impl Server {
 
     /// Turns a client away that asks to join; does nothing if it is not there any more.
     ///
-    /// `error` should become an object with a `message` and perhaps `data`, as clients expect:
-    /// `{"message":"not authorized","data":{..}}`.
+    /// On the wire it is `{"message":"..","data":..}`, without data if it is `()`. Old clients get
+    /// the data alone, or the message alone.
     ///
     /// # Errors
     ///
-    /// If the error can't be written as JSON; the client is still waiting then.
-    pub fn reject(
+    /// If the data can't be written as JSON; the client is still waiting then.
+    pub fn reject<T: Serialize + ?Sized>(
         &mut self,
         connecting: SocketId,
-        error: &impl Serialize,
+        message: &str,
+        data: &T,
     ) -> Result<(), EmitError> {
         let Some(Socket { phase: Phase::Connecting(_), session, namespace, .. }) =
             self.get(connecting)
@@ -248,7 +250,9 @@ impl Server {
             return Ok(());
         };
         let (session, namespace) = (*session, *namespace);
-        let refusal = packet::connect_error(&self.namespaces[namespace].name, error)?;
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let name = &self.namespaces[namespace].name;
+        let refusal = packet::connect_error(name, old, message, data)?;
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
         }
@@ -256,6 +260,20 @@ impl Server {
         self.engine.send(session, &refusal, false);
         self.settle();
         Ok(())
+    }
+
+    /// Lets a handshake through that [`Event::Requested`] asks about; does nothing if its client
+    /// is gone. See [`Engine::allow`].
+    pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
+        self.engine.allow(id, admission, now);
+        self.follow(now);
+    }
+
+    /// Turns a handshake away that [`Event::Requested`] asks about, with status 403 and this
+    /// message; does nothing if its client is gone.
+    pub fn deny(&mut self, id: HandshakeId, message: &str) {
+        self.engine.deny(id, message);
+        self.settle();
     }
 
     /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
@@ -277,10 +295,11 @@ impl Server {
         while let Some(output) = self.engine.poll_output() {
             match output.into_event() {
                 Err(output) => self.outputs.push_back(output),
-                Ok(engine::Event::Opened { session }) => {
-                    let at = now + self.config.connect_timeout;
-                    let timer = self.timers.set(at, Alarm::Client(session));
-                    self.clients.insert(session, Client::new(timer));
+                Ok(engine::Event::Requested { id, handshake }) => {
+                    self.tell(Event::Requested { id, handshake });
+                }
+                Ok(engine::Event::Opened { session, handshake }) => {
+                    self.on_opened(session, handshake, now);
                 }
                 Ok(engine::Event::Message { session, message }) => {
                     self.on_message(session, message, now);
@@ -298,11 +317,26 @@ impl Server {
                 Err(output) => self.outputs.push_back(output),
                 Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
                 Ok(
-                    engine::Event::Opened { .. }
+                    engine::Event::Requested { .. }
+                    | engine::Event::Opened { .. }
                     | engine::Event::Message { .. }
                     | engine::Event::Upgraded { .. },
                 ) => unreachable!("sessions open, speak and upgrade by inputs alone"),
             }
+        }
+    }
+
+    fn on_opened(&mut self, session: SessionId, handshake: Option<Handshake>, now: Instant) {
+        let delay = self.config.connect_timeout;
+        let timer = self.timers.set(now, delay, Alarm::Client(session));
+        let mut client = Client::new(timer);
+        client.handshake = handshake.map(Arc::new);
+        client.old = self.engine.protocol(session) == Some(3);
+        let old = client.old;
+        self.clients.insert(session, client);
+        // Old clients are in the main namespace without asking.
+        if old && self.on_connect(session, b"/", Args::none()).is_err() {
+            self.engine.close(session, now);
         }
     }
 
@@ -326,7 +360,17 @@ impl Server {
                                                        their namespaces, which memory limits",
         );
         let id = SocketId { serial: self.mint.serial(), index };
-        let sid = self.mint.sid();
+        let engine_sid = self.engine.sid(session);
+        let sid = match (self.clients.get(&session), engine_sid) {
+            // Old clients take the id of their session for that of their socket.
+            (Some(Client { old: true, .. }), Some(sid)) => {
+                match &*self.namespaces[namespace].name {
+                    "/" => sid.clone(),
+                    name => Sid::new(&format!("{name}#{sid}")),
+                }
+            }
+            _ => self.mint.sid(),
+        };
         let phase = Phase::Connecting(Args::none());
         let rooms = BTreeSet::new();
         entry.insert(Socket { id, session, namespace, sid, phase, rooms, owed: 0 });
@@ -346,16 +390,17 @@ impl Server {
     pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
         self.set_phase(id, Phase::Connected);
         let Some(socket) = self.get(id) else { return };
-        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid);
-        self.by_sid.insert(sid, id);
-        let client = self.clients.get_mut(&session);
-        if let Some(timer) = client.and_then(|client| client.connect_timer.take()) {
+        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
+        self.by_sid.insert(sid.clone(), id);
+        let Some(client) = self.clients.get_mut(&session) else { return };
+        let told = (!client.old).then_some(&sid);
+        if let Some(timer) = client.connect_timer.take() {
             self.timers.clear(timer);
         }
         let namespace = &mut self.namespaces[namespace];
         namespace.members.add(id);
         let name = Room::clone(&namespace.name);
-        self.engine.greet(session, &packet::connect(&name, &sid));
+        self.engine.greet(session, &packet::connect(&name, told));
         self.tell(Event::Connected { socket: id, namespace: name, auth });
     }
 
@@ -432,10 +477,6 @@ impl Server {
             socket.owed -= 1;
         }
         Some(timer)
-    }
-
-    pub(super) fn arm_ack(&mut self, socket: SocketId, ack: AckId, at: Instant) -> TimerId {
-        self.timers.set(at, Alarm::Ack(socket, ack))
     }
 
     /// How many things are remembered; all are zero when everybody is gone.

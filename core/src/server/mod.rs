@@ -12,6 +12,7 @@ pub use rooms::{Room, Selector};
 pub use socket::{Emission, SocketMut};
 
 use crate::args::{Args, Name};
+use crate::engine::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, SocketId};
 
@@ -19,6 +20,15 @@ use crate::id::{AckId, SocketId};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// A client wants to open a connection, where the application
+    /// [decides](crate::engine::EngineConfig::decides) about that; answer with [`Server::allow`]
+    /// or [`Server::deny`].
+    Requested {
+        /// The handshake.
+        id: HandshakeId,
+        /// What the client sent.
+        handshake: Handshake,
+    },
     /// A client asks to join a namespace that [decides](NamespaceConfig::decides); answer with
     /// [`Server::accept`] or [`Server::reject`].
     Connecting {

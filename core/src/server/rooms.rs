@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::id::{Hashing, Sid, SocketId};
+use crate::id::{Hashing, SocketId};
 
 /// The name of a room. Cloning copies a pointer.
 pub type Room = Arc<str>;
@@ -79,9 +79,9 @@ impl Members {
     pub(super) fn select(
         &self,
         selector: &Selector,
-        own: impl Fn(&Sid) -> Option<SocketId>,
+        own: impl Fn(&str) -> Option<SocketId>,
     ) -> Vec<SocketId> {
-        let own = |room: &Room| Sid::parse(room).and_then(|sid| own(&sid));
+        let own = |room: &Room| own(room);
         let excepted: Vec<_> =
             selector.except.iter().map(|room| (self.rooms.get(room), own(room))).collect();
         let wanted = |socket: &SocketId| {

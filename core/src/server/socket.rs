@@ -1,13 +1,14 @@
 //! One socket, as the application commands it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::machine::{Server, Socket};
+use super::machine::{Alarm, Server, Socket};
 use super::rooms::Room;
 use super::{Responder, Selector};
-use crate::engine::Transport;
+use crate::engine::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::packet;
@@ -38,8 +39,21 @@ impl SocketMut<'_> {
 
     /// The id on the wire, which the client knows and may tell others.
     #[must_use]
-    pub fn sid(&self) -> Sid {
-        self.get().sid
+    pub fn sid(&self) -> &Sid {
+        &self.get().sid
+    }
+
+    /// The version of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        self.server.engine.protocol(self.get().session).unwrap_or(4)
+    }
+
+    /// The request that opened the connection, if such are to be
+    /// [kept](crate::engine::EngineConfig::keep_handshakes). Cloning it copies a pointer.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Arc<Handshake>> {
+        self.server.clients.get(&self.get().session)?.handshake.as_ref()
     }
 
     /// The namespace.
@@ -73,7 +87,11 @@ impl SocketMut<'_> {
 
     /// Joins a room; does nothing if it is in it. A room exists as long as somebody is in it.
     pub fn join(&mut self, room: &str) {
-        let namespace = self.get().namespace;
+        let socket = self.get();
+        if room == socket.sid.as_str() {
+            return;
+        }
+        let namespace = socket.namespace;
         let Some(room) = self.server.namespaces[namespace].members.join(self.id, room) else {
             return;
         };
@@ -134,7 +152,8 @@ impl SocketMut<'_> {
         }
         let ack = self.server.acks.next_id();
         let encoded = self.encode(Some(ack), name, data)?;
-        let timer = timeout.map(|timeout| self.server.arm_ack(self.id, ack, now + timeout));
+        let alarm = Alarm::Ack(self.id, ack);
+        let timer = timeout.map(|timeout| self.server.timers.set(now, timeout, alarm));
         self.server.owe(self.id, ack, timer);
         self.server.send(self.id, &encoded, false);
         self.server.settle();

@@ -1,0 +1,298 @@
+//! The way of a request to its session: checks, the application's decision, the handshake.
+
+use std::time::Instant;
+
+use super::compress::Encoding;
+use super::config::Stage;
+use super::cors::has_valid_origin;
+use super::http::{Query, Refusal};
+use super::machine::Engine;
+use super::outbox::Codec;
+use super::request::{Extra, Form, OpenRequest};
+use super::session::{Alarm, Channel, Session};
+use super::{Admission, Event, Handshake, HandshakeId, Transport, http};
+use crate::id::{SessionId, Sid, is_valid_sid};
+use crate::io::{Output, Request, RequestId, Response, WsId};
+use crate::timers::TimerId;
+
+/// A handshake that the application has not decided about.
+pub(super) struct Pending {
+    from: From,
+    codec: Codec,
+    extra: Extra,
+    handshake: Option<Handshake>,
+    timer: TimerId,
+}
+
+/// What a handshake came by, and what it is answered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    Request(RequestId),
+    WebSocket(WsId),
+}
+
+/// What a request may do.
+enum Passage {
+    /// Open a session.
+    Open(Codec),
+    /// Go on with this one.
+    Session(SessionId),
+}
+
+impl Engine {
+    pub(super) fn on_request(&mut self, req: RequestId, request: &Request<'_>, now: Instant) {
+        let mut extra = Extra::default();
+        if let Some(cors) = &self.cx.config.cors {
+            cors.add(request, &mut extra.always);
+            if request.method == "OPTIONS" {
+                let response = cors.preflight(request);
+                return self.answer(req, response, extra);
+            }
+        }
+        if let Some(file) = self.cx.config.requested_file(request.path()) {
+            return self.answer(req, http::file(file, request), extra);
+        }
+        let query = Query::read(request.query());
+        let passage = self.admit(request, &query, Transport::Polling);
+        let stage = match passage {
+            Err(refusal) => return self.answer(req, refusal.response(), extra),
+            Ok(Passage::Open(_)) => Stage::Handshake,
+            Ok(Passage::Session(_)) => Stage::Session,
+        };
+        self.add_hooked(request, stage, &mut extra);
+        if self.cx.config.compression.is_some() {
+            extra.encoding = request.header("accept-encoding").and_then(Encoding::accepted);
+        }
+        match passage {
+            Err(_) => {}
+            Ok(Passage::Open(codec)) => {
+                extra.script = query.script.filter(|_| codec.v3).map(ToOwned::to_owned);
+                self.request_session(From::Request(req), codec, extra, request, now);
+            }
+            Ok(Passage::Session(id)) => {
+                let v3 = self.get(id).is_some_and(|session| session.codec.v3);
+                extra.script = query.script.filter(|_| v3).map(ToOwned::to_owned);
+                let form = form(request, extra.script.is_some());
+                self.cx.requests.insert(req, OpenRequest::new(id, form, extra));
+                self.with(id, |session, cx| match request.method {
+                    "GET" => session.on_get(req, cx),
+                    "POST" => session.on_post(req, form, cx),
+                    _ => cx.respond(req, Response::empty(400)),
+                });
+            }
+        }
+    }
+
+    pub(super) fn on_upgrade(&mut self, ws: WsId, request: &Request<'_>, now: Instant) {
+        let mut extra = Extra::default();
+        if let Some(cors) = &self.cx.config.cors {
+            cors.add(request, &mut extra.always);
+        }
+        let query = Query::read(request.query());
+        let passage = self.admit(request, &query, Transport::WebSocket);
+        match passage {
+            Err(refusal) => self.refuse(ws, &refusal, extra),
+            Ok(Passage::Open(codec)) => {
+                self.add_hooked(request, Stage::Handshake, &mut extra);
+                self.request_session(From::WebSocket(ws), codec, extra, request, now);
+            }
+            Ok(Passage::Session(id)) => {
+                self.add_hooked(request, Stage::Session, &mut extra);
+                self.cx.push(Output::Accept { ws, headers: extra.into_headers(true) });
+                self.cx.websockets.insert(ws, id);
+                self.with(id, |session, cx| {
+                    if session.can_upgrade() {
+                        session.begin_upgrade(ws, cx, now);
+                    } else {
+                        cx.close(ws);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Lets a handshake through that the application was asked about; does nothing if its client
+    /// is gone, or if the id of the admission can't be used, which counts as a denial.
+    pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
+        let Some(mut pending) = self.pending.remove(&id) else { return };
+        self.cx.timers.clear(pending.timer);
+        let sid = match admission.sid {
+            None => self.mint.sid(),
+            Some(sid) if is_valid_sid(&sid) && !self.by_sid.contains_key(&*sid) => Sid::new(&sid),
+            Some(_) => return self.turn_away(pending.from, &Refusal::BadRequest, pending.extra),
+        };
+        pending.extra.success.extend(admission.headers);
+        let handshake = pending.handshake.filter(|_| self.cx.config.keep_handshakes);
+        self.open(pending.from, sid, pending.codec, pending.extra, handshake, now);
+    }
+
+    /// Turns a handshake away that the application was asked about, with status 403 and this
+    /// message; does nothing if its client is gone.
+    pub fn deny(&mut self, id: HandshakeId, message: &str) {
+        if let Some(pending) = self.pending.remove(&id) {
+            self.cx.timers.clear(pending.timer);
+            let refusal = Refusal::Forbidden(message.to_owned());
+            self.turn_away(pending.from, &refusal, pending.extra);
+        }
+    }
+
+    /// Forgets a handshake whose client is gone.
+    pub(super) fn withdraw(&mut self, from: From) {
+        let id = self.pending.iter().find(|(_, pending)| pending.from == from);
+        if let Some(pending) = id.map(|(id, _)| *id).and_then(|id| self.pending.remove(&id)) {
+            self.cx.timers.clear(pending.timer);
+        }
+    }
+
+    /// Opens a session, or asks the application whether to.
+    fn request_session(
+        &mut self,
+        from: From,
+        codec: Codec,
+        extra: Extra,
+        request: &Request<'_>,
+        now: Instant,
+    ) {
+        let config = &self.cx.config;
+        if self.closing || self.sessions.len() + self.pending.len() >= config.max_sessions {
+            return self.turn_away(from, &Refusal::Busy, extra);
+        }
+        let wanted = config.decides || config.keep_handshakes;
+        let handshake = wanted.then(|| Handshake::new(request));
+        if !config.decides {
+            let sid = self.mint.sid();
+            return self.open(from, sid, codec, extra, handshake, now);
+        }
+        let id = HandshakeId(self.mint.serial());
+        let timer = self.cx.timers.set(now, config.handshake_timeout, Alarm::Handshake(id));
+        if let Some(handshake) = handshake.clone() {
+            self.cx.push(Output::Event(Event::Requested { id, handshake }));
+        }
+        self.pending.insert(id, Pending { from, codec, extra, handshake, timer });
+    }
+
+    fn open(
+        &mut self,
+        from: From,
+        sid: Sid,
+        codec: Codec,
+        mut extra: Extra,
+        handshake: Option<Handshake>,
+        now: Instant,
+    ) {
+        let entry = self.sessions.vacant_entry();
+        let Ok(index) = u32::try_from(entry.key()) else {
+            return self.turn_away(from, &Refusal::Busy, extra);
+        };
+        let id = SessionId { serial: self.mint.serial(), index };
+        let channel = match from {
+            From::Request(req) => Channel::Polling { get: Some(req), post: None },
+            From::WebSocket(ws) => Channel::WebSocket { ws, ready: true },
+        };
+        entry.insert(Session::new(id, sid.clone(), channel, codec));
+        match from {
+            From::Request(req) => {
+                if let Some(cookie) = &self.cx.config.cookie {
+                    let cookie = cookie.header(sid.as_str());
+                    extra.success.push(("set-cookie".into(), cookie.into()));
+                }
+                self.cx.requests.insert(req, OpenRequest::new(id, Form::Text, extra));
+            }
+            From::WebSocket(ws) => {
+                self.cx.push(Output::Accept { ws, headers: extra.into_headers(true) });
+                self.cx.websockets.insert(ws, id);
+            }
+        }
+        self.by_sid.insert(sid, id);
+        self.with(id, |session, cx| session.open(handshake, cx, now));
+    }
+
+    /// Checks a request in the order of the official server.
+    fn admit(
+        &self,
+        request: &Request<'_>,
+        query: &Query<'_>,
+        via: Transport,
+    ) -> Result<Passage, Refusal> {
+        let config = &self.cx.config;
+        if query.ambiguous {
+            return Err(Refusal::BadRequest);
+        }
+        let transport = match query.transport {
+            Some("polling") if config.polling => Transport::Polling,
+            Some("websocket") if config.websocket => Transport::WebSocket,
+            _ => return Err(Refusal::UnknownTransport),
+        };
+        if !has_valid_origin(request) {
+            return Err(Refusal::BadRequest);
+        }
+        let v3 = query.protocol != Some("4");
+        if let Some(sid) = query.sid {
+            let id = *self.by_sid.get(sid).ok_or(Refusal::UnknownSession)?;
+            let session = self.get(id).ok_or(Refusal::UnknownSession)?;
+            let current = self.transport(id);
+            let fits = via == Transport::WebSocket || current == Some(Transport::Polling);
+            if transport != via || !fits || session.codec.v3 != v3 {
+                return Err(Refusal::BadRequest);
+            }
+            return Ok(Passage::Session(id));
+        }
+        if request.method != "GET" {
+            return Err(Refusal::BadMethod);
+        }
+        if transport != via {
+            return Err(Refusal::BadRequest);
+        }
+        if via == Transport::WebSocket && !self.is_welcome(request) {
+            return Err(Refusal::Forbidden("Origin not allowed".to_owned()));
+        }
+        if v3 && !config.allow_v3 {
+            return Err(Refusal::UnsupportedProtocol);
+        }
+        let base64 = query.base64 || v3 && query.script.is_some();
+        Ok(Passage::Open(Codec { v3, base64 }))
+    }
+
+    /// Whether a WebSocket may come from the origin that it comes from.
+    fn is_welcome(&self, request: &Request<'_>) -> bool {
+        let allowed = self.cx.config.websocket_origins.as_ref();
+        allowed.is_none_or(|allowed| {
+            request.header("origin").is_none_or(|origin| allowed.contains(origin))
+        })
+    }
+
+    fn add_hooked(&self, request: &Request<'_>, stage: Stage, extra: &mut Extra) {
+        if let Some(hook) = &self.cx.config.header_hook {
+            hook.add(request, stage, &mut extra.success);
+        }
+    }
+
+    fn turn_away(&mut self, from: From, refusal: &Refusal, extra: Extra) {
+        match from {
+            From::Request(req) => self.answer(req, refusal.response(), extra),
+            From::WebSocket(ws) => self.refuse(ws, refusal, extra),
+        }
+    }
+
+    fn refuse(&mut self, ws: WsId, refusal: &Refusal, extra: Extra) {
+        let mut response = refusal.upgrade_response();
+        response.headers.extend(extra.into_headers(false));
+        self.cx.push(Output::Refuse { ws, response });
+    }
+
+    fn answer(&mut self, req: RequestId, mut response: Response, extra: Extra) {
+        response.headers.extend(extra.into_headers(false));
+        self.cx.push(Output::Respond { req, response });
+    }
+}
+
+fn form(request: &Request<'_>, script: bool) -> Form {
+    let kind = request.header("content-type");
+    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/octet-stream")) {
+        Form::Binary
+    } else if script {
+        Form::Script
+    } else {
+        Form::Text
+    }
+}

@@ -1,0 +1,544 @@
+//! Binary values in events and acknowledgements, in both directions.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use common::{Harness, WebSocketClient, secs, unpack};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use serde_json::json;
+use sockeye_core::{Args, Emission, EmitError, Server};
+
+fn connected() -> (Harness<Server>, WebSocketClient) {
+    let mut h = Harness::new();
+    let client = h.connect_websocket("/");
+    (h, client)
+}
+
+/// Feeds a packet, without the type of its message, and its attachments.
+fn feed(h: &mut Harness<Server>, client: &WebSocketClient, packet: &str, attachments: &[&[u8]]) {
+    h.frame(client.ws, format!("4{packet}"));
+    for data in attachments {
+        h.binary(client.ws, data.to_vec());
+    }
+}
+
+/// What one packet makes the application hear.
+fn told(packet: &str, attachments: &[&[u8]]) -> Vec<String> {
+    let (mut h, client) = connected();
+    feed(&mut h, &client, packet, attachments);
+    h.told()
+}
+
+/// The arguments of an event, as they arrive. `@0` stands for the placeholder of attachment 0.
+fn args(json: &str, attachments: &[&[u8]]) -> Args {
+    let (mut h, client) = connected();
+    let mut packet = format!("5{}-[\"e\",{json}]", attachments.len());
+    for num in 0..attachments.len() {
+        packet = packet.replace(&format!("@{num}"), &placeholder(num));
+    }
+    feed(&mut h, &client, &packet, attachments);
+    h.arrived().2
+}
+
+fn placeholder(num: usize) -> String {
+    format!("{{\"_placeholder\":true,\"num\":{num}}}")
+}
+
+/// How data goes out, the packet and its attachments; `@0` as above.
+fn wire(data: &(impl Serialize + ?Sized)) -> Vec<String> {
+    let (mut h, client) = connected();
+    h.emit(client.socket, "e", data);
+    let mut frames = h.received(client.ws);
+    for num in 0..frames.len() {
+        frames[0] = frames[0].replace(&placeholder(num), &format!("@{num}"));
+    }
+    frames
+}
+
+fn refused(data: &impl Serialize) -> EmitError {
+    let (mut h, client) = connected();
+    let result = h.socket(client.socket).emit("e", data, Emission::default());
+    assert_eq!(h.received(client.ws).len(), 0);
+    result.unwrap_err()
+}
+
+// What arrives.
+
+#[test]
+fn a_binary_event_arrives_once_its_attachments_have() {
+    let (mut h, client) = connected();
+
+    h.frame(client.ws, format!("452-7[\"e\",{},[{}]]", placeholder(0), placeholder(1)));
+    h.binary(client.ws, vec![1, 2]);
+    assert_eq!(h.told().len(), 0);
+    h.binary(client.ws, vec![]);
+
+    let (_, name, args, ack) = h.arrived();
+    assert_eq!(name, "e");
+    assert_eq!(args.attachments(), [&[1, 2][..], &[]]);
+    assert!(ack.is_some());
+}
+
+#[test]
+fn a_binary_event_arrives_over_polling() {
+    let mut h: Harness<Server> = Harness::new();
+    let client = h.connect_polling("/admin");
+
+    let body = format!("451-/admin,[\"e\",{}]\x1ebAQI=\x1e42/admin,[\"f\"]", placeholder(0));
+    let post = h.post(&client.sid, body);
+
+    assert_eq!(h.answer(post), "200 ok");
+    let told = h.told();
+    assert_eq!(told, [format!("#1 e[{}]<01 02>", placeholder(0)), "#1 f[]".to_owned()]);
+}
+
+#[test]
+fn attachments_may_come_as_base64_in_text_frames() {
+    let (mut h, client) = connected();
+
+    h.frame(client.ws, format!("451-[\"e\",{}]", placeholder(0)));
+    h.frame(client.ws, "bAQI=");
+
+    assert_eq!(h.arrived().2.get::<Bytes>(0).unwrap(), &[1, 2][..]);
+}
+
+#[test]
+fn a_heartbeat_may_come_between_the_parts() {
+    let (mut h, client) = connected();
+
+    h.frame(client.ws, format!("451-[\"e\",{}]", placeholder(0)));
+    h.advance(secs(25));
+    h.frame(client.ws, "3");
+    h.frame(client.ws, "6");
+    h.binary(client.ws, vec![1]);
+
+    assert_eq!(h.told(), [format!("#1 e[{}]<01>", placeholder(0))]);
+}
+
+#[test]
+fn placeholders_may_share_skip_and_reorder_attachments() {
+    let two: [&[u8]; 2] = [&[1], &[2]];
+
+    let shared = args("@0,[@0]", &[&[1]]);
+    assert_eq!(shared.parse::<(Bytes, (Bytes,))>().unwrap(), (vec![1].into(), (vec![1].into(),)));
+    let skipped = args("1", &two);
+    assert_eq!(skipped.get::<u8>(0).unwrap(), 1);
+    let swapped = args("@1,@0", &two);
+    assert_eq!(swapped.parse::<(Bytes, Bytes)>().unwrap(), (vec![2].into(), vec![1].into()));
+}
+
+#[test]
+fn an_attachment_that_is_named_a_thousand_times_is_not_copied_a_thousand_times() {
+    let args = args(&vec!["@0"; 1000].join(","), &[&[7; 1000]]);
+
+    assert_eq!(args.len(), 1000);
+    assert_eq!(args.get::<Bytes>(999).unwrap().len(), 1000);
+    assert_eq!(args.attachments().len(), 1);
+    let all = format!("[{}]", vec!["@0"; 1000].join(","));
+    assert!(self::args(&all, &[&[7; 1000]]).get::<Vec<Bytes>>(0).is_err());
+}
+
+#[test]
+fn a_placeholder_in_a_text_packet_is_plain_data() {
+    let (mut h, client) = connected();
+
+    h.frame(client.ws, format!("42[\"e\",{}]", placeholder(0)));
+
+    let (socket, _, args, _) = h.arrived();
+    let value: serde_json::Value = args.get(0).unwrap();
+    assert_eq!(value, json!({ "_placeholder": true, "num": 0 }));
+    h.emit(socket, "e", &args);
+    assert_eq!(h.received(client.ws), [format!("42[\"e\",{}]", placeholder(0))]);
+}
+
+#[test]
+fn only_the_value_true_marks_a_placeholder() {
+    let look_alikes = r#"{"_placeholder":1,"num":9},{"_placeholder":"true","num":9},{"num":9},{"_placeholder":null}"#;
+
+    let args = args(&format!("{look_alikes},{{\"num\":0,\"_placeholder\":true,\"x\":1}}"), &[&[5]]);
+
+    assert_eq!(args.len(), 5);
+    assert_eq!(args.get::<serde_json::Value>(0).unwrap(), json!({ "_placeholder": 1, "num": 9 }));
+    assert_eq!(args.get::<Bytes>(4).unwrap(), &[5][..]);
+}
+
+#[test]
+fn a_malformed_header_of_a_binary_packet_ends_the_connection() {
+    let mut packets: Vec<String> = [
+        r#"5["a"]"#,
+        r#"51["a"]"#,
+        "5",
+        "51",
+        r#"5a-["a"]"#,
+        r#"51.23-["a"]"#,
+        r#"5-1-["a"]"#,
+        r#"5Infinity-["a"]"#,
+        r#"5NaN-["a"]"#,
+        r#"5-["a"]"#,
+        r#"50-["a"]"#,
+        r#"51e1-["a"]"#,
+        r#"50x2-["a"]"#,
+        r#"50b11-["a"]"#,
+        r#"5 1-["a"]"#,
+        r#"5+1-["a"]"#,
+        r#"501-["a"]"#,
+        r#"511-["a"]"#,
+        r#"5999999999-["a"]"#,
+        r#"518446744073709551617-["a"]"#,
+        r#"59007199254740993-["a"]"#,
+        r#"51-["a""#,
+        r#"51-/admin,["a"]"#,
+        r#"51-/unknown,["a"]"#,
+        "60-1[]",
+        "6-1[]",
+        "61[]",
+    ]
+    .map(str::to_owned)
+    .into();
+    packets.push(format!("5{}-[\"a\"]", "9".repeat(100_000)));
+    for packet in packets {
+        assert_eq!(told(&packet, &[]), ["#1 disconnected: forced close"], "{packet:.30}");
+    }
+}
+
+#[test]
+fn a_binary_packet_whose_parts_do_not_fit_ends_the_connection() {
+    let ph = placeholder(0);
+    let mut packets = vec![
+        "51-".to_owned(),
+        "51-[]".to_owned(),
+        "51-{}".to_owned(),
+        "51-null".to_owned(),
+        format!("51-[{ph}]"),
+        format!("51-{ph}"),
+        format!("51-[\"connect\",{ph}]"),
+        format!("61-[{ph}]"),
+        "61-1".to_owned(),
+        format!("61-1{ph}"),
+    ];
+    for num in
+        ["-1", "1", "\"0\"", "\"splice\"", "null", "1e400", "true", "[]", "0.5", "-0", "0.0", "0e0"]
+    {
+        packets.push(format!("51-[\"e\",{{\"_placeholder\":true,\"num\":{num}}}]"));
+        packets.push(format!("61-1[{{\"num\":{num},\"_placeholder\":true}}]"));
+    }
+    packets.push("51-[\"e\",{\"_placeholder\":true}]".to_owned());
+    for packet in packets {
+        assert_eq!(told(&packet, &[&[1]]), ["#1 disconnected: forced close"], "{packet}");
+    }
+}
+
+#[test]
+fn a_text_packet_where_an_attachment_should_come_ends_the_connection() {
+    for packet in ["42[\"a\"]", "451-[\"a\"]", "41", "40/admin,", "4"] {
+        let (mut h, client) = connected();
+        h.frame(client.ws, format!("451-[\"e\",{}]", placeholder(0)));
+
+        h.frame(client.ws, packet);
+
+        assert_eq!(h.told(), ["#1 disconnected: forced close"], "{packet}");
+    }
+}
+
+#[test]
+fn an_attachment_that_nobody_expects_ends_the_connection() {
+    let packet = format!("51-[\"e\",{}]", placeholder(0));
+    let told = told(&packet, &[&[1], &[2]]);
+    assert_eq!(
+        told,
+        [format!("#1 e[{}]<01>", placeholder(0)), "#1 disconnected: forced close".to_owned()]
+    );
+    assert_eq!(self::told("2[\"a\"]", &[&[]]), ["#1 a[]", "#1 disconnected: forced close"]);
+}
+
+#[test]
+fn no_attachment_is_kept_for_somebody_who_has_not_joined() {
+    let mut h: Harness<Server> = Harness::new();
+    let ws = h.open_websocket();
+
+    h.frame(ws, "451-[\"e\"]");
+    assert!(!h.is_open(ws), "at the header");
+
+    let client = h.connect_websocket("/");
+    h.frame(client.ws, "40/secret,");
+    h.frame(client.ws, "451-/secret,[\"e\"]");
+    assert!(!h.is_open(client.ws), "nor for one who still waits");
+}
+
+// Typed at any depth.
+
+#[test]
+fn binary_values_are_read_wherever_they_are() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct File {
+        name: String,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        thumbnail: Option<Bytes>,
+        parts: Vec<ByteBuf>,
+        by_name: BTreeMap<String, Bytes>,
+        pair: (u8, Bytes),
+        #[serde(default)]
+        missing: Option<Bytes>,
+        nothing: Option<Bytes>,
+    }
+
+    let file: File = args(
+        r#"{"name":"a","data":@0,"thumbnail":@1,"parts":[@2,@0],"by_name":{"x":@1},
+            "ignored":{"deep":[@0,@1,{"x":"y"}]},"pair":[7,@2],"nothing":null}"#,
+        &[&[0], &[1, 1], &[2, 2, 2]],
+    )
+    .get(0)
+    .unwrap();
+
+    assert_eq!(
+        file,
+        File {
+            name: "a".to_owned(),
+            data: vec![0],
+            thumbnail: Some(vec![1, 1].into()),
+            parts: vec![ByteBuf::from([2, 2, 2]), ByteBuf::from([0])],
+            by_name: BTreeMap::from([("x".to_owned(), vec![1, 1].into())]),
+            pair: (7, vec![2, 2, 2].into()),
+            missing: None,
+            nothing: None,
+        }
+    );
+}
+
+#[test]
+fn binary_values_are_read_in_enums_of_every_kind() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum External {
+        Unit,
+        Newtype(Bytes),
+        Tuple(u8, Bytes),
+        Struct { data: Bytes },
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "type")]
+    enum Internal {
+        File { data: Bytes },
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "t", content = "c")]
+    enum Adjacent {
+        File(Bytes),
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(untagged)]
+    enum Untagged {
+        Text(String),
+        Data(Bytes),
+        Nested { data: Bytes },
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Outer {
+        id: u8,
+        #[serde(flatten)]
+        inner: Inner,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Inner {
+        data: Bytes,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Newtype(Bytes);
+
+    let data = || Bytes::from_static(&[0xff]);
+    let one: [&[u8]; 1] = [&[0xff]];
+
+    assert_eq!(args("\"Unit\"", &one).get::<External>(0).unwrap(), External::Unit);
+    assert_eq!(args("{\"Unit\":null}", &one).get::<External>(0).unwrap(), External::Unit);
+    let newtype = args("{\"Newtype\":@0}", &one).get(0);
+    assert_eq!(newtype.ok(), Some(External::Newtype(data())));
+    let tuple = args("{\"Tuple\":[1,@0]}", &one).get(0);
+    assert_eq!(tuple.ok(), Some(External::Tuple(1, data())));
+    let structure = args("{\"Struct\":{\"data\":@0}}", &one).get(0);
+    assert_eq!(structure.ok(), Some(External::Struct { data: data() }));
+    let internal = args("{\"type\":\"File\",\"data\":@0}", &one).get(0);
+    assert_eq!(internal.ok(), Some(Internal::File { data: data() }));
+    let adjacent = args("{\"t\":\"File\",\"c\":@0}", &one).get(0);
+    assert_eq!(adjacent.ok(), Some(Adjacent::File(data())));
+    assert_eq!(args("\"x\"", &one).get(0).ok(), Some(Untagged::Text("x".to_owned())));
+    assert_eq!(args("@0", &one).get(0).ok(), Some(Untagged::Data(data())));
+    let nested = args("{\"data\":@0}", &one).get(0);
+    assert_eq!(nested.ok(), Some(Untagged::Nested { data: data() }));
+    let flat = args("{\"id\":1,\"data\":@0}", &one).get(0);
+    assert_eq!(flat.ok(), Some(Outer { id: 1, inner: Inner { data: data() } }));
+    assert_eq!(args("@0", &one).get(0).ok(), Some(Newtype(data())));
+}
+
+#[test]
+fn keys_of_maps_may_be_numbers_and_variants_next_to_binary_values() {
+    #[derive(Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+    enum Key {
+        A,
+    }
+
+    let numbers: BTreeMap<u8, Bytes> = args("{\"7\":@0}", &[&[1]]).get(0).unwrap();
+    assert_eq!(numbers, BTreeMap::from([(7, vec![1].into())]));
+    let variants: BTreeMap<Key, Bytes> = args("{\"A\":@0}", &[&[1]]).get(0).unwrap();
+    assert_eq!(variants, BTreeMap::from([(Key::A, vec![1].into())]));
+    let escaped: BTreeMap<String, Bytes> = args("{\"\\u00e9\":@0}", &[&[1]]).get(0).unwrap();
+    assert_eq!(escaped, BTreeMap::from([("é".to_owned(), vec![1].into())]));
+    let proto: BTreeMap<String, Bytes> = args("{\"__proto__\":@0}", &[&[1]]).get(0).unwrap();
+    assert_eq!(proto.len(), 1);
+}
+
+#[test]
+fn everything_else_reads_the_same_next_to_binary_values() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct All {
+        text: String,
+        number: f64,
+        negative: i64,
+        large: u64,
+        yes: bool,
+        letter: char,
+        unit: (),
+        list: Vec<Option<u8>>,
+    }
+    let json = r#"{"text":"é\n","number":1,"negative":-5,"large":18446744073709551615,
+        "yes":true,"letter":"x","unit":null,"list":[1,null,3]}"#;
+
+    let with = args(&format!("{json},@0"), &[&[0xff]]);
+    let without = serde_json::from_str::<All>(json).unwrap();
+
+    assert_eq!(with.get::<All>(0).unwrap(), without);
+    assert_eq!(with.parse::<(All, Bytes)>().unwrap(), (without, vec![0xff].into()));
+    assert!(with.get::<String>(1).is_err());
+    assert!(with.get::<u8>(0).is_err());
+    assert!(with.parse::<(All,)>().is_err());
+    assert!(with.get::<BTreeMap<String, u8>>(0).is_err());
+}
+
+#[test]
+fn a_lone_surrogate_next_to_binary_values_does_not_disconnect() {
+    let args = args(r#""\ud800",@0"#, &[&[1]]);
+
+    assert!(args.get::<String>(0).is_err());
+    assert_eq!(args.get::<Bytes>(1).unwrap(), &[1][..]);
+    assert_eq!(wire(&args), [r#"451-["e","\ud800",@0]"#, "<01>"]);
+}
+
+// What goes out.
+
+#[test]
+fn binary_values_go_out_as_attachments_wherever_they_are() {
+    #[derive(Serialize)]
+    struct File {
+        name: &'static str,
+        data: Bytes,
+        more: Vec<ByteBuf>,
+        maybe: Option<Bytes>,
+    }
+    let data = |n: u8| Bytes::from(vec![n]);
+
+    assert_eq!(wire(&data(1)), [r#"451-["e",@0]"#, "<01>"]);
+    assert_eq!(wire(&(1, data(2), "x")), [r#"451-["e",1,@0,"x"]"#, "<02>"]);
+    let file = File {
+        name: "a",
+        data: data(1),
+        more: vec![ByteBuf::from([2]), ByteBuf::new()],
+        maybe: Some(data(4)),
+    };
+    assert_eq!(
+        wire(&file),
+        [
+            r#"454-["e",{"name":"a","data":@0,"more":[@1,@2],"maybe":@3}]"#,
+            "<01>",
+            "<02>",
+            "<>",
+            "<04>"
+        ]
+    );
+    assert_eq!(wire(&vec![1_u8, 2]), [r#"42["e",[1,2]]"#], "numbers are numbers");
+}
+
+#[test]
+fn binary_values_go_out_over_polling_as_base64() {
+    let mut h: Harness<Server> = Harness::new();
+    let client = h.connect_polling("/admin");
+
+    h.emit(client.socket, "e", &(Bytes::from_static(&[1, 2, 3, 4]), Bytes::new()));
+
+    assert_eq!(
+        unpack(&h.fetch(&client.sid)),
+        [
+            format!("452-/admin,[\"e\",{},{}]", placeholder(0), placeholder(1)).as_str(),
+            "bAQIDBA==",
+            "b"
+        ]
+    );
+}
+
+#[test]
+fn a_question_with_binary_values_has_its_id_after_the_namespace() {
+    let mut h: Harness<Server> = Harness::new();
+    let client = h.connect_websocket("/admin");
+    let now = h.now;
+
+    h.socket(client.socket).emit_with_ack("q", &Bytes::from_static(&[1]), None, now).unwrap();
+
+    let expected = format!("451-/admin,0[\"q\",{}]", placeholder(0));
+    assert_eq!(h.received(client.ws), [expected.as_str(), "<01>"]);
+}
+
+#[test]
+fn binary_arguments_are_sent_on_as_they_came() {
+    let data: [&[u8]; 2] = [&[1], &[2]];
+
+    let same = args(r#"{"a":[1.50,@0],"é":{}},[],"x",@1"#, &data);
+    assert_eq!(wire(&same), [r#"452-["e",{"a":[1.50,@0],"é":{}},[],"x",@1]"#, "<01>", "<02>"]);
+    let swapped = args("@1,@0", &data);
+    assert_eq!(wire(&swapped), [r#"452-["e",@0,@1]"#, "<02>", "<01>"]);
+    let mut shifted = args("@0,[@1]", &data);
+    shifted.shift::<Bytes>().unwrap();
+    assert_eq!(wire(&shifted), [r#"451-["e",[@0]]"#, "<02>"]);
+    let wrapped = args("@0", &data[..1]);
+    assert_eq!(wire(&("echo", wrapped)), [r#"451-["e","echo",[@0]]"#, "<01>"]);
+}
+
+#[test]
+fn data_that_looks_like_a_placeholder_is_refused_next_to_binary_values() {
+    let data = Bytes::from_static(&[1]);
+    let raw = |json: &str| serde_json::value::RawValue::from_string(json.to_owned()).unwrap();
+
+    assert!(matches!(
+        refused(&(&data, json!({ "_placeholder": true, "num": 0 }))),
+        EmitError::Placeholder
+    ));
+    for json in [
+        r#"{"_placeholder":true,"num":0}"#,
+        r#"{"num":0,"_placeholder":true}"#,
+        r#"{"_placeholder":true}"#,
+        r#"{"a":1,"_placeholder":true,"num":0}"#,
+        r#"{"a":1,"b":[],"num":0,"_placeholder":true}"#,
+        r#"{ "\u005fplaceholder" : true, "num":0}"#,
+        r#"{"a":{"b":[{"c":0,"_placeholder":true,"num":0}]}}"#,
+        r#"{"_placeholder":{"_placeholder":true,"num":0},"num":0}"#,
+    ] {
+        assert!(matches!(refused(&(&data, raw(json))), EmitError::Placeholder), "{json}");
+        assert!(matches!(refused(&(raw(json), &data)), EmitError::Placeholder), "{json}");
+    }
+    for json in [r#""_placeholder""#, r#"["_placeholder",true]"#, r#"{"a":"_placeholder"}"#] {
+        assert_eq!(wire(&(&data, raw(json)))[0], format!("451-[\"e\",@0,{json}]"));
+    }
+    assert_eq!(wire(&json!({ "_placeholder": true, "num": 0 })).len(), 1, "harmless alone");
+}
+
+#[test]
+fn what_a_client_slipped_in_is_not_sent_on_as_a_placeholder() {
+    let (mut h, client) = connected();
+    h.frame(client.ws, r#"42["e",{"a":1,"_placeholder":true,"num":0}]"#);
+    let (socket, _, evil, _) = h.arrived();
+
+    let data = (evil, Bytes::from_static(b"secret"));
+    let result = h.socket(socket).emit("e", &data, Emission::default());
+
+    assert!(matches!(result, Err(EmitError::Placeholder)));
+}
