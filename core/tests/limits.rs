@@ -53,10 +53,7 @@ fn a_client_that_falls_behind_is_the_only_one_to_suffer() {
         h.collect();
     }
 
-    assert_eq!(
-        h.told(),
-        ["#2 disconnected: transport error", "#1 disconnected: transport error"]
-    );
+    assert_eq!(h.told(), ["#2 disconnected: transport error", "#1 disconnected: transport error"]);
     assert_eq!(h.received(fast.ws).len(), 20);
     assert!(h.server.socket(polling.socket).is_none());
 }
@@ -94,10 +91,8 @@ fn a_packet_may_have_max_attachments_in_and_out() {
         }
         let error =
             h.socket(client.socket).emit("e", &data(limit + 1), Emission::default()).unwrap_err();
-        assert!(
-            matches!(error, EmitError::TooManyAttachments { count, limit: l }
-                if count == limit + 1 && l == limit)
-        );
+        assert!(matches!(error, EmitError::TooManyAttachments { count, limit: l }
+                if count == limit + 1 && l == limit));
         assert!(h.is_open(client.ws));
         h.frame(client.ws, format!("45{}-[\"e\"]", limit + 1));
 

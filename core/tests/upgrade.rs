@@ -296,7 +296,7 @@ fn no_order_of_things_loses_doubles_or_reorders_a_message() {
         let lanes: [&[Step]; 4] = [
             &[Step::Probe, Step::Upgrade, Step::Frame("c3")],
             &[Step::PostHead, Step::PostBody],
-            &[Step::Send("s1"), Step::Send("s2"), Step::Send("s3")],
+            &[Step::Send("s1"), Step::Send("s2")],
             &[Step::Get, Step::Get],
         ];
         let mut orders = 0;
@@ -304,7 +304,7 @@ fn no_order_of_things_loses_doubles_or_reorders_a_message() {
             play(order, stalled);
             orders += 1;
         });
-        assert_eq!(orders, 25_200);
+        assert_eq!(orders, 7560);
     }
 }
 
@@ -386,7 +386,7 @@ fn play(order: &[Step], stalled: bool) {
     }
     sent.extend(h.received(ws));
     sent.retain(|packet| packet != "6" && packet != "3probe");
-    assert_eq!(sent, ["4s1", "4s2", "4s3"], "{order:?}");
+    assert_eq!(sent, ["4s1", "4s2"], "{order:?}");
 
     let position = |step| order.iter().position(|&other| other == step);
     let in_time = position(Step::PostHead) < position(Step::Upgrade);

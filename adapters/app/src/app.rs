@@ -3,14 +3,18 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use sockeye_core::engine::{Admission, Handshake};
 use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall};
 use crate::error::Error;
+use crate::gate::{Veto, veto};
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::io::Io;
+use crate::reply::BoxError;
 use crate::shard::Shard;
 
 /// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
@@ -50,15 +54,18 @@ pub struct App {
 pub(crate) struct Shared {
     pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
+    pub(crate) veto: Option<Veto>,
 }
 
 /// The handlers of one namespace.
 #[derive(Default)]
 pub(crate) struct Handlers {
+    pub(crate) middleware: Vec<BoxHandler<ConnectCall>>,
     pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
     pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) any: Vec<BoxHandler<EventCall>>,
     pub(crate) events: HashMap<String, Vec<BoxHandler<EventCall>>>,
+    pub(crate) wants_handshake: bool,
 }
 
 impl App {
@@ -88,6 +95,48 @@ impl App {
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(handler));
         self
+    }
+
+    /// Sets what decides about each connection before there is one: `Ok(())`, or `Ok` of an
+    /// [`Admission`] that adds to it, or an error whose text the client gets with status 403.
+    ///
+    /// This is for what concerns the connection as a whole, such as cookies and addresses. Who may
+    /// join a namespace is decided by its [`middleware`](Self::middleware).
+    ///
+    /// ```
+    /// use sockeye_app::core::engine::Handshake;
+    ///
+    /// let app = sockeye_app::App::new().allow_request(|handshake: Handshake| async move {
+    ///     handshake.header("cookie").map(drop).ok_or("who are you?")
+    /// });
+    /// ```
+    #[must_use]
+    pub fn allow_request<R, A, E>(
+        mut self,
+        ask: impl Fn(Handshake) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Future<Output = Result<A, E>> + 'static,
+        A: Into<Admission>,
+        E: Into<BoxError>,
+    {
+        self.config.engine.decides = true;
+        self.shared.veto = Some(veto(ask));
+        self
+    }
+
+    /// Keeps the request that opened a connection, for [`Socket::handshake`](crate::Socket). It
+    /// is kept without this where a handler has a parameter `Arc<Handshake>`.
+    #[must_use]
+    pub fn keep_handshakes(mut self) -> Self {
+        self.config.engine.keep_handshakes = true;
+        self
+    }
+
+    /// Adds a middleware for `/`, which decides who may join; see [`Namespace::middleware`].
+    #[must_use]
+    pub fn middleware<M>(self, handler: impl Handler<ConnectCall, M>) -> Self {
+        self.of("/", |namespace| namespace.middleware(handler))
     }
 
     /// Adds a handler for new connections to `/`.
@@ -151,8 +200,13 @@ impl App {
         if !self.namespaces.iter().any(|(name, _)| name == "/") {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
-        self.config.namespaces =
-            self.namespaces.iter().map(|(name, _)| NamespaceConfig::new(name)).collect();
+        let config = |(name, handlers): &(String, Handlers)| NamespaceConfig {
+            decides: !handlers.middleware.is_empty(),
+            ..NamespaceConfig::new(name)
+        };
+        self.config.namespaces = self.namespaces.iter().map(config).collect();
+        self.config.engine.keep_handshakes |=
+            self.namespaces.iter().any(|(_, handlers)| handlers.wants_handshake);
         let handlers = self.namespaces.into_iter();
         let handlers = handlers.map(|(name, handlers)| (name.into(), Arc::new(handlers)));
         let shard = Shard::new(self.config, handlers.collect(), self.shared)?;
@@ -172,10 +226,28 @@ impl fmt::Debug for App {
 pub struct Namespace(Handlers);
 
 impl Namespace {
+    /// Adds a middleware, which decides who may join: it returns `Ok(())`, or an error that the
+    /// client gets as its `connect_error`, perhaps with data: [`Refusal`](crate::Refusal). Several
+    /// are asked in the order of their registration, until one refuses.
+    ///
+    /// The socket is not connected yet. It may join rooms, and data may be kept with it.
+    #[must_use]
+    pub fn middleware<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.middleware.push(handler);
+        self
+    }
+
+    fn boxed<C: 'static, M, H: Handler<C, M>>(&mut self, handler: H) -> BoxHandler<C> {
+        self.0.wants_handshake |= H::WANTS_HANDSHAKE;
+        boxed(handler)
+    }
+
     /// Adds a handler for new connections.
     #[must_use]
     pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
-        self.0.connect.push(boxed(handler));
+        let handler = self.boxed(handler);
+        self.0.connect.push(handler);
         self
     }
 
@@ -183,14 +255,16 @@ impl Namespace {
     /// the first of them that answers gives the acknowledgement.
     #[must_use]
     pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
-        self.0.events.entry(event.to_owned()).or_default().push(boxed(handler));
+        let handler = self.boxed(handler);
+        self.0.events.entry(event.to_owned()).or_default().push(handler);
         self
     }
 
     /// Adds a handler for all events, which runs before those for single ones.
     #[must_use]
     pub fn on_any<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
-        self.0.any.push(boxed(handler));
+        let handler = self.boxed(handler);
+        self.0.any.push(handler);
         self
     }
 
@@ -198,7 +272,8 @@ impl Namespace {
     /// a parameter of type [`Rooms`](crate::Rooms).
     #[must_use]
     pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
-        self.0.disconnect.push(boxed(handler));
+        let handler = self.boxed(handler);
+        self.0.disconnect.push(handler);
         self
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use sockeye_core::engine::Handshake;
 use sockeye_core::{Args, DisconnectReason, Name, Room};
 
 use crate::ack::AckSender;
@@ -12,7 +13,7 @@ use crate::io::Io;
 use crate::marker::{Decoded, Itself};
 use crate::socket::Socket;
 
-/// A client connected.
+/// A client connected, or asks to.
 #[derive(Debug)]
 pub struct ConnectCall {
     pub(crate) socket: Socket,
@@ -98,6 +99,10 @@ impl Call for DisconnectCall {
             disconnections `Socket`, `Io`, `State<T>`, `DisconnectReason` and `Rooms`"
 )]
 pub trait FromCall<C, M>: Sized {
+    /// Whether the request that opened the connection must be kept for this parameter.
+    #[doc(hidden)]
+    const WANTS_HANDSHAKE: bool = false;
+
     /// Takes this parameter's part of the call.
     #[doc(hidden)]
     fn from_call(call: &mut C) -> Result<Self, Fault>;
@@ -112,6 +117,15 @@ impl<C: Call> FromCall<C, Itself> for Socket {
 impl<C: Call> FromCall<C, Itself> for Io {
     fn from_call(call: &mut C) -> Result<Self, Fault> {
         Ok(call.socket().io())
+    }
+}
+
+/// The request that opened the connection.
+impl<C: Call> FromCall<C, Itself> for Arc<Handshake> {
+    const WANTS_HANDSHAKE: bool = true;
+
+    fn from_call(call: &mut C) -> Result<Self, Fault> {
+        call.socket().handshake().ok_or(Fault::Gone)
     }
 }
 

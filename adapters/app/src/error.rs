@@ -47,6 +47,9 @@ pub enum Fault {
     /// The handler wants an [`AckSender`](crate::AckSender), but the client wants no answer.
     #[error("the client wants no acknowledgement")]
     NoAck,
+    /// The handler wants something of the connection, which is gone.
+    #[error("the client is gone")]
+    Gone,
     /// The handler returned an error.
     #[error("{0}")]
     Handler(BoxError),
@@ -72,7 +75,7 @@ impl Fault {
             Self::Argument(error) | Self::Auth(error) => Some(error),
             Self::Handler(error) => Some(&**error),
             Self::Emit(error) => Some(error),
-            Self::State(_) | Self::NoAck | Self::Panic(_) => None,
+            Self::State(_) | Self::NoAck | Self::Gone | Self::Panic(_) => None,
         }
     }
 }

@@ -31,6 +31,10 @@ pub enum Outcome {
             future of these"
 )]
 pub trait Handler<C, M>: Send + Sync + 'static {
+    /// Whether the request that opened the connection must be kept for this handler.
+    #[doc(hidden)]
+    const WANTS_HANDSHAKE: bool;
+
     /// Calls the handler.
     #[doc(hidden)]
     fn call(&self, call: C) -> Outcome;
@@ -45,6 +49,8 @@ macro_rules! handler {
             R: Reply,
             $($param: FromCall<C, $marker>,)*
         {
+            const WANTS_HANDSHAKE: bool = false $(|| $param::WANTS_HANDSHAKE)*;
+
             #[allow(non_snake_case, reason = "parameters are named like their types")]
             fn call(&self, mut call: C) -> Outcome {
                 $(let $param = match $param::from_call(&mut call) {
@@ -63,6 +69,8 @@ macro_rules! handler {
             R::Output: Reply,
             $($param: FromCall<C, $marker>,)*
         {
+            const WANTS_HANDSHAKE: bool = false $(|| $param::WANTS_HANDSHAKE)*;
+
             #[allow(non_snake_case, reason = "parameters are named like their types")]
             fn call(&self, mut call: C) -> Outcome {
                 $(let $param = match $param::from_call(&mut call) {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use sockeye_core::engine::{EngineConfig, StaticFile};
+use sockeye_core::engine::{Admission, EngineConfig, StaticFile};
 use sockeye_core::{
     AckId, ConfigError, Event, Input, Output, Room, Server, ServerConfig, SocketId,
 };
@@ -17,6 +17,7 @@ use crate::ack::{AckSender, Slot};
 use crate::app::{Handlers, Shared};
 use crate::call::{ConnectCall, DisconnectCall, EventCall};
 use crate::error::Error;
+use crate::gate::{decide, judge};
 use crate::handler::run;
 use crate::socket::Socket;
 
@@ -62,6 +63,12 @@ pub(crate) struct State {
     driving: bool,
     /// The adapter was told to drive.
     woken: bool,
+}
+
+impl State {
+    pub(crate) fn forget(&mut self, socket: SocketId) {
+        self.sockets.remove(&socket);
+    }
 }
 
 impl Shard {
@@ -195,6 +202,18 @@ impl Shard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The handle to a socket, made when the machine first tells of it.
+    fn meet(self: &Arc<Self>, state: &mut State, key: SocketId, namespace: Room) -> Option<Socket> {
+        if let Some(socket) = state.sockets.get(&key) {
+            return Some(socket.clone());
+        }
+        let sid = state.server.socket(key)?.sid().clone();
+        let handlers = Arc::clone(self.handlers.get(&namespace)?);
+        let socket = Socket::new(Arc::clone(self), key, sid, namespace, handlers);
+        state.sockets.insert(key, socket.clone());
+        Some(socket)
+    }
+
     /// Hands an event to whoever waits for it; gives the lock back before user code runs.
     fn dispatch(
         self: &Arc<Self>,
@@ -203,16 +222,26 @@ impl Shard {
         runtime: &mut impl Runtime,
     ) {
         match event {
+            Event::Requested { id, handshake } => {
+                drop(state);
+                let Some(veto) = &self.shared.veto else { return };
+                let shard = Arc::clone(self);
+                let tell = move |verdict: Result<Admission, String>| {
+                    shard.command(|state| match verdict {
+                        Ok(admission) => state.server.allow(id, admission, Instant::now()),
+                        Err(message) => state.server.deny(id, &message),
+                    });
+                };
+                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
+            }
+            Event::Connecting { socket: key, namespace, auth } => {
+                let Some(socket) = self.meet(&mut state, key, namespace) else { return };
+                drop(state);
+                decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
+            }
+            Event::Withdrawn { socket } => state.forget(socket),
             Event::Connected { socket: key, namespace, auth } => {
-                let Some(sid) = state.server.socket(key).map(|socket| socket.sid().clone()) else {
-                    return;
-                };
-                let Some(handlers) = self.handlers.get(&namespace) else {
-                    return;
-                };
-                let handlers = Arc::clone(handlers);
-                let socket = Socket::new(Arc::clone(self), key, sid, namespace, handlers);
-                state.sockets.insert(key, socket.clone());
+                let Some(socket) = self.meet(&mut state, key, namespace) else { return };
                 drop(state);
                 for handler in &socket.handlers().connect {
                     let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };
@@ -258,8 +287,8 @@ impl Shard {
                     run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
                 }
             }
-            // The namespaces of an app let everybody in.
-            Event::Connecting { .. } | Event::Withdrawn { .. } | _ => {}
+            // The core may learn to tell more, which an older app does not ask for.
+            _ => {}
         }
     }
 }

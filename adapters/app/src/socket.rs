@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::engine::Transport;
+use sockeye_core::engine::{Handshake, Transport};
 use sockeye_core::{Emission, EmitError, Room, Selector, Sid, SocketId, SocketMut};
 
 use crate::ack::{AckFuture, Slot};
@@ -66,6 +66,19 @@ impl Socket {
     #[must_use]
     pub fn transport(&self) -> Option<&'static str> {
         self.command(|socket| socket.transport()).flatten().map(Transport::as_str)
+    }
+
+    /// The version of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        self.command(|socket| socket.protocol()).unwrap_or(4)
+    }
+
+    /// The request that opened the connection; `None` once the client is gone, or if nobody has
+    /// asked to [keep](crate::App::keep_handshakes) it.
+    #[must_use]
+    pub fn handshake(&self) -> Option<Arc<Handshake>> {
+        self.command(|socket| socket.handshake().cloned()).flatten()
     }
 
     /// All sockets of this namespace.
@@ -226,6 +239,18 @@ impl Socket {
             if let Some(socket) = state.server.socket(self.0.key) {
                 socket.disconnect(close, Instant::now());
             }
+        });
+    }
+
+    pub(crate) fn accept(&self) {
+        self.0.shard.command(|state| state.server.accept(self.0.key));
+    }
+
+    pub(crate) fn reject(&self, message: &str, data: &impl Serialize) {
+        self.0.shard.command(|state| {
+            state.forget(self.0.key);
+            let rejected = state.server.reject(self.0.key, message, data);
+            rejected.expect("a JSON value can be written as JSON");
         });
     }
 

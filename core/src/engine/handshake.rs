@@ -69,6 +69,12 @@ pub struct Admission {
     pub headers: Headers,
 }
 
+impl From<()> for Admission {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
 /// Decodes a part of a query: `+` is a space; what is no valid escape stays as it is.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {

@@ -371,6 +371,12 @@ impl<M: Machine> Harness<M> {
         pipe.received.drain(..).map(|frame| show(&frame)).collect()
     }
 
+    /// Takes the messages that were sent, as they are.
+    pub(crate) fn frames(&mut self, ws: WsId) -> Vec<Frame> {
+        self.collect();
+        std::mem::take(&mut self.websockets.get_mut(&ws).expect("known").received)
+    }
+
     /// Takes the sizes of the `Send`s, in messages.
     pub(crate) fn sends(&mut self, ws: WsId) -> Vec<usize> {
         self.collect();

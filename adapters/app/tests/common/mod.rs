@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use sockeye_app::core::{Closure, Frame, Input, Output, Request, WsId};
+use sockeye_app::core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
 use sockeye_app::{App, Runtime, Shard, Task};
 
 /// An app that is being served to clients that exist only as their frames.
@@ -25,6 +25,7 @@ pub(crate) struct World {
 struct Work {
     frames: BTreeMap<WsId, Vec<Frame>>,
     closed: Vec<WsId>,
+    responses: Vec<Response>,
     drained: Vec<WsId>,
     tasks: Vec<Task>,
 }
@@ -38,8 +39,8 @@ impl Runtime for Work {
             }
             Output::Close { ws } => self.closed.push(ws),
             Output::Accept { .. } => {}
+            Output::Respond { response, .. } => self.responses.push(response),
             other @ (Output::ReadBody { .. }
-            | Output::Respond { .. }
             | Output::Abort { .. }
             | Output::Refuse { .. }
             | Output::Event(_)) => panic!("not expected here: {other:?}"),
@@ -98,6 +99,22 @@ impl World {
         self.now += time;
         self.shard.handle_timeout(self.now);
         self.settle();
+    }
+
+    /// The status of the answer to a GET, and the headers that are its own with the body.
+    pub(crate) fn request(&mut self, target: &str) -> (u16, String) {
+        let headers = &[];
+        let request = Request { method: "GET", target, headers, remote: None, secure: false };
+        self.clients += 1;
+        self.feed(Input::Request { req: RequestId(self.clients), request });
+        let response = self.work.responses.pop().expect("an answer at once");
+        let mut text = String::new();
+        for (name, value) in &response.headers {
+            if name.starts_with("x-") {
+                text += &format!("{name}: {value} ");
+            }
+        }
+        (response.status, text + &String::from_utf8_lossy(&response.body))
     }
 
     /// Everything that was sent to a client since the last question, as text.

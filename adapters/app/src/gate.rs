@@ -1,0 +1,184 @@
+//! Who is let in: decisions about connections and about joining a namespace.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use serde::Serialize;
+use sockeye_core::Args;
+use sockeye_core::engine::{Admission, Handshake};
+
+use crate::call::ConnectCall;
+use crate::error::Fault;
+use crate::handler::Outcome;
+use crate::reply::BoxError;
+use crate::shard::Task;
+use crate::socket::Socket;
+
+/// Why a client may not join a namespace, as it is told: the `connect_error` of its socket.
+///
+/// ```
+/// use sockeye_app::{App, Auth, Refusal};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Login {
+///     token: Option<String>,
+/// }
+///
+/// let app = App::new().of("/admin", |namespace| {
+///     namespace.middleware(|Auth(login): Auth<Login>| async move {
+///         if login.token.as_deref() == Some("secret") {
+///             return Ok(());
+///         }
+///         Err(Refusal::new("not authorized").with_data([("code", "E_AUTH")]))
+///     })
+/// });
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    message: String,
+    data: Option<serde_json::Value>,
+}
+
+impl Refusal {
+    /// Refuses with this message, `err.message` in JavaScript.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds data, `err.data` in JavaScript. Data that can't be written as JSON is left out.
+    #[must_use]
+    pub fn with_data(mut self, data: impl Serialize) -> Self {
+        self.data = serde_json::to_value(data).ok();
+        self
+    }
+
+    /// What a client is told about an error of a middleware: its own words if it is a refusal.
+    fn from_fault(fault: &Fault) -> Self {
+        match fault {
+            Fault::Handler(error) => match error.downcast_ref::<Self>() {
+                Some(refusal) => refusal.clone(),
+                None => Self::new(error.to_string()),
+            },
+            Fault::Auth(_) => Self::new("invalid auth"),
+            // What went wrong inside is nobody's business outside.
+            Fault::Argument(_)
+            | Fault::State(_)
+            | Fault::NoAck
+            | Fault::Gone
+            | Fault::Panic(_)
+            | Fault::Emit(_) => Self::new("internal error"),
+        }
+    }
+
+    const fn is_own(fault: &Fault) -> bool {
+        !matches!(fault, Fault::Handler(_) | Fault::Auth(_))
+    }
+}
+
+/// Asks one middleware after the other, and answers the client.
+pub(crate) fn decide(socket: Socket, auth: Args) -> Option<Task> {
+    let asked = socket.clone();
+    let decision = async move {
+        for middleware in &asked.handlers().middleware {
+            let call = ConnectCall { socket: asked.clone(), auth: auth.clone() };
+            match middleware(call) {
+                Outcome::Done(result) => result?,
+                Outcome::Future(future) => future.await?,
+            }
+        }
+        Ok(())
+    };
+    start(Deciding { decision: Box::pin(decision), socket })
+}
+
+struct Deciding {
+    decision: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
+    socket: Socket,
+}
+
+impl Future for Deciding {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let decision = &mut self.decision;
+        let result = match catch_unwind(AssertUnwindSafe(|| decision.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(Fault::from_panic(&*panic)),
+        };
+        match result {
+            Ok(()) => self.socket.accept(),
+            Err(fault) => {
+                let Refusal { message, data } = Refusal::from_fault(&fault);
+                self.socket.reject(&message, &data);
+                if Refusal::is_own(&fault) {
+                    self.socket.report("connect", fault);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The application's decision about connections, with its types forgotten.
+pub(crate) type Veto = Box<dyn Fn(Handshake) -> Verdict + Send + Sync>;
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<Admission, String>>>>;
+
+pub(crate) fn veto<R, A, E>(ask: impl Fn(Handshake) -> R + Send + Sync + 'static) -> Veto
+where
+    R: Future<Output = Result<A, E>> + 'static,
+    A: Into<Admission>,
+    E: Into<BoxError>,
+{
+    Box::new(move |handshake| {
+        let verdict = ask(handshake);
+        Box::pin(
+            async move { verdict.await.map(Into::into).map_err(|error| error.into().to_string()) },
+        )
+    })
+}
+
+/// Asks for a verdict and hands it on. A panic denies.
+pub(crate) fn judge(
+    veto: &Veto,
+    handshake: Handshake,
+    tell: impl FnOnce(Result<Admission, String>) + Unpin + 'static,
+) -> Option<Task> {
+    let verdict = catch_unwind(AssertUnwindSafe(|| veto(handshake)));
+    let verdict = verdict.unwrap_or_else(|_| Box::pin(async { Err("Forbidden".to_owned()) }));
+    start(Judging { verdict, tell: Some(tell) })
+}
+
+struct Judging<T> {
+    verdict: Verdict,
+    tell: Option<T>,
+}
+
+impl<T: FnOnce(Result<Admission, String>) + Unpin> Future for Judging<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let verdict = &mut self.verdict;
+        let result = match catch_unwind(AssertUnwindSafe(|| verdict.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(_) => Err("Forbidden".to_owned()),
+        };
+        if let Some(tell) = self.tell.take() {
+            tell(result);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Runs a future up to its first wait; returns what then is left of it.
+fn start(future: impl Future<Output = ()> + 'static) -> Option<Task> {
+    let mut future: Task = Box::pin(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    // The first poll by the runtime's executor gives it a waker that wakes.
+    future.as_mut().poll(&mut cx).is_pending().then_some(future)
+}
