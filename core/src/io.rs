@@ -259,6 +259,15 @@ impl Frame {
         self.bytes().len()
     }
 
+    /// The text, if it is a text message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => std::str::from_utf8(text).ok(),
+            Self::Binary(_) => None,
+        }
+    }
+
     /// Whether the message is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -271,6 +280,30 @@ impl Frame {
         match self {
             Self::Text(bytes) | Self::Binary(bytes) => bytes,
         }
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(text: &str) -> Self {
+        Self::Text(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Frame {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Frame {
+    fn from(data: Bytes) -> Self {
+        Self::Binary(data)
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Binary(data.into())
     }
 }
 

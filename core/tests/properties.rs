@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
-use sockeye_core::{Emission, Event, Frame, Selector, Server, ServerConfig, WsId};
+use sockeye_core::engine::{Encoded, EngineConfig};
+use sockeye_core::{Emission, Event, Frame, Selector, Server, WsId};
 
 // Messages of all kinds.
 
@@ -27,8 +27,8 @@ fn message() -> impl Strategy<Value = Frame> {
             chars.into_iter().collect()
         }),
         select(VALID).prop_map(str::to_owned),
-        (select(VALID), any::<Index>()).prop_map(|(packet, at)| packet[..at.index(packet.len())]
-            .to_owned()),
+        (select(VALID), any::<Index>())
+            .prop_map(|(packet, at)| packet[..at.index(packet.len())].to_owned()),
     ];
     prop_oneof![
         4 => text.prop_map(|text| Frame::Text(format!("4{text}").into())),
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Data {
                 Ok(Data::Int(value))
             }
             fn visit_u64<E>(self, value: u64) -> Result<Data, E> {
-                Ok(Data::Int(value.cast_signed()))
+                Ok(Data::Int(i64::try_from(value).unwrap_or(i64::MAX)))
             }
             fn visit_str<E>(self, value: &str) -> Result<Data, E> {
                 Ok(Data::Text(value.to_owned()))
@@ -274,7 +274,12 @@ enum RoomOp {
     Join(Index, &'static str),
     JoinOwnOf(Index, Index),
     Leave(Index, &'static str),
-    Select { rooms: Vec<&'static str>, own: Vec<Index>, except: Vec<&'static str>, own_except: bool },
+    Select {
+        rooms: Vec<&'static str>,
+        own: Vec<Index>,
+        except: Vec<&'static str>,
+        own_except: bool,
+    },
 }
 
 const ROOMS: &[&str] = &["a", "b", "c"];

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::gate::{Veto, veto};
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::io::Io;
+use crate::machine::{IntoMachine, Machine};
 use crate::reply::BoxError;
 use crate::shard::Shard;
 
@@ -191,12 +192,7 @@ impl App {
         Io::new(Arc::clone(&self.shard))
     }
 
-    /// Makes the machine that an adapter drives; adapters call this.
-    ///
-    /// # Errors
-    ///
-    /// If an option has a value that can't work.
-    pub fn into_shard(mut self) -> Result<Arc<Shard>, ConfigError> {
+    fn into_shard(mut self) -> Result<Arc<Shard>, ConfigError> {
         if !self.namespaces.iter().any(|(name, _)| name == "/") {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
@@ -212,6 +208,12 @@ impl App {
         let shard = Shard::new(self.config, handlers.collect(), self.shared)?;
         let shard = self.shard.get_or_init(|| shard);
         Ok(Arc::clone(shard))
+    }
+}
+
+impl IntoMachine for App {
+    fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
+        Ok(self.into_shard()?)
     }
 }
 

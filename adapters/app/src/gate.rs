@@ -12,8 +12,8 @@ use sockeye_core::engine::{Admission, Handshake};
 use crate::call::ConnectCall;
 use crate::error::Fault;
 use crate::handler::Outcome;
+use crate::machine::Task;
 use crate::reply::BoxError;
-use crate::shard::Task;
 use crate::socket::Socket;
 
 /// Why a client may not join a namespace, as it is told: the `connect_error` of its socket.

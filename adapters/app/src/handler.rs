@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::call::{Call, FromCall};
 use crate::error::Fault;
+use crate::machine::Task;
 use crate::marker::{Async, Immediate};
 use crate::reply::Reply;
-use crate::shard::Task;
 use crate::socket::Socket;
 
 /// What became of a call.

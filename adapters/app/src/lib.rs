@@ -50,11 +50,15 @@
 mod ack;
 mod app;
 mod call;
+mod driven;
+mod endpoints;
 mod error;
 mod gate;
 mod handler;
 mod io;
+mod machine;
 pub mod marker;
+mod raw;
 mod reply;
 mod shard;
 mod socket;
@@ -67,8 +71,9 @@ pub use error::{Error, Fault};
 pub use gate::Refusal;
 pub use handler::{Handler, Outcome};
 pub use io::{Io, Operator};
+pub use machine::{IntoMachine, Machine, Runtime, Task};
+pub use raw::{EngineApp, Session};
 pub use reply::{Ack, BoxError, Reply};
-pub use shard::{Route, Runtime, Shard, Task};
 pub use socket::{Ackable, Socket};
 pub use sockeye_core as core;
 pub use sockeye_core::{

@@ -11,7 +11,6 @@ use smol::{Async, Timer};
 use crate::connection;
 use crate::hub::Hub;
 use crate::peer::Peer;
-use crate::report;
 use crate::tcp::Tcp;
 
 /// How many connections are accepted before others have their turn.
@@ -32,7 +31,7 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                report::warning!("cannot accept a connection, will try again: {error}");
+                log::warn!("cannot accept a connection, will try again: {error}");
                 Timer::after(pause).await;
                 pause = PAUSE.1.min(pause * 2);
             }

@@ -12,13 +12,12 @@ use std::time::Instant;
 use hyper::server::conn::http1;
 use smol::LocalExecutor;
 use smol::future::FutureExt;
-use sockeye_app::{Route, Runtime, Shard, Task};
+use sockeye_app::{Machine, Runtime, Task};
 use sockeye_core::{Input, Output};
 
 use crate::fallback::Pages;
 use crate::limits::Limits;
 use crate::pulse::Pulse;
-use crate::report;
 use crate::seats::Seats;
 use crate::slot::{Slot, Verdict};
 
@@ -26,7 +25,7 @@ use crate::slot::{Slot, Verdict};
 ///
 /// No borrow of what is in here is held while the shard is called, for that runs handlers.
 pub(crate) struct Hub {
-    shard: Arc<Shard>,
+    shard: Arc<dyn Machine>,
     /// The executor owns the tasks, and the tasks own the hub.
     executor: Weak<LocalExecutor<'static>>,
     slots: RefCell<HashMap<u64, Rc<Slot>, BuildHasherDefault<IdHasher>>>,
@@ -41,10 +40,10 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(shard: Arc<Shard>, executor: Weak<LocalExecutor<'static>>) -> Self {
+    pub(crate) fn new(shard: Arc<dyn Machine>, executor: Weak<LocalExecutor<'static>>) -> Self {
         let pulse = Pulse::default();
         let woken = pulse.signal();
-        shard.set_waker(move || woken.raise());
+        shard.set_waker(Box::new(move || woken.raise()));
         Self {
             shard,
             executor,
@@ -59,8 +58,8 @@ impl Hub {
         }
     }
 
-    pub(crate) fn shard(&self) -> &Shard {
-        &self.shard
+    pub(crate) fn shard(&self) -> &dyn Machine {
+        &*self.shard
     }
 
     pub(crate) fn set_limits(&self, limits: Limits) {
@@ -69,7 +68,7 @@ impl Hub {
     }
 
     pub(crate) fn is_for_machine(&self, path: &str) -> bool {
-        self.shard.route(path) == Route::Machine
+        self.shard.matches(path)
     }
 
     /// Feeds one input; [`drive`](Self::drive) makes it take effect.
@@ -93,7 +92,7 @@ impl Hub {
 
     /// Runs handlers and hands outputs to the tasks they are for.
     pub(crate) fn drive(&self) {
-        self.shard.drive(&mut Hands(self));
+        Arc::clone(&self.shard).drive(&mut Hands(self));
         self.pulse.keep(self.shard.poll_timeout());
         if self.seats.is_closing() {
             self.seats.wake_watcher();
@@ -105,7 +104,7 @@ impl Hub {
         if let Some(executor) = self.executor.upgrade() {
             let guarded = async {
                 if AssertUnwindSafe(future).catch_unwind().await.is_err() {
-                    report::error!("a task panicked; everything else goes on");
+                    log::error!("a task panicked; everything else goes on");
                 }
             };
             executor.spawn(guarded).detach();

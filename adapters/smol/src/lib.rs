@@ -10,10 +10,10 @@
 //! }
 //! ```
 //!
-//! Everything runs on the thread that calls [`Serve::serve`]: the handlers may use whatever is not
-//! `Send`, and must not block. A [`Server`] has more to offer: other pages on the same port, a
-//! graceful end, a future to run inside another smol program, and streams accepted elsewhere, like
-//! those of TLS.
+//! Everything runs on the thread that calls [`Serve::serve`]: what handlers wait for need not be
+//! `Send`, and they must not block. A [`Server`] has more to offer: other pages on the same port,
+//! a graceful end, a future to run inside another smol program, and streams accepted elsewhere,
+//! like those of TLS.
 //!
 //! # What a client gets
 //!
@@ -21,12 +21,11 @@
 //! answered one after the other: what a client sends behind a poll that is held waits until the
 //! poll is answered, so a client posts on another connection, as all clients of Socket.IO do.
 //!
-//! # Features
-//!
-//! - `log`: reports what the one who runs a server should know, like running out of file
-//!   descriptors, through the [`log`](https://docs.rs/log) crate. Off by default.
+//! What the one who runs a server should know, like running out of file descriptors, goes to the
+//! [`log`](https://docs.rs/log) crate.
 
 mod accept;
+mod alarm;
 mod body;
 mod connection;
 mod conversation;
@@ -41,7 +40,6 @@ mod link;
 mod machine;
 mod peer;
 mod pulse;
-mod report;
 mod seats;
 mod serve;
 mod server;

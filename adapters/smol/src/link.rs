@@ -2,11 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use smol::Timer;
 use smol::io::{AsyncRead, AsyncWrite};
+
+use crate::alarm::Alarm;
 
 /// How often the end of the stream is held back; enough to read, ask and answer in between.
 const GRACE: u8 = 4;
@@ -15,7 +18,11 @@ const GRACE: u8 = 4;
 pub(crate) struct Link<S> {
     stream: S,
     reading: Reading,
-    /// Bytes read since [`take_count`](Self::take_count).
+    /// Rings when there is something to read, after a read that was pending.
+    alarm: Arc<Alarm>,
+    waker: Waker,
+    asleep: bool,
+    /// Bytes read since it was last reset.
     count: usize,
     patience: Duration,
     /// Runs while a write is blocked.
@@ -35,9 +42,11 @@ enum Reading {
 }
 
 impl<S> Link<S> {
-    pub(crate) const fn new(stream: S, patience: Duration) -> Self {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
         let reading = Reading::Lenient { grace: GRACE };
-        Self { stream, reading, count: 0, patience, stalled: None }
+        let alarm = Arc::new(Alarm::default());
+        let waker = Waker::from(Arc::clone(&alarm));
+        Self { stream, reading, alarm, waker, asleep: false, count: 0, patience, stalled: None }
     }
 
     /// Allows to read this many bytes, or until the stream seems to be empty.
@@ -79,6 +88,22 @@ impl<S> Link<S> {
             Poll::Ready(_) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Link<S> {
+    /// Reads, unless it is known that there is nothing: a task is woken for many reasons, and
+    /// asking costs a system call.
+    fn read(&mut self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.alarm.is_for(cx.waker());
+        if self.asleep && !self.alarm.has_rung() {
+            return Poll::Pending;
+        }
+        self.alarm.reset();
+        let mut cx = Context::from_waker(&self.waker);
+        let outcome = Pin::new(&mut self.stream).poll_read(&mut cx, buffer);
+        self.asleep = outcome.is_pending();
+        outcome
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::Instant;
 use smol::Timer;
 
 use crate::hub::Hub;
-use crate::report;
 use crate::signal::Signal;
 
 /// The only timer of a shard, and the signal to look at it.
@@ -87,7 +86,7 @@ pub(crate) async fn run(hub: Rc<Hub>) {
         hub.pulse.beating.set(true);
         // A handler that panics in here must not stop the clock of everybody.
         if catch_unwind(AssertUnwindSafe(|| beat(&hub))).is_err() {
-            report::error!("a handler panicked; everything else goes on");
+            log::error!("a handler panicked; everything else goes on");
         }
         hub.pulse.beating.set(false);
         hub.pulse.set_timer();

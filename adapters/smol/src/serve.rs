@@ -3,11 +3,11 @@
 use std::io;
 use std::net::ToSocketAddrs;
 
-use sockeye_app::App;
+use sockeye_app::IntoMachine;
 
 use crate::server::Server;
 
-/// Runs an [`App`] on smol.
+/// Runs an [`App`](crate::App) on smol, or whatever else can be served.
 pub trait Serve: Sized {
     /// Listens on an address and serves everybody who connects, on this thread, for ever.
     ///
@@ -35,7 +35,7 @@ pub trait Serve: Sized {
     fn bind(self, address: impl ToSocketAddrs) -> io::Result<Server>;
 }
 
-impl Serve for App {
+impl<A: IntoMachine> Serve for A {
     fn bind(self, address: impl ToSocketAddrs) -> io::Result<Server> {
         Server::new(self)?.listen(address)
     }

@@ -16,7 +16,7 @@ use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::{Async, LocalExecutor, Timer, future};
-use sockeye_app::App;
+use sockeye_app::IntoMachine;
 
 use crate::accept::accept;
 use crate::body::BoxError;
@@ -28,7 +28,7 @@ use crate::peer::Peer;
 use crate::pulse;
 use crate::signal::Signal;
 
-/// An [`App`] with what is needed to run it: on one thread, on one port, beside other pages.
+/// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other pages.
 ///
 /// Clones are the same server.
 #[derive(Clone)]
@@ -53,9 +53,10 @@ impl Server {
     /// # Errors
     ///
     /// The configuration of the app is not valid; the error names the field.
-    pub fn new(app: App) -> io::Result<Self> {
-        let shard =
-            app.into_shard().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    pub fn new(app: impl IntoMachine) -> io::Result<Self> {
+        let shard = app
+            .into_machine()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let executor = Rc::new(LocalExecutor::new());
         let hub = Rc::new(Hub::new(shard, Rc::downgrade(&executor)));
         let inner = Inner {

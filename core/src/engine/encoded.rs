@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::io::Frame;
+
 /// One or more messages that are sent back to back, encoded once for any number of receivers.
 ///
 /// Cloning copies a pointer.
@@ -61,5 +63,20 @@ impl Encoded {
     /// Whether answers to GETs that hold it may be compressed.
     pub(super) fn is_compressible(&self) -> bool {
         self.0.compress
+    }
+}
+
+/// Encodes one message. Text is copied.
+impl From<Frame> for Encoded {
+    fn from(message: Frame) -> Self {
+        match message {
+            Frame::Text(text) => {
+                let mut packet = BytesMut::with_capacity(text.len() + 1);
+                packet.put_u8(b'4');
+                packet.put_slice(&text);
+                Self::from_wire(packet.freeze(), Vec::new(), true)
+            }
+            Frame::Binary(data) => Self::binary(data),
+        }
     }
 }

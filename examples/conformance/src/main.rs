@@ -1,6 +1,7 @@
 //! A server with a fixed behaviour, for test suites to be pointed at.
 //!
-//! `CONTRACT=a` is what the protocol suites of the Socket.IO project expect.
+//! The environment variable `CONTRACT` chooses what it does: `a` is what the protocol suites of
+//! the Socket.IO project expect.
 
 mod protocol;
 
@@ -19,8 +20,17 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> std::io::Result<()> {
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000_u16);
-    let server = protocol::app().bind(("0.0.0.0", port))?;
+    let server = protocol::app().bind(("0.0.0.0", number("PORT", 3000)))?;
     println!("listening on {}", server.local_addr()?);
     server.serve()
+}
+
+/// A number of the environment's.
+fn number<T: std::str::FromStr>(name: &str, default: T) -> T {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// A switch of the environment's: on if it is `1`.
+fn flag(name: &str, default: bool) -> bool {
+    std::env::var(name).map_or(default, |value| value == "1")
 }

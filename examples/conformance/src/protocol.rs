@@ -3,13 +3,31 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sockeye_smol::{Ack, App, Args, Auth, Namespace, ServerConfig, Socket};
+use sockeye_smol::core::engine::{Cors, EngineConfig, Origins};
+use sockeye_smol::core::{Frame, ServerConfig};
+use sockeye_smol::{Ack, App, Args, Auth, EngineApp, IntoMachine, Namespace, Session, Socket};
 
-pub(crate) fn app() -> App {
-    let mut config = ServerConfig::default();
-    config.engine.ping_interval = Duration::from_millis(300);
-    config.engine.ping_timeout = Duration::from_millis(200);
-    App::new().config(config).of("/", echoes).of("/custom", echoes)
+use crate::flag;
+
+pub(crate) fn app() -> impl IntoMachine {
+    let engine = EngineConfig {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+        max_payload: 1_000_000,
+        allow_v3: flag("EIO3", false),
+        cors: Some(Cors::new(Origins::Any)),
+        ..EngineConfig::default()
+    };
+    let config = ServerConfig {
+        engine: EngineConfig { path: "/socket.io".to_owned(), ..engine.clone() },
+        connect_timeout: Duration::from_secs(1),
+        ..ServerConfig::default()
+    };
+    let sockets = App::new().config(config).of("/", echoes).of("/custom", echoes);
+    let messages = EngineApp::new()
+        .config(engine)
+        .on_message(|session: &Session, message: Frame| session.send(message));
+    (sockets, messages)
 }
 
 fn echoes(namespace: Namespace) -> Namespace {

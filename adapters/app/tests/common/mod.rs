@@ -10,11 +10,11 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use sockeye_app::core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
-use sockeye_app::{App, Runtime, Shard, Task};
+use sockeye_app::{App, IntoMachine, Machine, Runtime, Task};
 
 /// An app that is being served to clients that exist only as their frames.
 pub(crate) struct World {
-    pub(crate) shard: Arc<Shard>,
+    pub(crate) shard: Arc<dyn Machine>,
     pub(crate) now: Instant,
     pub(crate) wakes: Arc<AtomicUsize>,
     work: Work,
@@ -54,12 +54,12 @@ impl Runtime for Work {
 
 impl World {
     pub(crate) fn new(app: App) -> Self {
-        let shard = app.into_shard().expect("the configuration is valid");
+        let shard = app.into_machine().expect("the configuration is valid");
         let wakes = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&wakes);
-        shard.set_waker(move || {
+        shard.set_waker(Box::new(move || {
             counter.fetch_add(1, Ordering::Relaxed);
-        });
+        }));
         Self { shard, now: Instant::now(), wakes, work: Work::default(), clients: 0 }
     }
 
@@ -140,7 +140,7 @@ impl World {
     /// Does all there is to do: outputs, handlers, tasks.
     pub(crate) fn settle(&mut self) {
         loop {
-            self.shard.drive(&mut self.work);
+            Arc::clone(&self.shard).drive(&mut self.work);
             for ws in std::mem::take(&mut self.work.drained) {
                 self.shard.handle(Input::Drained { ws }, self.now);
             }
@@ -153,7 +153,7 @@ impl World {
             let pending: Vec<_> = pending.collect();
             let progress = pending.len() < before;
             self.work.tasks.extend(pending);
-            self.shard.drive(&mut self.work);
+            Arc::clone(&self.shard).drive(&mut self.work);
             if !progress && self.work.drained.is_empty() {
                 return;
             }

@@ -1,0 +1,98 @@
+//! A machine that is shared: fed and commanded from anywhere, driven by one at a time.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use sockeye_core::Output;
+
+use crate::machine::Runtime;
+
+/// What has outputs.
+pub(crate) trait Source {
+    type Event;
+
+    fn poll_output(&mut self) -> Option<Output<Self::Event>>;
+}
+
+/// A machine under a lock, which is never held while user code or the adapter runs.
+pub(crate) struct Driven<S> {
+    state: Mutex<State<S>>,
+    wake: OnceLock<Wake>,
+}
+
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
+
+struct State<S> {
+    source: S,
+    /// Somebody is in `drive` and will see what is added.
+    driving: bool,
+    /// The adapter was told to drive.
+    woken: bool,
+}
+
+impl<S: Source> Driven<S> {
+    pub(crate) fn new(source: S) -> Self {
+        let state = State { source, driving: false, woken: false };
+        Self { state: Mutex::new(state), wake: OnceLock::new() }
+    }
+
+    /// Only the first call counts: a second driver for one machine is a mistake that loses nothing.
+    pub(crate) fn set_waker(&self, wake: Wake) {
+        let _ = self.wake.set(wake);
+    }
+
+    /// For the adapter, which drives on anyway, and for questions.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut S) -> T) -> T {
+        act(&mut self.lock().source)
+    }
+
+    /// Applies a command at once, and sees to it that its outputs are carried out.
+    pub(crate) fn command<T>(&self, act: impl FnOnce(&mut S) -> T) -> T {
+        let mut state = self.lock();
+        let result = act(&mut state.source);
+        let wake = !state.driving && !std::mem::replace(&mut state.woken, true);
+        drop(state);
+        if let Some(wake) = self.wake.get().filter(|_| wake) {
+            wake();
+        }
+        result
+    }
+
+    /// Hands out outputs until none is left, unless somebody does so already.
+    pub(crate) fn drive(
+        &self,
+        runtime: &mut dyn Runtime,
+        mut dispatch: impl FnMut(S::Event, &mut dyn Runtime),
+    ) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.driving, true) {
+            return;
+        }
+        let _unwinding = Unwinding(self);
+        while let Some(output) = state.source.poll_output() {
+            drop(state);
+            match output.into_event::<Infallible>() {
+                Err(output) => runtime.perform(output),
+                Ok(event) => dispatch(event, runtime),
+            }
+            state = self.lock();
+        }
+        state.driving = false;
+        state.woken = false;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a drive that a panic of the adapter's has cut short.
+struct Unwinding<'a, S: Source>(&'a Driven<S>);
+
+impl<S: Source> Drop for Unwinding<'_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().driving = false;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What an adapter drives, and what it has to offer in return.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sockeye_core::{Input, Output};
+
+/// The rest of a handler that has to wait for something.
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a machine asks of the adapter that drives it.
+pub trait Runtime {
+    /// Carries out one output. Called without any lock held; must not call back into the machine.
+    fn perform(&mut self, output: Output<Infallible>);
+
+    /// Runs the rest of a handler to its end, on this thread.
+    fn spawn(&mut self, task: Task);
+}
+
+/// A machine with its handlers: an endpoint, made of an [`App`](crate::App) or an
+/// [`EngineApp`](crate::EngineApp).
+///
+/// An adapter feeds inputs with [`handle`](Self::handle) and then calls [`drive`](Self::drive),
+/// sleeps until [`poll_timeout`](Self::poll_timeout), and calls `drive` when it was woken.
+pub trait Machine: Send + Sync {
+    /// Whether a request with this path is for this machine: then it is to be fed as
+    /// [`Input::Request`] or [`Input::Upgrade`].
+    fn matches(&self, path: &str) -> bool;
+
+    /// The greatest size in bytes of a WebSocket message.
+    fn max_payload(&self) -> usize;
+
+    /// Feeds one input; follow with [`drive`](Self::drive).
+    fn handle(&self, input: Input<'_>, now: Instant);
+
+    /// Lets time pass; follow with [`drive`](Self::drive).
+    fn handle_timeout(&self, now: Instant);
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due next.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Runs handlers and hands out outputs until nothing is left to do.
+    ///
+    /// If another call is doing so already, returns at once: that one takes over what is there.
+    fn drive(self: Arc<Self>, runtime: &mut dyn Runtime);
+
+    /// Sets what is called when something outside of [`drive`](Self::drive), on whatever thread,
+    /// has made outputs or an earlier deadline, so that `drive` must be called soon. Only the
+    /// first call counts.
+    fn set_waker(&self, wake: Box<dyn Fn() + Send + Sync>);
+
+    /// Closes everything gracefully; the adapter drives on until [`is_idle`](Self::is_idle).
+    fn close(&self, now: Instant);
+
+    /// Whether no session is left, not even one that is being closed.
+    fn is_idle(&self) -> bool;
+}
+
+/// What can be served: an [`App`](crate::App) or an [`EngineApp`](crate::EngineApp).
+pub trait IntoMachine {
+    /// Makes the machine that an adapter drives.
+    ///
+    /// # Errors
+    ///
+    /// If an option has a value that can't work.
+    fn into_machine(self) -> Result<Arc<dyn Machine>, sockeye_core::ConfigError>;
+}

@@ -1,0 +1,217 @@
+//! Engine.IO alone: messages without names, for protocols of one's own.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sockeye_core::engine::{CloseReason, Encoded, Engine, EngineConfig, Event, Transport};
+use sockeye_core::{ConfigError, Frame, Input, Output, SessionId};
+
+use crate::driven::{Driven, Source, Wake};
+use crate::machine::{IntoMachine, Machine, Runtime};
+
+/// An Engine.IO server to be: what [`App`](crate::App) is for Socket.IO, one layer below.
+///
+/// ```
+/// use sockeye_app::{EngineApp, Session};
+/// use sockeye_app::core::Frame;
+///
+/// let echo = EngineApp::new().on_message(|session: &Session, message: Frame| {
+///     session.send(message);
+/// });
+/// ```
+#[derive(Default)]
+pub struct EngineApp {
+    config: EngineConfig,
+    handlers: Handlers,
+}
+
+type OnOpen = dyn Fn(&Session) + Send + Sync;
+type OnMessage = dyn Fn(&Session, Frame) + Send + Sync;
+type OnClose = dyn Fn(&Session, CloseReason) + Send + Sync;
+
+#[derive(Default)]
+struct Handlers {
+    open: Option<Box<OnOpen>>,
+    message: Option<Box<OnMessage>>,
+    close: Option<Box<OnClose>>,
+}
+
+impl EngineApp {
+    /// Makes an app without handlers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the options. Its `decides` has no effect here: everybody is let in.
+    #[must_use]
+    pub fn config(mut self, config: EngineConfig) -> Self {
+        self.config = EngineConfig { decides: false, ..config };
+        self
+    }
+
+    /// Sets what is called when a session was opened.
+    #[must_use]
+    pub fn on_open(mut self, handler: impl Fn(&Session) + Send + Sync + 'static) -> Self {
+        self.handlers.open = Some(Box::new(handler));
+        self
+    }
+
+    /// Sets what is called for each message.
+    #[must_use]
+    pub fn on_message(mut self, handler: impl Fn(&Session, Frame) + Send + Sync + 'static) -> Self {
+        self.handlers.message = Some(Box::new(handler));
+        self
+    }
+
+    /// Sets what is called when a session is over.
+    #[must_use]
+    pub fn on_close(
+        mut self,
+        handler: impl Fn(&Session, CloseReason) + Send + Sync + 'static,
+    ) -> Self {
+        self.handlers.close = Some(Box::new(handler));
+        self
+    }
+}
+
+impl fmt::Debug for EngineApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineApp").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl IntoMachine for EngineApp {
+    fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
+        let config = self.config.clone();
+        let engine = Engine::new(self.config, crate::shard::seed()?)?;
+        let driven = Driven::new(engine);
+        Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))
+    }
+}
+
+/// A client's session. A handle that may be cloned and used anywhere, on any thread; once the
+/// session is over, commands do nothing.
+#[derive(Clone)]
+pub struct Session {
+    shard: Arc<EngineShard>,
+    id: SessionId,
+}
+
+impl Session {
+    /// Sends a message: text from a `&str` or `String`, binary from [`Bytes`](crate::Bytes) or a
+    /// `Vec<u8>`.
+    pub fn send(&self, message: impl Into<Frame>) {
+        let message = Encoded::from(message.into());
+        self.shard.driven.command(|engine| engine.send(self.id, &message, false));
+    }
+
+    /// Closes the session, after what was sent to it.
+    pub fn close(&self) {
+        self.shard.driven.command(|engine| engine.close(self.id, Instant::now()));
+    }
+
+    /// The transport at this moment: `polling` or `websocket`; `None` once the session is over.
+    #[must_use]
+    pub fn transport(&self) -> Option<&'static str> {
+        self.shard.driven.with(|engine| engine.transport(self.id)).map(Transport::as_str)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.id).finish()
+    }
+}
+
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.shard, &other.shard)
+    }
+}
+
+impl Eq for Session {}
+
+struct EngineShard {
+    driven: Driven<Engine>,
+    config: EngineConfig,
+    handlers: Handlers,
+}
+
+impl Source for Engine {
+    type Event = Event;
+
+    fn poll_output(&mut self) -> Option<Output<Event>> {
+        Self::poll_output(self)
+    }
+}
+
+impl EngineShard {
+    fn dispatch(self: &Arc<Self>, event: Event) {
+        let session = |id| Session { shard: Arc::clone(self), id };
+        let handlers = &self.handlers;
+        match event {
+            Event::Opened { session: id, .. } => {
+                if let Some(handler) = &handlers.open {
+                    handler(&session(id));
+                }
+            }
+            Event::Message { session: id, message } => {
+                if let Some(handler) = &handlers.message {
+                    handler(&session(id), message);
+                }
+            }
+            Event::Closed { session: id, reason } => {
+                if let Some(handler) = &handlers.close {
+                    handler(&session(id), reason);
+                }
+            }
+            // The core may learn to tell more, which nobody here asks for.
+            Event::Requested { .. } | Event::Upgraded { .. } | _ => {}
+        }
+    }
+}
+
+impl Machine for EngineShard {
+    fn matches(&self, path: &str) -> bool {
+        self.config.matches(path)
+    }
+
+    fn max_payload(&self) -> usize {
+        self.config.max_payload
+    }
+
+    fn handle(&self, input: Input<'_>, now: Instant) {
+        self.driven.with(|engine| engine.handle(input, now));
+    }
+
+    fn handle_timeout(&self, now: Instant) {
+        self.driven.with(|engine| engine.handle_timeout(now));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.driven.with(|engine| engine.poll_timeout())
+    }
+
+    fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
+        self.driven.drive(runtime, |event, _| {
+            if catch_unwind(AssertUnwindSafe(|| self.dispatch(event))).is_err() {
+                log::error!("a handler of an Engine.IO session panicked");
+            }
+        });
+    }
+
+    fn set_waker(&self, wake: Wake) {
+        self.driven.set_waker(wake);
+    }
+
+    fn close(&self, now: Instant) {
+        self.driven.command(|engine| engine.shut_down(now));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.driven.with(|engine| engine.is_idle())
+    }
+}
