@@ -3,29 +3,31 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const root = new URL(".", import.meta.url);
 const path = (name) => fileURLToPath(new URL(name, root));
 const check = process.argv.includes("--check");
 const { version } = JSON.parse(await readFile(path("package.json"), "utf8"));
-const limit = 5000;
+// Bytes of a minified bundle, compressed.
+const limit = 5600;
 
-const browser = (entry, file, format, minify) => ({
+const page = (entry, file, format, minified) => ({
   entryPoints: [path(`js/${entry}.js`)],
   outfile: path(`dist/${file}`),
   format,
-  minify,
+  minifySyntax: minified,
   // Members whose names end in an underscore are private.
-  mangleProps: minify ? /[^_]_$/ : undefined,
+  mangleProps: minified ? /[^_]_$|^_(autoConnect|pingTimeoutTime|queue|readyState|reconnecting)$/ : undefined,
   sourcemap: true,
 });
 
 const bundles = [
-  browser("global", "socket.io.js", "iife", false),
-  browser("global", "socket.io.min.js", "iife", true),
-  browser("index", "socket.io.esm.min.js", "esm", true),
+  page("global", "socket.io.js", "iife", false),
+  page("global", "socket.io.min.js", "iife", true),
+  page("index", "socket.io.esm.min.js", "esm", true),
   {
-    entryPoints: [path("js/node.js")],
+    entryPoints: [path("js/index.js")],
     outfile: path("dist/node.cjs"),
     format: "cjs",
     platform: "node",
@@ -33,9 +35,26 @@ const bundles = [
   },
 ];
 
+/** Shortens what esbuild made once more: its local names cost a twentieth of the size. */
+const shorten = async (files) => {
+  const [map, code] = files.map(({ text }) => text);
+  const name = files[1].path.slice(path("dist/").length);
+  const result = await minify(code, {
+    module: true,
+    ecma: 2020,
+    compress: { passes: 3, unsafe_arrows: true },
+    format: { comments: /^!/ },
+    sourceMap: { content: map, filename: name, url: `${name}.map` },
+  });
+  return [
+    { path: files[0].path, contents: Buffer.from(result.map) },
+    { path: files[1].path, contents: Buffer.from(result.code + "\n") },
+  ];
+};
+
 let stale = false;
 for (const options of bundles) {
-  const { outputFiles } = await build({
+  const built = await build({
     bundle: true,
     target: "es2020",
     charset: "utf8",
@@ -47,6 +66,7 @@ for (const options of bundles) {
     write: false,
     ...options,
   });
+  const outputFiles = options.minifySyntax ? await shorten(built.outputFiles) : built.outputFiles;
   for (const { path: file, contents } of outputFiles) {
     const name = file.slice(path("dist/").length);
     if (check) {

@@ -115,6 +115,9 @@ pub enum Output<E> {
         ws: WsId,
         /// Headers to add to the answer.
         headers: Headers,
+        /// The greatest size in bytes of a message from the client. A longer one is not to be
+        /// read: close with code 1009, then feed [`Input::Closed`].
+        limit: usize,
     },
     /// Answer a WebSocket handshake with an ordinary response.
     Refuse {
@@ -154,7 +157,7 @@ impl<E> Output<E> {
             Self::ReadBody { req, limit } => Output::ReadBody { req, limit },
             Self::Respond { req, response } => Output::Respond { req, response },
             Self::Abort { req } => Output::Abort { req },
-            Self::Accept { ws, headers } => Output::Accept { ws, headers },
+            Self::Accept { ws, headers, limit } => Output::Accept { ws, headers, limit },
             Self::Refuse { ws, response } => Output::Refuse { ws, response },
             Self::Send { ws, frames } => Output::Send { ws, frames },
             Self::Close { ws } => Output::Close { ws },

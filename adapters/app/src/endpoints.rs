@@ -34,10 +34,6 @@ impl Machine for Pair {
         self.0.matches(path) || self.1.matches(path)
     }
 
-    fn max_payload(&self) -> usize {
-        self.0.max_payload().max(self.1.max_payload())
-    }
-
     fn handle(&self, input: Input<'_>, now: Instant) {
         let again = match &input {
             Input::Request { request, .. } | Input::Upgrade { request, .. } => {

@@ -30,9 +30,6 @@ pub trait Machine: Send + Sync {
     /// [`Input::Request`] or [`Input::Upgrade`].
     fn matches(&self, path: &str) -> bool;
 
-    /// The greatest size in bytes of a WebSocket message.
-    fn max_payload(&self) -> usize;
-
     /// Feeds one input; follow with [`drive`](Self::drive).
     fn handle(&self, input: Input<'_>, now: Instant);
 

@@ -1,15 +1,21 @@
 //! Engine.IO alone: messages without names, for protocols of one's own.
 
 use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use sockeye_core::engine::{CloseReason, Encoded, Engine, EngineConfig, Event, Transport};
-use sockeye_core::{ConfigError, Frame, Input, Output, SessionId};
+use sockeye_core::engine::{
+    Admission, CloseReason, Encoded, Engine, EngineConfig, Event, Handshake, Transport,
+};
+use sockeye_core::{ConfigError, Frame, Input, Output, SessionId, Sid};
 
 use crate::driven::{Driven, Source, Wake};
+use crate::gate::{Veto, judge, veto};
 use crate::machine::{IntoMachine, Machine, Runtime};
+use crate::reply::BoxError;
+use crate::shard::seed;
 
 /// An Engine.IO server to be: what [`App`](crate::App) is for Socket.IO, one layer below.
 ///
@@ -36,6 +42,7 @@ struct Handlers {
     open: Option<Box<OnOpen>>,
     message: Option<Box<OnMessage>>,
     close: Option<Box<OnClose>>,
+    veto: Option<Veto>,
 }
 
 impl EngineApp {
@@ -45,10 +52,26 @@ impl EngineApp {
         Self::default()
     }
 
-    /// Sets the options. Its `decides` has no effect here: everybody is let in.
+    /// Sets the options.
     #[must_use]
     pub fn config(mut self, config: EngineConfig) -> Self {
-        self.config = EngineConfig { decides: false, ..config };
+        self.config = config;
+        self
+    }
+
+    /// Sets what decides about each connection; see
+    /// [`App::allow_request`](crate::App::allow_request).
+    #[must_use]
+    pub fn allow_request<R, A, E>(
+        mut self,
+        ask: impl Fn(Handshake) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Future<Output = Result<A, E>> + 'static,
+        A: Into<Admission>,
+        E: Into<BoxError>,
+    {
+        self.handlers.veto = Some(veto(ask));
         self
     }
 
@@ -85,8 +108,8 @@ impl fmt::Debug for EngineApp {
 
 impl IntoMachine for EngineApp {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
-        let config = self.config.clone();
-        let engine = Engine::new(self.config, crate::shard::seed()?)?;
+        let config = EngineConfig { decides: self.handlers.veto.is_some(), ..self.config };
+        let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
         Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))
     }
@@ -106,6 +129,12 @@ impl Session {
     pub fn send(&self, message: impl Into<Frame>) {
         let message = Encoded::from(message.into());
         self.shard.driven.command(|engine| engine.send(self.id, &message, false));
+    }
+
+    /// The id on the wire, a secret of the client's; `None` once the session is over.
+    #[must_use]
+    pub fn sid(&self) -> Option<Sid> {
+        self.shard.driven.with(|engine| engine.sid(self.id).cloned())
     }
 
     /// Closes the session, after what was sent to it.
@@ -149,10 +178,21 @@ impl Source for Engine {
 }
 
 impl EngineShard {
-    fn dispatch(self: &Arc<Self>, event: Event) {
+    fn dispatch(self: &Arc<Self>, event: Event, runtime: &mut dyn Runtime) {
         let session = |id| Session { shard: Arc::clone(self), id };
         let handlers = &self.handlers;
         match event {
+            Event::Requested { id, handshake } => {
+                let Some(veto) = &handlers.veto else { return };
+                let shard = Arc::clone(self);
+                let tell = move |verdict: Result<Admission, String>| {
+                    shard.driven.command(|engine| match verdict {
+                        Ok(admission) => engine.allow(id, admission, Instant::now()),
+                        Err(message) => engine.deny(id, &message),
+                    });
+                };
+                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
+            }
             Event::Opened { session: id, .. } => {
                 if let Some(handler) = &handlers.open {
                     handler(&session(id));
@@ -169,7 +209,7 @@ impl EngineShard {
                 }
             }
             // The core may learn to tell more, which nobody here asks for.
-            Event::Requested { .. } | Event::Upgraded { .. } | _ => {}
+            Event::Upgraded { .. } | _ => {}
         }
     }
 }
@@ -177,10 +217,6 @@ impl EngineShard {
 impl Machine for EngineShard {
     fn matches(&self, path: &str) -> bool {
         self.config.matches(path)
-    }
-
-    fn max_payload(&self) -> usize {
-        self.config.max_payload
     }
 
     fn handle(&self, input: Input<'_>, now: Instant) {
@@ -196,8 +232,9 @@ impl Machine for EngineShard {
     }
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(runtime, |event, _| {
-            if catch_unwind(AssertUnwindSafe(|| self.dispatch(event))).is_err() {
+        self.driven.drive(runtime, |event, runtime| {
+            let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
+            if catch_unwind(dispatch).is_err() {
                 log::error!("a handler of an Engine.IO session panicked");
             }
         });

@@ -164,10 +164,6 @@ impl Machine for Shard {
         self.config.matches(path)
     }
 
-    fn max_payload(&self) -> usize {
-        self.config.max_payload
-    }
-
     fn handle(&self, input: Input<'_>, now: Instant) {
         self.driven.with(|state| state.server.handle(input, now));
     }

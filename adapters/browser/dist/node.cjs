@@ -27,9 +27,9 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
 ));
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// js/node.js
-var node_exports = {};
-__export(node_exports, {
+// js/index.js
+var index_exports = {};
+__export(index_exports, {
   Manager: () => Manager,
   Socket: () => Socket,
   connect: () => io,
@@ -37,7 +37,56 @@ __export(node_exports, {
   io: () => io,
   protocol: () => protocol
 });
-module.exports = __toCommonJS(node_exports);
+module.exports = __toCommonJS(index_exports);
+
+// js/emitter.js
+var Emitter = class {
+  constructor() {
+    this.off();
+  }
+  on(event, listener) {
+    this.events_[event] = [...this.listeners(event), listener];
+    return this;
+  }
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.listener_ = listener;
+    return this.on(event, wrapper);
+  }
+  off(event, listener) {
+    const found = (item) => item == listener || item.listener_ == listener;
+    if (event === void 0) {
+      this.events_ = { __proto__: null };
+    } else {
+      const list = this.listeners(event);
+      const index = list.findIndex(found);
+      this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
+    }
+    return this;
+  }
+  listeners(event) {
+    return this.events_[event] || [];
+  }
+  hasListeners(event) {
+    return !!this.listeners(event).length;
+  }
+  emit(...args) {
+    return this.fire_(...args);
+  }
+  /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
+  fire_(event, ...args) {
+    for (const listener of this.listeners(event)) listener.apply(this, args);
+    return this;
+  }
+};
+var proto = Emitter.prototype;
+proto.addEventListener = proto.on;
+proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
+
+// js/platform.node.js
 var import_node_http = __toESM(require("node:http"), 1);
 var import_node_https = __toESM(require("node:https"), 1);
 
@@ -63,70 +112,85 @@ var cookieHeader = (session) => {
   return jar?.size ? { cookie: [...jar].map((pair) => pair.join("=")).join("; ") } : {};
 };
 
-// js/env.js
-var env = {
-  binaryType_: "arraybuffer",
-  /** Turns a received ArrayBuffer into what the application asked for. */
-  binary_: (buffer, _binaryType) => buffer,
-  /** Runs `task` after `delay` ms, unless the returned function is called before. */
-  later_: (task, delay, _opts) => {
-    const timer = setTimeout(task, delay);
-    return () => clearTimeout(timer);
-  },
-  /** Sends an HTTP request and resolves to a `Response`, or to something with the same fields. */
-  request_: (url, init, _transport) => fetch(url, init),
-  /** Returns a WebSocket, or a promise of one. */
-  connect_: (url, { opts_: opts }) => new WebSocket(url, opts.protocols)
+// js/platform.node.js
+var SOCKET_OPTIONS = [
+  "agent",
+  "ca",
+  "cert",
+  "ciphers",
+  "key",
+  "passphrase",
+  "pfx",
+  "rejectUnauthorized"
+];
+var { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
+var installed = import("ws").catch(() => null);
+var socketOptions = (opts) => Object.fromEntries(
+  SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]])
+);
+var binaryType = "nodebuffer";
+var adapt = (packet, wanted) => {
+  if (wanted == "nodebuffer" && packet.data instanceof ArrayBuffer)
+    packet.data = Buffer.from(packet.data);
+  return packet;
 };
-
-// js/emitter.js
-var Emitter = class {
-  constructor() {
-    this.events_ = {};
-  }
-  on(event, listener) {
-    this.events_["$" + event] = [...this.listeners(event), listener];
-    return this;
-  }
-  once(event, listener) {
-    const wrapper = (...args) => {
-      this.off(event, wrapper);
-      listener.apply(this, args);
-    };
-    wrapper.listener_ = listener;
-    return this.on(event, wrapper);
-  }
-  off(event, listener) {
-    const list = this.listeners(event);
-    const index = list.findIndex((item) => item == listener || item.listener_ == listener);
-    if (event === void 0) this.events_ = {};
-    else this.events_["$" + event] = listener ? list.filter((_, i) => i != index) : [];
-    return this;
-  }
-  listeners(event) {
-    return this.events_["$" + event] || [];
-  }
-  hasListeners(event) {
-    return !!this.listeners(event).length;
-  }
-  emit(...args) {
-    return this.fire_(...args);
-  }
-  /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
-  fire_(event, ...args) {
-    for (const listener of this.listeners(event)) listener.apply(this, args);
-    return this;
-  }
+var later = (task, delay, opts) => {
+  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, delay);
+  if (opts.autoUnref) timer.unref();
+  return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
 };
-var proto = Emitter.prototype;
-proto.addEventListener = proto.on;
-proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
+var request = (url, { method, body, headers, signal }, opts, session) => new Promise((resolve, reject) => {
+  const outgoing = (url.startsWith("https") ? import_node_https.default : import_node_http.default).request(
+    url,
+    {
+      method,
+      signal,
+      headers: {
+        ...body && {
+          "content-type": "text/plain;charset=UTF-8",
+          "content-length": Buffer.byteLength(body)
+        },
+        ...opts.withCredentials && cookieHeader(session),
+        ...headers
+      },
+      ...socketOptions(opts)
+    },
+    async (incoming) => {
+      try {
+        if (opts.withCredentials) storeCookies(session, incoming.headers["set-cookie"]);
+        const chunks = [];
+        for await (const chunk of incoming) chunks.push(chunk);
+        const text = Buffer.concat(chunks).toString();
+        const status = incoming.statusCode;
+        resolve({ status, ok: status == 200, headers: incoming.headers, text: () => text });
+      } catch (error) {
+        reject(error);
+      }
+    }
+  );
+  if (opts.autoUnref) outgoing.on("socket", (socket) => socket.unref());
+  outgoing.on("error", reject);
+  outgoing.end(body);
+});
+var connect = async (url, opts, session) => {
+  const headers = { ...opts.withCredentials && cookieHeader(session), ...opts.extraHeaders };
+  const options = socketOptions(opts);
+  const { WebSocket: builtIn } = globalThis;
+  const mustConfigure = opts.autoUnref || Object.keys(options).length > 0;
+  if (builtIn && !mustConfigure) return new builtIn(url, { protocols: opts.protocols, headers });
+  const WebSocket = (await installed)?.default;
+  if (!WebSocket) throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
+  const socket = new WebSocket(url, opts.protocols, { headers, ...options });
+  if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
+  return socket;
+};
 
 // js/url.js
 var split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+var optionsIn = (uri) => typeof uri == "object" && uri || {};
 var parseUrl = (uri) => {
   const page = split(globalThis.location?.origin || "https://localhost");
-  const [, scheme = page[1], host, path, query] = split(uri || "");
+  const [, scheme = page[1], host, path, query] = split(typeof uri == "string" ? uri : "");
   const secure = /s$/i.test(scheme);
   return {
     secure_: secure ? "s" : "",
@@ -161,17 +225,29 @@ var transportError = (message, description, context) => Object.assign(new Error(
 
 // js/engine/polling.js
 var SEPARATOR = "";
-var polling = (transport) => {
-  const { opts_: opts } = transport;
+var polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
   let reading;
-  let writing;
-  const request = async (body) => {
+  let count;
+  const pack = async (packets) => {
+    let body = "";
+    let size = 0;
+    count = 0;
+    for (const packet of packets) {
+      const text = await encode(packet);
+      size += new Blob([text]).size + 1;
+      if (count && size - 1 > transport.limit_) break;
+      body += (count++ ? SEPARATOR : "") + text;
+    }
+    return body;
+  };
+  const exchange = async (packets) => {
     let response;
     let failure;
     try {
-      response = await env.request_(
+      const body = packets && await pack(packets);
+      response = await request(
         transport.url_(),
         {
           method: body ? "POST" : "GET",
@@ -182,7 +258,8 @@ var polling = (transport) => {
           // The close packet has to outlive the page.
           keepalive: body == "1"
         },
-        transport
+        opts,
+        session
       );
       const text = response.responseText = await response.text();
       if (response.ok) return text;
@@ -193,66 +270,54 @@ var polling = (transport) => {
     transport.writable = false;
     transport.end_(
       transportError(
-        `xhr ${body ? "post" : "poll"} error: ${failure.cause || failure}`,
+        `xhr ${packets ? "post" : "poll"} error: ${failure.cause || failure}`,
         response ? response.status : failure,
         response
       )
     );
   };
   const poll = async () => {
-    const body = await request();
+    const body = await exchange();
     for (const frame of body?.split(SEPARATOR) || [])
       queueMicrotask(() => transport.frame_(frame));
     await null;
   };
   const write = async (packets) => {
-    let body = "";
-    let size = 0;
-    let count = 0;
-    try {
-      for (const packet of packets) {
-        const text = await encode(packet);
-        size += new Blob([text]).size + 1;
-        if (count && size - 1 > transport.limit_) break;
-        body += (count++ ? SEPARATOR : "") + text;
-      }
-    } catch (error) {
-      return transport.end_(transportError("unreadable data", error));
-    }
-    if (await request(body) !== void 0) {
-      transport.writable = true;
-      transport.drain_(count);
-    }
+    if (await exchange(packets) == null) return;
+    transport.writable = true;
+    transport.drain_(count);
   };
   transport.open_ = async () => {
     stopped = false;
+    if (reading) return;
     while (!stopped) await (reading = poll());
+    reading = null;
   };
   transport.send_ = (packets) => {
     transport.writable = false;
-    writing = write(packets);
+    transport.writing_ = write(packets);
   };
   transport.pause_ = () => {
     stopped = true;
-    return Promise.all([reading, writing]);
+    return reading;
   };
   transport.close_ = async () => {
     stopped = true;
-    if (transport.writable) await request("1");
+    if (transport.writable) await exchange([{ type: "close" }]);
     abort.abort();
   };
 };
 
 // js/engine/websocket.js
-var websocket = (transport) => {
+var websocket = (transport, opts, session) => {
   let socket;
   let closed;
   const fail = (error) => transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
-  transport.open_ = async () => {
+  transport.open_ = async (onopen) => {
     try {
-      socket = await env.connect_(transport.url_(), transport);
+      socket = await connect(transport.url_(), opts, session);
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => transport.ready_();
+      socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
       socket.onerror = fail;
       socket.onclose = (event) => transport.end_(0, { description: "websocket connection closed", context: event });
@@ -263,19 +328,13 @@ var websocket = (transport) => {
   };
   transport.send_ = async (packets) => {
     transport.writable = false;
-    let count = 0;
-    try {
-      for (const packet of packets) {
-        const { data } = packet;
-        const text = isText(data) || transport.opts_.forceBase64;
-        socket.send(text ? await encode(packet) : data, packet.options);
-        count++;
-      }
-    } catch (error) {
-      return fail(error);
+    for (const packet of packets) {
+      const asText = isText(packet.data) || opts.forceBase64;
+      socket.send(asText ? await encode(packet) : packet.data, packet.options);
     }
+    await null;
     transport.writable = true;
-    transport.drain_(count);
+    transport.drain_(packets.length);
   };
   transport.close_ = () => {
     closed = true;
@@ -292,31 +351,30 @@ var openEngine = (uri, options) => {
   const engine = new Emitter();
   const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
+  const hasWebsocket = names.includes("websocket");
   const url = parseUrl(uri);
   const fire = (...args) => engine.fire_(...args);
+  const writeBuffer = [];
+  const over = new AbortController();
   let handshake;
   let upgrading;
   let probing;
-  let deadline;
   let cancelDeadline = noop;
   const create = (name) => {
     const transport = {
       name,
       writable: false,
-      ready_: noop,
-      session_: engine,
-      opts_: { ...opts, ...opts.transportOptions?.[name] },
       url_: () => {
         const isPolling = name == "polling";
         const query = { ...opts.query, EIO: 4, transport: name };
-        if (isPolling ? opts.timestampRequests !== false : opts.timestampRequests)
+        if (opts.timestampRequests ?? isPolling)
           query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
         if (opts.forceBase64) query.b64 = 1;
         if (handshake) query.sid = handshake.sid;
-        return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query) + url.query_;
+        return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(query) + url.query_;
       }
     };
-    TRANSPORTS[name](transport);
+    TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
     return transport;
   };
   const use = (transport) => {
@@ -324,19 +382,18 @@ var openEngine = (uri, options) => {
     transport.frame_ = receive;
     transport.end_ = (error, details) => error ? fail(error) : end("transport close", details);
     transport.drain_ = (count) => {
-      engine.writeBuffer.splice(0, count);
-      if (!engine.writeBuffer.length) fire("drain");
+      writeBuffer.splice(0, count);
+      if (!writeBuffer.length) fire("drain");
       flush();
     };
   };
   const release = (transport) => {
-    transport.frame_ = transport.drain_ = transport.end_ = transport.ready_ = noop;
+    transport.frame_ = transport.drain_ = transport.end_ = noop;
     transport.close_();
   };
   const start = () => {
-    const [first = "polling"] = names;
-    const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
-    use(create(remembered ? "websocket" : first));
+    const remembered = opts.rememberUpgrade && websocketWorked && hasWebsocket;
+    use(create(remembered ? "websocket" : names[0] || "polling"));
     engine.transport.open_();
   };
   const end = (reason, details) => {
@@ -344,11 +401,11 @@ var openEngine = (uri, options) => {
     engine.readyState = "closed";
     engine.id = null;
     cancelDeadline();
-    listen("removeEventListener");
+    over.abort();
     release(engine.transport);
     if (probing) release(probing);
     fire("close", reason, details);
-    engine.writeBuffer = [];
+    writeBuffer.length = 0;
   };
   const fail = (error) => {
     websocketWorked = false;
@@ -365,20 +422,23 @@ var openEngine = (uri, options) => {
   const receive = (frame) => {
     let packet;
     try {
-      packet = decode(frame);
-      if (packet.type == "open") handshake = JSON.parse(packet.data);
+      packet = adapt(decode(frame), engine.binaryType);
+      if (packet.type == "open") {
+        const opened = JSON.parse(packet.data);
+        if (handshake || !opened.sid) throw new Error("malformed handshake");
+        handshake = opened;
+      }
     } catch (error) {
-      return fail(transportError("server error", error));
+      return fail(transportError("server error: " + error.message, error));
     }
     const { type } = packet;
     const { transport } = engine;
-    if (packet.data.byteLength >= 0) packet.data = env.binary_(packet.data, engine.binaryType);
     fire("packet", packet);
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
-      deadline = Date.now() + delay;
+      engine._pingTimeoutTime = Date.now() + delay;
       cancelDeadline();
-      cancelDeadline = env.later_(expire, delay, opts);
+      cancelDeadline = later(expire, delay, opts);
     }
     if (type == "open") {
       engine.id = handshake.sid;
@@ -389,7 +449,7 @@ var openEngine = (uri, options) => {
       fire("handshake", handshake);
       fire("open");
       flush();
-      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && handshake.upgrades.includes("websocket") && engine.readyState == "open")
+      if (opts.upgrade && transport.name == "polling" && hasWebsocket && handshake.upgrades?.includes("websocket") && engine.readyState == "open")
         probe();
     } else if (type == "ping") {
       push("pong");
@@ -404,19 +464,18 @@ var openEngine = (uri, options) => {
   };
   const push = (type, data, options2) => {
     if (!/open/.test(engine.readyState)) return;
-    const packet = { type, data, options: { compress: true, ...options2 } };
+    const packet = { type, data, options: options2 };
     fire("packetCreate", packet);
-    engine.writeBuffer.push(packet);
+    writeBuffer.push(packet);
     flush();
   };
   const flush = () => {
-    const { transport, writeBuffer, readyState } = engine;
+    const { transport, readyState } = engine;
     if (upgrading || readyState == "closed") return;
-    if (!writeBuffer.length) {
+    if (!handshake || !writeBuffer.length) {
       if (readyState == "closing") end("forced close");
     } else if (transport.writable) {
       transport.send_(writeBuffer);
-      fire("flush");
     }
   };
   const probe = () => {
@@ -424,61 +483,54 @@ var openEngine = (uri, options) => {
     const next = probing = create("websocket");
     const giveUp = (error) => {
       release(next);
-      probing = 0;
-      if (upgrading) old.open_();
-      upgrading = false;
+      probing = upgrading = false;
+      old.open_();
       fire("upgradeError", error);
       flush();
     };
     next.drain_ = noop;
-    next.ready_ = () => next.send_([{ type: "ping", data: "probe" }]);
     next.end_ = (error, details) => giveUp(error || details);
     next.frame_ = async (frame) => {
       if (frame != "3probe") return giveUp(transportError("probe error"));
-      upgrading = true;
       fire("upgrading", next);
       await old.pause_();
-      if (!upgrading || engine.readyState == "closed") return;
+      upgrading = probing;
+      await old.writing_;
+      if (!probing || engine.readyState == "closed") return;
       upgrading = probing = false;
       websocketWorked = true;
       use(next);
-      next.send_([{ type: "upgrade" }]);
+      writeBuffer.unshift({ type: "upgrade" });
+      flush();
       fire("upgrade", next);
     };
-    next.open_();
+    next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
   };
-  const listeners = {
-    offline: () => {
-      if (!/^localhost/.test(url.host_))
-        end("transport close", { description: "network connection lost" });
-    },
-    beforeunload: () => opts.closeOnBeforeunload && release(engine.transport)
-  };
-  const listen = (method) => {
-    for (const event in listeners) globalThis[method]?.(event, listeners[event]);
-  };
-  engine.binaryType = env.binaryType_;
-  engine.writeBuffer = [];
+  const listen = (event, listener) => globalThis.addEventListener?.(event, listener, { signal: over.signal });
+  engine.binaryType = binaryType;
+  engine.writeBuffer = writeBuffer;
   engine.readyState = "opening";
-  engine.write = engine.send = (data, options2, callback) => {
-    if (callback) engine.once("flush", callback);
+  engine.write = engine.send = (data, options2) => {
     push("message", data, options2);
     return engine;
   };
   engine.close = () => {
-    if (!handshake) end("forced close");
-    else if (engine.readyState == "open") {
+    if (/open/.test(engine.readyState)) {
       engine.readyState = "closing";
       flush();
     }
     return engine;
   };
   engine.isStale_ = () => {
-    const stale = Date.now() > (engine._pingTimeoutTime || deadline);
+    const stale = Date.now() > engine._pingTimeoutTime;
     if (stale) queueMicrotask(expire);
     return stale;
   };
-  listen("addEventListener");
+  listen("offline", () => {
+    if (!/^localhost/.test(url.host_))
+      end("transport close", { description: "network connection lost" });
+  });
+  if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));
   start();
   return engine;
 };
@@ -490,16 +542,9 @@ var EVENT = 2;
 var ACK = 3;
 var CONNECT_ERROR = 4;
 var BINARY = 3;
-var RESERVED = [
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener"
-];
-var PAYLOADS = [/undefined|object/, /undefined/, /array/, /array/, /string|object/];
+var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+var PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
 var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
 var check = (condition) => {
   if (!condition) throw new Error("malformed packet");
@@ -515,56 +560,50 @@ var Encoder = class {
       }
     );
     const { length } = attachments;
-    return [
-      (length ? `${type + BINARY}${length}-` : type) + (nsp == "/" ? "" : nsp + ",") + id + (json || ""),
-      ...attachments
-    ];
+    const head = length ? `${type + BINARY}${length}-` : type;
+    return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 };
 var Decoder = class extends Emitter {
   add(frame) {
     const isText2 = typeof frame == "string";
-    check(isText2 != !!this.match_);
-    if (isText2) {
-      check(this.match_ = PACKET.exec(frame));
-      this.attachments_ = [];
-    } else {
-      this.attachments_.push(frame);
-    }
-    const { match_, attachments_ } = this;
-    if (attachments_.length < (match_[3] || 0)) return;
-    this.destroy();
-    this.fire_("decoded", build(match_, attachments_));
+    const match = isText2 ? PACKET.exec(frame) : this.match_;
+    check(match && isText2 == !this.match_);
+    if (isText2) match.attachments_ = [];
+    else match.attachments_.push(frame);
+    const missing = (match[3] || 0) - match.attachments_.length;
+    this.match_ = missing ? match : null;
+    if (!missing) this.fire_("decoded", build(match, match.attachments_));
   }
   destroy() {
     this.match_ = null;
   }
 };
-var build = ([, type, binaryType, , nsp = "/", id, json], attachments) => {
-  const packet = { type: +(type || binaryType - BINARY), nsp };
+var build = ([, plainType, binaryType2, , nsp = "/", id, json], attachments) => {
+  const type = plainType ? +plainType : binaryType2 - BINARY;
+  const packet = { type, nsp };
   if (id) packet.id = +id;
+  check(PAYLOADS[type].test(json));
   if (json)
     packet.data = JSON.parse(
       json,
-      binaryType && ((_, value) => {
-        if (value?._placeholder !== true) return value;
-        check(attachments[value.num]);
+      binaryType2 && ((_, value) => {
+        if (!value?._placeholder) return value;
+        check(isBinary(attachments[value.num]));
         return attachments[value.num];
       })
     );
-  const { data } = packet;
-  const kind = Array.isArray(data) ? "array" : data === null ? "null" : typeof data;
-  check(PAYLOADS[packet.type].test(kind));
-  check(packet.type != EVENT || /number|string/.test(typeof data[0]));
-  check(packet.type != EVENT || !RESERVED.includes(data[0]));
+  check(type != EVENT || !RESERVED.test(packet.data[0]));
   return packet;
 };
 
 // js/socket.js
+var popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();
 var Socket = class extends Emitter {
   constructor(io2, nsp, opts = {}) {
     super();
     const socket = this;
+    const catchAll = new Emitter();
     const acks = socket.acks = {};
     const queue = socket._queue = [];
     let nextId = 0;
@@ -608,17 +647,17 @@ var Socket = class extends Emitter {
     const receive = (args) => {
       const last = args[args.length - 1];
       if (pid && args.length > 1 && typeof last == "string") offset = last;
-      for (const listener of lists.Any) listener.apply(socket, args);
+      catchAll.fire_("Any", ...args);
       socket.fire_(...args);
     };
     const sendEvent = ({ data, ...rest }) => {
-      for (const listener of lists.AnyOutgoing) listener.apply(socket, data);
+      catchAll.fire_("AnyOutgoing", ...data);
       send(EVENT, data, rest);
     };
     const expectAck = (id, ack, timeout = opts.ackTimeout) => {
       acks[id] = ack;
       if (timeout === void 0) return;
-      const cancel = env.later_(
+      const cancel = later(
         () => {
           delete acks[id];
           socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
@@ -634,7 +673,7 @@ var Socket = class extends Emitter {
       acks[id].withError_ = true;
     };
     const enqueue = (args, flags) => {
-      const callback = typeof args[args.length - 1] == "function" && args.pop();
+      const callback = popCallback(args);
       const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
       const settle = (error, ...results) => {
         if (item != queue[0]) return;
@@ -690,16 +729,13 @@ var Socket = class extends Emitter {
         drain(true);
         socket.fire_("connect");
       } else {
-        refuse("the server speaks Socket.IO 2, this client speaks 3 and later");
+        refuse("the server speaks Socket.IO 2");
       }
     };
-    socket.hear_ = {
-      open: join,
-      packet: socket.onpacket,
-      close,
-      error: (error) => {
-        if (!socket.connected) socket.fire_("connect_error", error);
-      }
+    socket.onopen = join;
+    socket.onclose = close;
+    socket.onerror = (error) => {
+      if (!socket.connected) socket.fire_("connect_error", error);
     };
     socket.connect = socket.open = () => {
       if (!socket.connected) {
@@ -717,7 +753,7 @@ var Socket = class extends Emitter {
       return socket;
     };
     socket.emit = (event, ...args) => {
-      if (RESERVED.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+      if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
       const { flags_: flags } = socket;
       const { engine } = io2;
       socket.flags_ = {};
@@ -727,28 +763,25 @@ var Socket = class extends Emitter {
         return socket;
       }
       const packet = { data: args, options: { compress: flags.compress !== false } };
-      if (typeof args[args.length - 1] == "function") {
-        packet.id = nextId++;
-        expectAck(packet.id, args.pop(), flags.timeout);
-      }
+      const ack = popCallback(args);
+      if (ack) expectAck(packet.id = nextId++, ack, flags.timeout);
       if (!flags.volatile || engine?.transport.writable) {
         if (socket.connected && !engine.isStale_()) sendEvent(packet);
         else if (!flags.queued_) socket.sendBuffer.push(packet);
       }
       return socket;
     };
-    const lists = { Any: [], AnyOutgoing: [] };
-    for (const kind in lists) {
+    for (const kind of ["Any", "AnyOutgoing"]) {
       const define = (verb, change) => {
         socket[verb + kind] = (listener) => {
-          lists[kind] = change(lists[kind], listener);
+          change(listener);
           return socket;
         };
       };
-      define("on", (list, listener) => [...list, listener]);
-      define("prepend", (list, listener) => [listener, ...list]);
-      define("off", (list, listener) => list.filter((item) => listener && item != listener));
-      socket["listeners" + kind] = () => lists[kind];
+      const listeners = socket["listeners" + kind] = () => catchAll.listeners(kind);
+      define("on", (listener) => catchAll.on(kind, listener));
+      define("off", (listener) => catchAll.off(kind, listener));
+      define("prepend", (listener) => catchAll.events_[kind] = [listener, ...listeners()]);
     }
     if (io2._autoConnect) socket.open();
   }
@@ -788,10 +821,10 @@ var DEFAULTS = {
   randomizationFactor: 0.5,
   timeout: 2e4
 };
+var MAX_DELAY = 2 ** 31 - 1;
 var Manager = class extends Emitter {
-  constructor(uri, options) {
+  constructor(uri, options = optionsIn(uri)) {
     super();
-    if (uri && typeof uri == "object") [uri, options] = [void 0, uri];
     const manager = this;
     const opts = manager.opts = { path: "/socket.io", ...options };
     const parser = opts.parser || { Encoder, Decoder };
@@ -804,7 +837,7 @@ var Manager = class extends Emitter {
     let cleanup = () => {
     };
     manager.uri = uri;
-    manager.nsps = {};
+    const nsps = manager.nsps = {};
     manager._readyState = "closed";
     manager._autoConnect = opts.autoConnect !== false;
     for (const name in DEFAULTS) {
@@ -816,8 +849,8 @@ var Manager = class extends Emitter {
       };
     }
     const tell = (event, ...args) => {
-      for (const socket of Object.values(manager.nsps))
-        if (socket.active) socket.hear_[event](...args);
+      for (const socket of Object.values(nsps))
+        if (socket.active) socket["on" + event](...args);
       manager.fire_(event, ...args);
     };
     manager.open = manager.connect = (callback) => {
@@ -831,6 +864,7 @@ var Manager = class extends Emitter {
       });
       const fail = (error) => {
         cleanup();
+        engine.close();
         manager._readyState = "closed";
         tell("error", error);
         if (callback) callback(error);
@@ -840,24 +874,21 @@ var Manager = class extends Emitter {
         if (!undelivered) closed(...details);
         else queueMicrotask(() => live && closed(...details));
       };
-      const cancelTimeout = settings.timeout !== false && env.later_(
-        () => {
-          fail(new Error("timeout"));
-          engine.close();
-        },
-        settings.timeout,
+      const cancelTimeout = later(
+        () => fail(new Error("timeout")),
+        settings.timeout === false ? MAX_DELAY : settings.timeout,
         opts
       );
       cleanup = () => {
         live = false;
-        if (cancelTimeout) cancelTimeout();
+        cancelTimeout();
         decoder.destroy?.();
       };
       on("open", () => {
-        if (cancelTimeout) cancelTimeout();
+        cancelTimeout();
         manager._readyState = "open";
         tell("open");
-        if (callback) callback();
+        callback?.();
       });
       on("ping", () => manager.fire_("ping"));
       on("data", (frame) => {
@@ -900,9 +931,10 @@ var Manager = class extends Emitter {
         return;
       }
       manager._reconnecting = true;
-      cleanup = env.later_(
+      cleanup = later(
         () => {
           if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+          manager._reconnecting = false;
           if (!stopped && settings.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
@@ -911,7 +943,6 @@ var Manager = class extends Emitter {
       );
     };
     const reconnected = (error) => {
-      manager._reconnecting = false;
       if (error) {
         manager.fire_("reconnect_error", error);
         reconnect();
@@ -921,8 +952,8 @@ var Manager = class extends Emitter {
       }
     };
     manager.socket = (nsp, socketOpts) => {
-      const socket = manager.nsps[nsp];
-      if (!socket) return manager.nsps[nsp] = new Socket(manager, nsp, socketOpts);
+      const socket = nsps[nsp];
+      if (!socket) return nsps[nsp] = new Socket(manager, nsp, socketOpts);
       if (manager._autoConnect && !socket.active) socket.connect();
       return socket;
     };
@@ -932,7 +963,7 @@ var Manager = class extends Emitter {
       closed("forced close");
     };
     manager.release_ = () => {
-      if (!Object.values(manager.nsps).some((socket) => socket.active)) manager._close();
+      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
     };
     manager.send_ = (packet) => {
       for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);
@@ -944,85 +975,15 @@ var Manager = class extends Emitter {
 // js/index.js
 var protocol = 5;
 var managers = {};
-var io = (uri, opts = {}) => {
-  if (uri && typeof uri == "object") [uri, opts] = [void 0, uri];
+var io = (uri, opts = optionsIn(uri)) => {
   const { secure_, host_, path_ } = parseUrl(uri);
   const key = secure_ + host_ + opts.path;
   const shared = managers[key];
-  const alone = opts.forceNew || opts["force new connection"] || opts.multiplex === false || shared?.nsps[path_];
+  const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[path_];
   const manager = alone ? new Manager(uri, opts) : managers[key] || (managers[key] = new Manager(uri, opts));
   return manager.socket(path_, opts);
 };
 Object.assign(io, { io, connect: io, Manager, Socket, protocol });
-
-// js/node.js
-var SOCKET_OPTIONS = [
-  "agent",
-  "ca",
-  "cert",
-  "ciphers",
-  "key",
-  "passphrase",
-  "pfx",
-  "rejectUnauthorized"
-];
-var socketOptions = (opts) => Object.fromEntries(
-  SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]])
-);
-env.binaryType_ = "nodebuffer";
-env.binary_ = (buffer, binaryType) => binaryType == "nodebuffer" ? Buffer.from(buffer) : buffer;
-var { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
-env.later_ = (task, delay, opts) => {
-  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, delay);
-  if (opts.autoUnref) timer.unref();
-  return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
-};
-env.request_ = (url, { method, body, headers, signal }, { opts_: opts, session_: session }) => new Promise((resolve, reject) => {
-  const request = (url.startsWith("https") ? import_node_https.default : import_node_http.default).request(
-    url,
-    {
-      method,
-      signal,
-      headers: {
-        ...body && {
-          "content-type": "text/plain;charset=UTF-8",
-          "content-length": Buffer.byteLength(body)
-        },
-        ...opts.withCredentials && cookieHeader(session),
-        ...headers
-      },
-      ...socketOptions(opts)
-    },
-    async (response) => {
-      try {
-        if (opts.withCredentials) storeCookies(session, response.headers["set-cookie"]);
-        const chunks = [];
-        for await (const chunk of response) chunks.push(chunk);
-        const text = Buffer.concat(chunks).toString();
-        const status = response.statusCode;
-        resolve({ status, ok: status == 200, headers: response.headers, text: () => text });
-      } catch (error) {
-        reject(error);
-      }
-    }
-  );
-  if (opts.autoUnref) request.on("socket", (socket) => socket.unref());
-  request.on("error", reject);
-  request.end(body);
-});
-env.connect_ = async (url, { opts_: opts, session_: session }) => {
-  const headers = { ...opts.withCredentials && cookieHeader(session), ...opts.extraHeaders };
-  const options = socketOptions(opts);
-  const { WebSocket: builtIn } = globalThis;
-  const mustConfigure = opts.autoUnref || Object.keys(options).length > 0;
-  if (builtIn && !mustConfigure) return new builtIn(url, { protocols: opts.protocols, headers });
-  const { default: WebSocket2 } = await import("ws").catch(() => {
-    throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
-  });
-  const socket = new WebSocket2(url, opts.protocols, { headers, ...options });
-  if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
-  return socket;
-};
 // Annotate the CommonJS export names for ESM import in node:
 0 && (module.exports = {
   Manager,

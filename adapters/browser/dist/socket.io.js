@@ -3,10 +3,10 @@
   // js/emitter.js
   var Emitter = class {
     constructor() {
-      this.events_ = {};
+      this.off();
     }
     on(event, listener) {
-      this.events_["$" + event] = [...this.listeners(event), listener];
+      this.events_[event] = [...this.listeners(event), listener];
       return this;
     }
     once(event, listener) {
@@ -18,14 +18,18 @@
       return this.on(event, wrapper);
     }
     off(event, listener) {
-      const list = this.listeners(event);
-      const index = list.findIndex((item) => item == listener || item.listener_ == listener);
-      if (event === void 0) this.events_ = {};
-      else this.events_["$" + event] = listener ? list.filter((_, i) => i != index) : [];
+      const found = (item) => item == listener || item.listener_ == listener;
+      if (event === void 0) {
+        this.events_ = { __proto__: null };
+      } else {
+        const list = this.listeners(event);
+        const index = list.findIndex(found);
+        this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
+      }
       return this;
     }
     listeners(event) {
-      return this.events_["$" + event] || [];
+      return this.events_[event] || [];
     }
     hasListeners(event) {
       return !!this.listeners(event).length;
@@ -43,27 +47,22 @@
   proto.addEventListener = proto.on;
   proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
 
-  // js/env.js
-  var env = {
-    binaryType_: "arraybuffer",
-    /** Turns a received ArrayBuffer into what the application asked for. */
-    binary_: (buffer, _binaryType) => buffer,
-    /** Runs `task` after `delay` ms, unless the returned function is called before. */
-    later_: (task, delay, _opts) => {
-      const timer = setTimeout(task, delay);
-      return () => clearTimeout(timer);
-    },
-    /** Sends an HTTP request and resolves to a `Response`, or to something with the same fields. */
-    request_: (url, init, _transport) => fetch(url, init),
-    /** Returns a WebSocket, or a promise of one. */
-    connect_: (url, { opts_: opts }) => new WebSocket(url, opts.protocols)
+  // js/platform.js
+  var binaryType = "arraybuffer";
+  var adapt = (packet) => packet;
+  var later = (task, delay) => {
+    const timer = setTimeout(task, delay);
+    return () => clearTimeout(timer);
   };
+  var request = (url, init) => fetch(url, init);
+  var connect = (url, opts) => new WebSocket(url, opts.protocols);
 
   // js/url.js
   var split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+  var optionsIn = (uri) => typeof uri == "object" && uri || {};
   var parseUrl = (uri) => {
     const page = split(globalThis.location?.origin || "https://localhost");
-    const [, scheme = page[1], host, path, query] = split(uri || "");
+    const [, scheme = page[1], host, path, query] = split(typeof uri == "string" ? uri : "");
     const secure = /s$/i.test(scheme);
     return {
       secure_: secure ? "s" : "",
@@ -98,17 +97,29 @@
 
   // js/engine/polling.js
   var SEPARATOR = "";
-  var polling = (transport) => {
-    const { opts_: opts } = transport;
+  var polling = (transport, opts, session) => {
     const abort = new AbortController();
     let stopped;
     let reading;
-    let writing;
-    const request = async (body) => {
+    let count;
+    const pack = async (packets) => {
+      let body = "";
+      let size = 0;
+      count = 0;
+      for (const packet of packets) {
+        const text = await encode(packet);
+        size += new Blob([text]).size + 1;
+        if (count && size - 1 > transport.limit_) break;
+        body += (count++ ? SEPARATOR : "") + text;
+      }
+      return body;
+    };
+    const exchange = async (packets) => {
       let response;
       let failure;
       try {
-        response = await env.request_(
+        const body = packets && await pack(packets);
+        response = await request(
           transport.url_(),
           {
             method: body ? "POST" : "GET",
@@ -119,7 +130,8 @@
             // The close packet has to outlive the page.
             keepalive: body == "1"
           },
-          transport
+          opts,
+          session
         );
         const text = response.responseText = await response.text();
         if (response.ok) return text;
@@ -130,66 +142,54 @@
       transport.writable = false;
       transport.end_(
         transportError(
-          `xhr ${body ? "post" : "poll"} error: ${failure.cause || failure}`,
+          `xhr ${packets ? "post" : "poll"} error: ${failure.cause || failure}`,
           response ? response.status : failure,
           response
         )
       );
     };
     const poll = async () => {
-      const body = await request();
+      const body = await exchange();
       for (const frame of body?.split(SEPARATOR) || [])
         queueMicrotask(() => transport.frame_(frame));
       await null;
     };
     const write = async (packets) => {
-      let body = "";
-      let size = 0;
-      let count = 0;
-      try {
-        for (const packet of packets) {
-          const text = await encode(packet);
-          size += new Blob([text]).size + 1;
-          if (count && size - 1 > transport.limit_) break;
-          body += (count++ ? SEPARATOR : "") + text;
-        }
-      } catch (error) {
-        return transport.end_(transportError("unreadable data", error));
-      }
-      if (await request(body) !== void 0) {
-        transport.writable = true;
-        transport.drain_(count);
-      }
+      if (await exchange(packets) == null) return;
+      transport.writable = true;
+      transport.drain_(count);
     };
     transport.open_ = async () => {
       stopped = false;
+      if (reading) return;
       while (!stopped) await (reading = poll());
+      reading = null;
     };
     transport.send_ = (packets) => {
       transport.writable = false;
-      writing = write(packets);
+      transport.writing_ = write(packets);
     };
     transport.pause_ = () => {
       stopped = true;
-      return Promise.all([reading, writing]);
+      return reading;
     };
     transport.close_ = async () => {
       stopped = true;
-      if (transport.writable) await request("1");
+      if (transport.writable) await exchange([{ type: "close" }]);
       abort.abort();
     };
   };
 
   // js/engine/websocket.js
-  var websocket = (transport) => {
+  var websocket = (transport, opts, session) => {
     let socket;
     let closed;
     const fail = (error) => transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
-    transport.open_ = async () => {
+    transport.open_ = async (onopen) => {
       try {
-        socket = await env.connect_(transport.url_(), transport);
+        socket = await connect(transport.url_(), opts, session);
         socket.binaryType = "arraybuffer";
-        socket.onopen = () => transport.ready_();
+        socket.onopen = onopen;
         socket.onmessage = ({ data }) => transport.frame_(data);
         socket.onerror = fail;
         socket.onclose = (event) => transport.end_(0, { description: "websocket connection closed", context: event });
@@ -200,19 +200,13 @@
     };
     transport.send_ = async (packets) => {
       transport.writable = false;
-      let count = 0;
-      try {
-        for (const packet of packets) {
-          const { data } = packet;
-          const text = isText(data) || transport.opts_.forceBase64;
-          socket.send(text ? await encode(packet) : data, packet.options);
-          count++;
-        }
-      } catch (error) {
-        return fail(error);
+      for (const packet of packets) {
+        const asText = isText(packet.data) || opts.forceBase64;
+        socket.send(asText ? await encode(packet) : packet.data, packet.options);
       }
+      await null;
       transport.writable = true;
-      transport.drain_(count);
+      transport.drain_(packets.length);
     };
     transport.close_ = () => {
       closed = true;
@@ -229,31 +223,30 @@
     const engine = new Emitter();
     const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
     const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
+    const hasWebsocket = names.includes("websocket");
     const url = parseUrl(uri);
     const fire = (...args) => engine.fire_(...args);
+    const writeBuffer = [];
+    const over = new AbortController();
     let handshake;
     let upgrading;
     let probing;
-    let deadline;
     let cancelDeadline = noop;
     const create = (name) => {
       const transport = {
         name,
         writable: false,
-        ready_: noop,
-        session_: engine,
-        opts_: { ...opts, ...opts.transportOptions?.[name] },
         url_: () => {
           const isPolling = name == "polling";
           const query = { ...opts.query, EIO: 4, transport: name };
-          if (isPolling ? opts.timestampRequests !== false : opts.timestampRequests)
+          if (opts.timestampRequests ?? isPolling)
             query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
           if (opts.forceBase64) query.b64 = 1;
           if (handshake) query.sid = handshake.sid;
-          return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query) + url.query_;
+          return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(query) + url.query_;
         }
       };
-      TRANSPORTS[name](transport);
+      TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
       return transport;
     };
     const use = (transport) => {
@@ -261,19 +254,18 @@
       transport.frame_ = receive;
       transport.end_ = (error, details) => error ? fail(error) : end("transport close", details);
       transport.drain_ = (count) => {
-        engine.writeBuffer.splice(0, count);
-        if (!engine.writeBuffer.length) fire("drain");
+        writeBuffer.splice(0, count);
+        if (!writeBuffer.length) fire("drain");
         flush();
       };
     };
     const release = (transport) => {
-      transport.frame_ = transport.drain_ = transport.end_ = transport.ready_ = noop;
+      transport.frame_ = transport.drain_ = transport.end_ = noop;
       transport.close_();
     };
     const start = () => {
-      const [first = "polling"] = names;
-      const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
-      use(create(remembered ? "websocket" : first));
+      const remembered = opts.rememberUpgrade && websocketWorked && hasWebsocket;
+      use(create(remembered ? "websocket" : names[0] || "polling"));
       engine.transport.open_();
     };
     const end = (reason, details) => {
@@ -281,11 +273,11 @@
       engine.readyState = "closed";
       engine.id = null;
       cancelDeadline();
-      listen("removeEventListener");
+      over.abort();
       release(engine.transport);
       if (probing) release(probing);
       fire("close", reason, details);
-      engine.writeBuffer = [];
+      writeBuffer.length = 0;
     };
     const fail = (error) => {
       websocketWorked = false;
@@ -302,20 +294,23 @@
     const receive = (frame) => {
       let packet;
       try {
-        packet = decode(frame);
-        if (packet.type == "open") handshake = JSON.parse(packet.data);
+        packet = adapt(decode(frame), engine.binaryType);
+        if (packet.type == "open") {
+          const opened = JSON.parse(packet.data);
+          if (handshake || !opened.sid) throw new Error("malformed handshake");
+          handshake = opened;
+        }
       } catch (error) {
-        return fail(transportError("server error", error));
+        return fail(transportError("server error: " + error.message, error));
       }
       const { type } = packet;
       const { transport } = engine;
-      if (packet.data.byteLength >= 0) packet.data = env.binary_(packet.data, engine.binaryType);
       fire("packet", packet);
       if (handshake) {
         const delay = handshake.pingInterval + handshake.pingTimeout;
-        deadline = Date.now() + delay;
+        engine._pingTimeoutTime = Date.now() + delay;
         cancelDeadline();
-        cancelDeadline = env.later_(expire, delay, opts);
+        cancelDeadline = later(expire, delay, opts);
       }
       if (type == "open") {
         engine.id = handshake.sid;
@@ -326,7 +321,7 @@
         fire("handshake", handshake);
         fire("open");
         flush();
-        if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && handshake.upgrades.includes("websocket") && engine.readyState == "open")
+        if (opts.upgrade && transport.name == "polling" && hasWebsocket && handshake.upgrades?.includes("websocket") && engine.readyState == "open")
           probe();
       } else if (type == "ping") {
         push("pong");
@@ -341,19 +336,18 @@
     };
     const push = (type, data, options2) => {
       if (!/open/.test(engine.readyState)) return;
-      const packet = { type, data, options: { compress: true, ...options2 } };
+      const packet = { type, data, options: options2 };
       fire("packetCreate", packet);
-      engine.writeBuffer.push(packet);
+      writeBuffer.push(packet);
       flush();
     };
     const flush = () => {
-      const { transport, writeBuffer, readyState } = engine;
+      const { transport, readyState } = engine;
       if (upgrading || readyState == "closed") return;
-      if (!writeBuffer.length) {
+      if (!handshake || !writeBuffer.length) {
         if (readyState == "closing") end("forced close");
       } else if (transport.writable) {
         transport.send_(writeBuffer);
-        fire("flush");
       }
     };
     const probe = () => {
@@ -361,61 +355,54 @@
       const next = probing = create("websocket");
       const giveUp = (error) => {
         release(next);
-        probing = 0;
-        if (upgrading) old.open_();
-        upgrading = false;
+        probing = upgrading = false;
+        old.open_();
         fire("upgradeError", error);
         flush();
       };
       next.drain_ = noop;
-      next.ready_ = () => next.send_([{ type: "ping", data: "probe" }]);
       next.end_ = (error, details) => giveUp(error || details);
       next.frame_ = async (frame) => {
         if (frame != "3probe") return giveUp(transportError("probe error"));
-        upgrading = true;
         fire("upgrading", next);
         await old.pause_();
-        if (!upgrading || engine.readyState == "closed") return;
+        upgrading = probing;
+        await old.writing_;
+        if (!probing || engine.readyState == "closed") return;
         upgrading = probing = false;
         websocketWorked = true;
         use(next);
-        next.send_([{ type: "upgrade" }]);
+        writeBuffer.unshift({ type: "upgrade" });
+        flush();
         fire("upgrade", next);
       };
-      next.open_();
+      next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
     };
-    const listeners = {
-      offline: () => {
-        if (!/^localhost/.test(url.host_))
-          end("transport close", { description: "network connection lost" });
-      },
-      beforeunload: () => opts.closeOnBeforeunload && release(engine.transport)
-    };
-    const listen = (method) => {
-      for (const event in listeners) globalThis[method]?.(event, listeners[event]);
-    };
-    engine.binaryType = env.binaryType_;
-    engine.writeBuffer = [];
+    const listen = (event, listener) => globalThis.addEventListener?.(event, listener, { signal: over.signal });
+    engine.binaryType = binaryType;
+    engine.writeBuffer = writeBuffer;
     engine.readyState = "opening";
-    engine.write = engine.send = (data, options2, callback) => {
-      if (callback) engine.once("flush", callback);
+    engine.write = engine.send = (data, options2) => {
       push("message", data, options2);
       return engine;
     };
     engine.close = () => {
-      if (!handshake) end("forced close");
-      else if (engine.readyState == "open") {
+      if (/open/.test(engine.readyState)) {
         engine.readyState = "closing";
         flush();
       }
       return engine;
     };
     engine.isStale_ = () => {
-      const stale = Date.now() > (engine._pingTimeoutTime || deadline);
+      const stale = Date.now() > engine._pingTimeoutTime;
       if (stale) queueMicrotask(expire);
       return stale;
     };
-    listen("addEventListener");
+    listen("offline", () => {
+      if (!/^localhost/.test(url.host_))
+        end("transport close", { description: "network connection lost" });
+    });
+    if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));
     start();
     return engine;
   };
@@ -427,16 +414,9 @@
   var ACK = 3;
   var CONNECT_ERROR = 4;
   var BINARY = 3;
-  var RESERVED = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener"
-  ];
-  var PAYLOADS = [/undefined|object/, /undefined/, /array/, /array/, /string|object/];
+  var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
   var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+  var PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
   var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
   var check = (condition) => {
     if (!condition) throw new Error("malformed packet");
@@ -452,56 +432,50 @@
         }
       );
       const { length } = attachments;
-      return [
-        (length ? `${type + BINARY}${length}-` : type) + (nsp == "/" ? "" : nsp + ",") + id + (json || ""),
-        ...attachments
-      ];
+      const head = length ? `${type + BINARY}${length}-` : type;
+      return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
     }
   };
   var Decoder = class extends Emitter {
     add(frame) {
       const isText2 = typeof frame == "string";
-      check(isText2 != !!this.match_);
-      if (isText2) {
-        check(this.match_ = PACKET.exec(frame));
-        this.attachments_ = [];
-      } else {
-        this.attachments_.push(frame);
-      }
-      const { match_, attachments_ } = this;
-      if (attachments_.length < (match_[3] || 0)) return;
-      this.destroy();
-      this.fire_("decoded", build(match_, attachments_));
+      const match = isText2 ? PACKET.exec(frame) : this.match_;
+      check(match && isText2 == !this.match_);
+      if (isText2) match.attachments_ = [];
+      else match.attachments_.push(frame);
+      const missing = (match[3] || 0) - match.attachments_.length;
+      this.match_ = missing ? match : null;
+      if (!missing) this.fire_("decoded", build(match, match.attachments_));
     }
     destroy() {
       this.match_ = null;
     }
   };
-  var build = ([, type, binaryType, , nsp = "/", id, json], attachments) => {
-    const packet = { type: +(type || binaryType - BINARY), nsp };
+  var build = ([, plainType, binaryType2, , nsp = "/", id, json], attachments) => {
+    const type = plainType ? +plainType : binaryType2 - BINARY;
+    const packet = { type, nsp };
     if (id) packet.id = +id;
+    check(PAYLOADS[type].test(json));
     if (json)
       packet.data = JSON.parse(
         json,
-        binaryType && ((_, value) => {
-          if (value?._placeholder !== true) return value;
-          check(attachments[value.num]);
+        binaryType2 && ((_, value) => {
+          if (!value?._placeholder) return value;
+          check(isBinary(attachments[value.num]));
           return attachments[value.num];
         })
       );
-    const { data } = packet;
-    const kind = Array.isArray(data) ? "array" : data === null ? "null" : typeof data;
-    check(PAYLOADS[packet.type].test(kind));
-    check(packet.type != EVENT || /number|string/.test(typeof data[0]));
-    check(packet.type != EVENT || !RESERVED.includes(data[0]));
+    check(type != EVENT || !RESERVED.test(packet.data[0]));
     return packet;
   };
 
   // js/socket.js
+  var popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();
   var Socket = class extends Emitter {
     constructor(io2, nsp, opts = {}) {
       super();
       const socket = this;
+      const catchAll = new Emitter();
       const acks = socket.acks = {};
       const queue = socket._queue = [];
       let nextId = 0;
@@ -545,17 +519,17 @@
       const receive = (args) => {
         const last = args[args.length - 1];
         if (pid && args.length > 1 && typeof last == "string") offset = last;
-        for (const listener of lists.Any) listener.apply(socket, args);
+        catchAll.fire_("Any", ...args);
         socket.fire_(...args);
       };
       const sendEvent = ({ data, ...rest }) => {
-        for (const listener of lists.AnyOutgoing) listener.apply(socket, data);
+        catchAll.fire_("AnyOutgoing", ...data);
         send(EVENT, data, rest);
       };
       const expectAck = (id, ack, timeout = opts.ackTimeout) => {
         acks[id] = ack;
         if (timeout === void 0) return;
-        const cancel = env.later_(
+        const cancel = later(
           () => {
             delete acks[id];
             socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
@@ -571,7 +545,7 @@
         acks[id].withError_ = true;
       };
       const enqueue = (args, flags) => {
-        const callback = typeof args[args.length - 1] == "function" && args.pop();
+        const callback = popCallback(args);
         const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
         const settle = (error, ...results) => {
           if (item != queue[0]) return;
@@ -627,16 +601,13 @@
           drain(true);
           socket.fire_("connect");
         } else {
-          refuse("the server speaks Socket.IO 2, this client speaks 3 and later");
+          refuse("the server speaks Socket.IO 2");
         }
       };
-      socket.hear_ = {
-        open: join,
-        packet: socket.onpacket,
-        close,
-        error: (error) => {
-          if (!socket.connected) socket.fire_("connect_error", error);
-        }
+      socket.onopen = join;
+      socket.onclose = close;
+      socket.onerror = (error) => {
+        if (!socket.connected) socket.fire_("connect_error", error);
       };
       socket.connect = socket.open = () => {
         if (!socket.connected) {
@@ -654,7 +625,7 @@
         return socket;
       };
       socket.emit = (event, ...args) => {
-        if (RESERVED.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+        if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
         const { flags_: flags } = socket;
         const { engine } = io2;
         socket.flags_ = {};
@@ -664,28 +635,25 @@
           return socket;
         }
         const packet = { data: args, options: { compress: flags.compress !== false } };
-        if (typeof args[args.length - 1] == "function") {
-          packet.id = nextId++;
-          expectAck(packet.id, args.pop(), flags.timeout);
-        }
+        const ack = popCallback(args);
+        if (ack) expectAck(packet.id = nextId++, ack, flags.timeout);
         if (!flags.volatile || engine?.transport.writable) {
           if (socket.connected && !engine.isStale_()) sendEvent(packet);
           else if (!flags.queued_) socket.sendBuffer.push(packet);
         }
         return socket;
       };
-      const lists = { Any: [], AnyOutgoing: [] };
-      for (const kind in lists) {
-        const define2 = (verb, change) => {
+      for (const kind of ["Any", "AnyOutgoing"]) {
+        const define = (verb, change) => {
           socket[verb + kind] = (listener) => {
-            lists[kind] = change(lists[kind], listener);
+            change(listener);
             return socket;
           };
         };
-        define2("on", (list, listener) => [...list, listener]);
-        define2("prepend", (list, listener) => [listener, ...list]);
-        define2("off", (list, listener) => list.filter((item) => listener && item != listener));
-        socket["listeners" + kind] = () => lists[kind];
+        const listeners = socket["listeners" + kind] = () => catchAll.listeners(kind);
+        define("on", (listener) => catchAll.on(kind, listener));
+        define("off", (listener) => catchAll.off(kind, listener));
+        define("prepend", (listener) => catchAll.events_[kind] = [listener, ...listeners()]);
       }
       if (io2._autoConnect) socket.open();
     }
@@ -725,10 +693,10 @@
     randomizationFactor: 0.5,
     timeout: 2e4
   };
+  var MAX_DELAY = 2 ** 31 - 1;
   var Manager = class extends Emitter {
-    constructor(uri, options) {
+    constructor(uri, options = optionsIn(uri)) {
       super();
-      if (uri && typeof uri == "object") [uri, options] = [void 0, uri];
       const manager = this;
       const opts = manager.opts = { path: "/socket.io", ...options };
       const parser = opts.parser || { Encoder, Decoder };
@@ -741,7 +709,7 @@
       let cleanup = () => {
       };
       manager.uri = uri;
-      manager.nsps = {};
+      const nsps = manager.nsps = {};
       manager._readyState = "closed";
       manager._autoConnect = opts.autoConnect !== false;
       for (const name in DEFAULTS) {
@@ -753,8 +721,8 @@
         };
       }
       const tell = (event, ...args) => {
-        for (const socket of Object.values(manager.nsps))
-          if (socket.active) socket.hear_[event](...args);
+        for (const socket of Object.values(nsps))
+          if (socket.active) socket["on" + event](...args);
         manager.fire_(event, ...args);
       };
       manager.open = manager.connect = (callback) => {
@@ -768,6 +736,7 @@
         });
         const fail = (error) => {
           cleanup();
+          engine.close();
           manager._readyState = "closed";
           tell("error", error);
           if (callback) callback(error);
@@ -777,24 +746,21 @@
           if (!undelivered) closed(...details);
           else queueMicrotask(() => live && closed(...details));
         };
-        const cancelTimeout = settings.timeout !== false && env.later_(
-          () => {
-            fail(new Error("timeout"));
-            engine.close();
-          },
-          settings.timeout,
+        const cancelTimeout = later(
+          () => fail(new Error("timeout")),
+          settings.timeout === false ? MAX_DELAY : settings.timeout,
           opts
         );
         cleanup = () => {
           live = false;
-          if (cancelTimeout) cancelTimeout();
+          cancelTimeout();
           decoder.destroy?.();
         };
         on("open", () => {
-          if (cancelTimeout) cancelTimeout();
+          cancelTimeout();
           manager._readyState = "open";
           tell("open");
-          if (callback) callback();
+          callback?.();
         });
         on("ping", () => manager.fire_("ping"));
         on("data", (frame) => {
@@ -837,9 +803,10 @@
           return;
         }
         manager._reconnecting = true;
-        cleanup = env.later_(
+        cleanup = later(
           () => {
             if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+            manager._reconnecting = false;
             if (!stopped && settings.reconnection) manager.open(reconnected);
           },
           // The jitter comes after the cap, or all clients of a lost server return at one moment.
@@ -848,7 +815,6 @@
         );
       };
       const reconnected = (error) => {
-        manager._reconnecting = false;
         if (error) {
           manager.fire_("reconnect_error", error);
           reconnect();
@@ -858,8 +824,8 @@
         }
       };
       manager.socket = (nsp, socketOpts) => {
-        const socket = manager.nsps[nsp];
-        if (!socket) return manager.nsps[nsp] = new Socket(manager, nsp, socketOpts);
+        const socket = nsps[nsp];
+        if (!socket) return nsps[nsp] = new Socket(manager, nsp, socketOpts);
         if (manager._autoConnect && !socket.active) socket.connect();
         return socket;
       };
@@ -869,7 +835,7 @@
         closed("forced close");
       };
       manager.release_ = () => {
-        if (!Object.values(manager.nsps).some((socket) => socket.active)) manager._close();
+        if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
       };
       manager.send_ = (packet) => {
         for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);
@@ -881,12 +847,11 @@
   // js/index.js
   var protocol = 5;
   var managers = {};
-  var io = (uri, opts = {}) => {
-    if (uri && typeof uri == "object") [uri, opts] = [void 0, uri];
+  var io = (uri, opts = optionsIn(uri)) => {
     const { secure_, host_, path_ } = parseUrl(uri);
     const key = secure_ + host_ + opts.path;
     const shared = managers[key];
-    const alone = opts.forceNew || opts["force new connection"] || opts.multiplex === false || shared?.nsps[path_];
+    const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[path_];
     const manager = alone ? new Manager(uri, opts) : managers[key] || (managers[key] = new Manager(uri, opts));
     return manager.socket(path_, opts);
   };
@@ -894,7 +859,6 @@
 
   // js/global.js
   if (typeof module == "object" && module.exports) module.exports = io;
-  else if (typeof define == "function" && define.amd) define(() => io);
   else globalThis.io = io;
 })();
 //# sourceMappingURL=socket.io.js.map

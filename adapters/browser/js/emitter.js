@@ -1,12 +1,12 @@
 /** The event emitter under every public object, with the method names Socket.IO users know. */
 export class Emitter {
   constructor() {
-    this.events_ = {};
+    this.off();
   }
 
   on(event, listener) {
     // A new array each time, so that a running `fire_` keeps the list it began with.
-    this.events_["$" + event] = [...this.listeners(event), listener];
+    this.events_[event] = [...this.listeners(event), listener];
     return this;
   }
 
@@ -20,15 +20,20 @@ export class Emitter {
   }
 
   off(event, listener) {
-    const list = this.listeners(event);
-    const index = list.findIndex((item) => item == listener || item.listener_ == listener);
-    if (event === undefined) this.events_ = {};
-    else this.events_["$" + event] = listener ? list.filter((_, i) => i != index) : [];
+    const found = (item) => item == listener || item.listener_ == listener;
+    if (event === undefined) {
+      // Without a prototype, or an event could be called "constructor".
+      this.events_ = { __proto__: null };
+    } else {
+      const list = this.listeners(event);
+      const index = list.findIndex(found);
+      this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
+    }
     return this;
   }
 
   listeners(event) {
-    return this.events_["$" + event] || [];
+    return this.events_[event] || [];
   }
 
   hasListeners(event) {

@@ -1,8 +1,9 @@
 import { Emitter } from "./emitter.js";
 import { openEngine } from "./engine/engine.js";
-import { env } from "./env.js";
 import { Decoder, Encoder } from "./parser.js";
+import { later } from "#platform";
 import { Socket } from "./socket.js";
+import { optionsIn } from "./url.js";
 
 const DEFAULTS = {
   reconnection: true,
@@ -13,11 +14,13 @@ const DEFAULTS = {
   timeout: 20000,
 };
 
+// The longest time that timers take.
+const MAX_DELAY = 2 ** 31 - 1;
+
 /** One connection and the namespaces that share it; connects again when it breaks. */
 export class Manager extends Emitter {
-  constructor(uri, options) {
+  constructor(uri, options = optionsIn(uri)) {
     super();
-    if (uri && typeof uri == "object") [uri, options] = [undefined, uri];
     const manager = this;
     const opts = (manager.opts = { path: "/socket.io", ...options });
     const parser = opts.parser || { Encoder, Decoder };
@@ -31,7 +34,7 @@ export class Manager extends Emitter {
     let cleanup = () => {};
 
     manager.uri = uri;
-    manager.nsps = {};
+    const nsps = (manager.nsps = {});
     manager._readyState = "closed";
     manager._autoConnect = opts.autoConnect !== false;
 
@@ -46,8 +49,8 @@ export class Manager extends Emitter {
 
     /** Tells the sockets, and then the application. */
     const tell = (event, ...args) => {
-      for (const socket of Object.values(manager.nsps))
-        if (socket.active) socket.hear_[event](...args);
+      for (const socket of Object.values(nsps))
+        if (socket.active) socket["on" + event](...args);
       manager.fire_(event, ...args);
     };
 
@@ -64,6 +67,7 @@ export class Manager extends Emitter {
         });
       const fail = (error) => {
         cleanup();
+        engine.close();
         manager._readyState = "closed";
         tell("error", error);
         if (callback) callback(error);
@@ -75,27 +79,22 @@ export class Manager extends Emitter {
         else queueMicrotask(() => live && closed(...details));
       };
 
-      const cancelTimeout =
-        settings.timeout !== false &&
-        env.later_(
-          () => {
-            fail(new Error("timeout"));
-            engine.close();
-          },
-          settings.timeout,
-          opts,
-        );
+      const cancelTimeout = later(
+        () => fail(new Error("timeout")),
+        settings.timeout === false ? MAX_DELAY : settings.timeout,
+        opts,
+      );
       cleanup = () => {
         live = false;
-        if (cancelTimeout) cancelTimeout();
+        cancelTimeout();
         decoder.destroy?.();
       };
 
       on("open", () => {
-        if (cancelTimeout) cancelTimeout();
+        cancelTimeout();
         manager._readyState = "open";
         tell("open");
-        if (callback) callback();
+        callback?.();
       });
       on("ping", () => manager.fire_("ping"));
       on("data", (frame) => {
@@ -114,8 +113,7 @@ export class Manager extends Emitter {
       return manager;
     };
 
-    // In a microtask of its own, so that what a listener throws is not taken for a parse error,
-    // and a promise that one packet resolves goes on before the next packet comes.
+    // In a microtask of its own, so that what a listener throws is not taken for a parse error.
     decoder.on("decoded", (packet) => {
       undelivered++;
       queueMicrotask(() => {
@@ -141,9 +139,10 @@ export class Manager extends Emitter {
         return;
       }
       manager._reconnecting = true;
-      cleanup = env.later_(
+      cleanup = later(
         () => {
           if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+          manager._reconnecting = false;
           if (!stopped && settings.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
@@ -154,7 +153,6 @@ export class Manager extends Emitter {
     };
 
     const reconnected = (error) => {
-      manager._reconnecting = false;
       if (error) {
         manager.fire_("reconnect_error", error);
         reconnect();
@@ -166,8 +164,8 @@ export class Manager extends Emitter {
 
     /** Returns the socket of a namespace, making it if need be. */
     manager.socket = (nsp, socketOpts) => {
-      const socket = manager.nsps[nsp];
-      if (!socket) return (manager.nsps[nsp] = new Socket(manager, nsp, socketOpts));
+      const socket = nsps[nsp];
+      if (!socket) return (nsps[nsp] = new Socket(manager, nsp, socketOpts));
       if (manager._autoConnect && !socket.active) socket.connect();
       return socket;
     };
@@ -180,7 +178,7 @@ export class Manager extends Emitter {
 
     /** Closes when no namespace is in use any more. */
     manager.release_ = () => {
-      if (!Object.values(manager.nsps).some((socket) => socket.active)) manager._close();
+      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
     };
 
     manager.send_ = (packet) => {

@@ -9,19 +9,12 @@ export const CONNECT_ERROR = 4;
 // Events and acks with attachments are of type 5 and 6.
 const BINARY = 3;
 
-export const RESERVED = [
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener",
-];
-
-// The payload that each type takes.
-const PAYLOADS = [/undefined|object/, /undefined/, /array/, /array/, /string|object/];
+export const RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 
 const PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+
+// How the payload of each type begins.
+const PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
 
 const isBinary = (value) =>
   value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
@@ -46,13 +39,8 @@ export class Encoder {
         },
     );
     const { length } = attachments;
-    return [
-      (length ? `${type + BINARY}${length}-` : type) +
-        (nsp == "/" ? "" : nsp + ",") +
-        id +
-        (json || ""),
-      ...attachments,
-    ];
+    const head = length ? `${type + BINARY}${length}-` : type;
+    return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 }
 
@@ -60,17 +48,13 @@ export class Encoder {
 export class Decoder extends Emitter {
   add(frame) {
     const isText = typeof frame == "string";
-    check(isText != !!this.match_);
-    if (isText) {
-      check((this.match_ = PACKET.exec(frame)));
-      this.attachments_ = [];
-    } else {
-      this.attachments_.push(frame);
-    }
-    const { match_, attachments_ } = this;
-    if (attachments_.length < (match_[3] || 0)) return;
-    this.destroy();
-    this.fire_("decoded", build(match_, attachments_));
+    const match = isText ? PACKET.exec(frame) : this.match_;
+    check(match && isText == !this.match_);
+    if (isText) match.attachments_ = [];
+    else match.attachments_.push(frame);
+    const missing = (match[3] || 0) - match.attachments_.length;
+    this.match_ = missing ? match : null;
+    if (!missing) this.fire_("decoded", build(match, match.attachments_));
   }
 
   destroy() {
@@ -78,23 +62,21 @@ export class Decoder extends Emitter {
   }
 }
 
-const build = ([, type, binaryType, , nsp = "/", id, json], attachments) => {
-  const packet = { type: +(type || binaryType - BINARY), nsp };
+const build = ([, plainType, binaryType, , nsp = "/", id, json], attachments) => {
+  const type = plainType ? +plainType : binaryType - BINARY;
+  const packet = { type, nsp };
   if (id) packet.id = +id;
+  check(PAYLOADS[type].test(json));
   if (json)
     packet.data = JSON.parse(
       json,
       binaryType &&
         ((_, value) => {
-          if (value?._placeholder !== true) return value;
-          check(attachments[value.num]);
+          if (!value?._placeholder) return value;
+          check(isBinary(attachments[value.num]));
           return attachments[value.num];
         }),
     );
-  const { data } = packet;
-  const kind = Array.isArray(data) ? "array" : data === null ? "null" : typeof data;
-  check(PAYLOADS[packet.type].test(kind));
-  check(packet.type != EVENT || /number|string/.test(typeof data[0]));
-  check(packet.type != EVENT || !RESERVED.includes(data[0]));
+  check(type != EVENT || !RESERVED.test(packet.data[0]));
   return packet;
 };

@@ -1,12 +1,15 @@
 import { Emitter } from "./emitter.js";
-import { env } from "./env.js";
 import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./parser.js";
+import { later } from "#platform";
+
+const popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();
 
 /** The client's side of one namespace. */
 export class Socket extends Emitter {
   constructor(io, nsp, opts = {}) {
     super();
     const socket = this;
+    const catchAll = new Emitter();
     const acks = (socket.acks = {});
     const queue = (socket._queue = []);
     let nextId = 0;
@@ -62,19 +65,19 @@ export class Socket extends Emitter {
       const last = args[args.length - 1];
       // Only a server that recovers sessions appends an offset, and never as the event's name.
       if (pid && args.length > 1 && typeof last == "string") offset = last;
-      for (const listener of lists.Any) listener.apply(socket, args);
+      catchAll.fire_("Any", ...args);
       socket.fire_(...args);
     };
 
     const sendEvent = ({ data, ...rest }) => {
-      for (const listener of lists.AnyOutgoing) listener.apply(socket, data);
+      catchAll.fire_("AnyOutgoing", ...data);
       send(EVENT, data, rest);
     };
 
     const expectAck = (id, ack, timeout = opts.ackTimeout) => {
       acks[id] = ack;
       if (timeout === undefined) return;
-      const cancel = env.later_(
+      const cancel = later(
         () => {
           delete acks[id];
           socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
@@ -92,7 +95,7 @@ export class Socket extends Emitter {
 
     /** Keeps an event until the server acknowledges it or the tries are used up. */
     const enqueue = (args, flags) => {
-      const callback = typeof args[args.length - 1] == "function" && args.pop();
+      const callback = popCallback(args);
       const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
       const settle = (error, ...results) => {
         if (item != queue[0]) return;
@@ -151,17 +154,14 @@ export class Socket extends Emitter {
         drain(true);
         socket.fire_("connect");
       } else {
-        refuse("the server speaks Socket.IO 2, this client speaks 3 and later");
+        refuse("the server speaks Socket.IO 2");
       }
     };
 
-    socket.hear_ = {
-      open: join,
-      packet: socket.onpacket,
-      close,
-      error: (error) => {
-        if (!socket.connected) socket.fire_("connect_error", error);
-      },
+    socket.onopen = join;
+    socket.onclose = close;
+    socket.onerror = (error) => {
+      if (!socket.connected) socket.fire_("connect_error", error);
     };
 
     socket.connect = socket.open = () => {
@@ -183,7 +183,7 @@ export class Socket extends Emitter {
     };
 
     socket.emit = (event, ...args) => {
-      if (RESERVED.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+      if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
       const { flags_: flags } = socket;
       const { engine } = io;
       socket.flags_ = {};
@@ -193,10 +193,8 @@ export class Socket extends Emitter {
         return socket;
       }
       const packet = { data: args, options: { compress: flags.compress !== false } };
-      if (typeof args[args.length - 1] == "function") {
-        packet.id = nextId++;
-        expectAck(packet.id, args.pop(), flags.timeout);
-      }
+      const ack = popCallback(args);
+      if (ack) expectAck((packet.id = nextId++), ack, flags.timeout);
       if (!flags.volatile || engine?.transport.writable) {
         if (socket.connected && !engine.isStale_()) sendEvent(packet);
         else if (!flags.queued_) socket.sendBuffer.push(packet);
@@ -204,18 +202,17 @@ export class Socket extends Emitter {
       return socket;
     };
 
-    const lists = { Any: [], AnyOutgoing: [] };
-    for (const kind in lists) {
+    for (const kind of ["Any", "AnyOutgoing"]) {
       const define = (verb, change) => {
         socket[verb + kind] = (listener) => {
-          lists[kind] = change(lists[kind], listener);
+          change(listener);
           return socket;
         };
       };
-      define("on", (list, listener) => [...list, listener]);
-      define("prepend", (list, listener) => [listener, ...list]);
-      define("off", (list, listener) => list.filter((item) => listener && item != listener));
-      socket["listeners" + kind] = () => lists[kind];
+      const listeners = (socket["listeners" + kind] = () => catchAll.listeners(kind));
+      define("on", (listener) => catchAll.on(kind, listener));
+      define("off", (listener) => catchAll.off(kind, listener));
+      define("prepend", (listener) => (catchAll.events_[kind] = [listener, ...listeners()]));
     }
 
     if (io._autoConnect) socket.open();

@@ -1,83 +1,87 @@
-//! The Socket.IO client for browsers, embedded: for servers to hand out beside their endpoint.
+//! The Socket.IO client for browsers, embedded for servers to hand out.
+//!
+//! A server answers `GET /socket.io/socket.io.js`, and the requests for the other [`FILES`], with
+//! what [`file`] returns:
 //!
 //! ```
-//! let file = sockeye_browser::file("socket.io.js").expect("it is one of the files");
-//! assert_eq!(file.content_type, "application/javascript; charset=utf-8");
+//! let client = sockeye_browser::file("socket.io.min.js").expect("a known name");
+//! assert_eq!(client.content_type, "application/javascript; charset=utf-8");
+//! assert!(client.etag().starts_with('"'));
 //! ```
+
 #![forbid(unsafe_code)]
 
-/// A file of the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One file of the client, as built by `npm run build`.
+#[derive(Clone, Copy, Debug)]
 pub struct ClientFile {
-    /// The last segment of its path, like `socket.io.min.js`.
+    /// The last segment of the URL it is served under, for example `socket.io.js`.
     pub name: &'static str,
-    /// The value of its `content-type` header.
+    /// The value of the `Content-Type` header.
     pub content_type: &'static str,
-    /// The value of its `etag` header, with the quotes; another one whenever the content changes.
-    pub etag: &'static str,
-    /// What is in it.
+    /// The content, UTF-8 and not compressed.
     pub body: &'static [u8],
+    etag: [u8; ETAG_LEN],
 }
 
-macro_rules! client_file {
-    ($name:literal, $content_type:literal) => {{
-        const BODY: &[u8] = include_bytes!(concat!("../dist/", $name));
-        const ETAG: &[u8] = &etag(BODY);
-        ClientFile {
-            name: $name,
-            content_type: $content_type,
-            etag: match std::str::from_utf8(ETAG) {
-                Ok(etag) => etag,
-                Err(_) => unreachable!(),
-            },
-            body: BODY,
-        }
-    }};
+impl ClientFile {
+    /// Returns the value of the `ETag` header, quotes included.
+    ///
+    /// It is a strong validator: a hash of the content, the same in every build of that content.
+    pub fn etag(&self) -> &str {
+        std::str::from_utf8(&self.etag).expect("hexadecimal digits and quotes are ASCII")
+    }
 }
 
-macro_rules! script {
-    ($name:literal) => {
-        client_file!($name, "application/javascript; charset=utf-8")
-    };
-}
-
-macro_rules! map {
-    ($name:literal) => {
-        client_file!($name, "application/json")
-    };
-}
-
-/// All files: the client as it is written, minified, minified as a module, and their source maps.
-pub const FILES: &[ClientFile] = &[
-    script!("socket.io.js"),
-    script!("socket.io.min.js"),
-    script!("socket.io.esm.min.js"),
-    map!("socket.io.js.map"),
-    map!("socket.io.min.js.map"),
-    map!("socket.io.esm.min.js.map"),
+/// All files of the client: three bundles, each with its source map.
+pub static FILES: [ClientFile; 6] = [
+    script("socket.io.js", include_bytes!("../dist/socket.io.js")),
+    map("socket.io.js.map", include_bytes!("../dist/socket.io.js.map")),
+    script("socket.io.min.js", include_bytes!("../dist/socket.io.min.js")),
+    map("socket.io.min.js.map", include_bytes!("../dist/socket.io.min.js.map")),
+    script("socket.io.esm.min.js", include_bytes!("../dist/socket.io.esm.min.js")),
+    map("socket.io.esm.min.js.map", include_bytes!("../dist/socket.io.esm.min.js.map")),
 ];
 
-/// The file with this name, if there is one.
-#[must_use]
+/// Returns the file of exactly that name, or `None` if the client has no such file.
 pub fn file(name: &str) -> Option<&'static ClientFile> {
     FILES.iter().find(|file| file.name == name)
 }
 
-/// The content's 64-bit FNV-1a hash in quotes.
-const fn etag(body: &[u8]) -> [u8; 18] {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut index = 0;
-    while index < body.len() {
-        hash = (hash ^ body[index] as u64).wrapping_mul(0x0100_0000_01b3);
-        index += 1;
+const fn script(name: &'static str, body: &'static [u8]) -> ClientFile {
+    ClientFile {
+        name,
+        content_type: "application/javascript; charset=utf-8",
+        body,
+        etag: etag(body),
     }
-    let mut etag = [b'"'; 18];
+}
+
+const fn map(name: &'static str, body: &'static [u8]) -> ClientFile {
+    ClientFile { name, content_type: "application/json", body, etag: etag(body) }
+}
+
+const ETAG_LEN: usize = 18;
+
+const fn etag(body: &[u8]) -> [u8; ETAG_LEN] {
+    let hash = fnv1a(body);
+    let mut etag = [b'"'; ETAG_LEN];
     let mut digit = 0;
     while digit < 16 {
-        etag[digit + 1] = b"0123456789abcdef"[(hash >> (60 - 4 * digit) & 15) as usize];
+        etag[1 + digit] = b"0123456789abcdef"[(hash >> (60 - 4 * digit)) as usize & 15];
         digit += 1;
     }
     etag
+}
+
+/// The 64-bit FNV-1a hash.
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    hash
 }
 
 #[cfg(test)]
@@ -85,25 +89,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_found_by_its_name_and_nothing_else_is() {
-        for known in FILES {
-            assert_eq!(file(known.name), Some(known));
-            assert!(!known.body.is_empty());
+    fn the_hash_has_the_published_values() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn every_file_is_found_by_its_exact_name() {
+        for expected in &FILES {
+            let found = file(expected.name).expect("listed");
+            assert_eq!(found.body, expected.body);
         }
         for name in
-            ["", "socket.io", "constructor", "../Cargo.toml", "socket.io.js/", "SOCKET.IO.JS"]
+            ["", "socket.io", "socket.io.JS", "/socket.io.js", "socket.io.js?x", "package.json"]
         {
-            assert_eq!(file(name), None, "{name}");
+            assert!(file(name).is_none(), "{name:?}");
         }
     }
 
     #[test]
-    fn etags_are_quoted_hashes_that_tell_contents_apart() {
-        assert_eq!(&etag(b""), b"\"cbf29ce484222325\"");
-        assert_eq!(&etag(b"a"), b"\"af63dc4c8601ec8c\"");
-        for known in FILES {
-            let twins = FILES.iter().filter(|other| other.etag == known.etag);
-            assert_eq!(twins.count(), 1, "{}", known.name);
+    fn content_types_follow_the_extension() {
+        for file in &FILES {
+            let expected = if file.name.ends_with(".map") {
+                "application/json"
+            } else {
+                "application/javascript; charset=utf-8"
+            };
+            assert_eq!(file.content_type, expected, "{}", file.name);
+        }
+    }
+
+    #[test]
+    fn etags_are_quoted_and_differ() {
+        for (i, file) in FILES.iter().enumerate() {
+            let tag = file.etag();
+            assert_eq!((tag.len(), &tag[..1], &tag[17..]), (18, "\"", "\""));
+            assert!(tag[1..17].bytes().all(|byte| byte.is_ascii_hexdigit()), "{tag}");
+            assert!(FILES[..i].iter().all(|other| other.etag() != tag), "{tag}");
+        }
+    }
+
+    #[test]
+    fn bundles_are_text_that_points_to_its_map() {
+        for file in FILES.iter().filter(|file| !file.name.ends_with(".map")) {
+            let text = std::str::from_utf8(file.body).expect("UTF-8");
+            assert!(text.starts_with("/*! sockeye-client "), "{}", file.name);
+            let reference = format!("//# sourceMappingURL={}.map", file.name);
+            assert!(text.trim_end().ends_with(&reference), "{}", file.name);
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Handover<S> {
     pub(crate) link: Link<S>,
     /// What the peer sent after its handshake.
     pub(crate) tail: Bytes,
+    /// The greatest size of a message.
+    pub(crate) limit: usize,
 }
 
 /// What the requests of one connection share.
@@ -44,7 +46,7 @@ pub(crate) struct Visit {
     pub(crate) hub: Rc<Hub>,
     pub(crate) peer: Peer,
     /// The WebSocket that the connection becomes after the current answer.
-    pub(crate) accepted: RefCell<Option<Ticket>>,
+    pub(crate) accepted: RefCell<Option<(Ticket, usize)>>,
     /// Whether the peer may still be sending when the connection ends.
     pub(crate) unread: Cell<bool>,
 }
@@ -97,10 +99,10 @@ where
     .await;
     let parts = connection.into_parts();
     let link = parts.io.into_inner();
-    let ticket = visit.accepted.take();
+    let accepted = visit.accepted.take();
     outcome.ok()?;
-    if let Some(ticket) = ticket {
-        return Some(Handover { ticket, link, tail: parts.read_buf });
+    if let Some((ticket, limit)) = accepted {
+        return Some(Handover { ticket, link, tail: parts.read_buf, limit });
     }
     if visit.unread.get() {
         linger(link, hub.limits.get().close_timeout).await;

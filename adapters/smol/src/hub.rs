@@ -147,7 +147,9 @@ impl Runtime for Hands<'_> {
                 hub.decide(req.0, Verdict::Answer(response, false))
             }
             Output::Abort { req } => hub.decide(req.0, Verdict::Abort),
-            Output::Accept { ws, headers } => hub.decide(ws.0, Verdict::Accept(headers)),
+            Output::Accept { ws, headers, limit } => {
+                hub.decide(ws.0, Verdict::Accept(headers, limit));
+            }
             Output::Refuse { ws, response } => hub.decide(ws.0, Verdict::Answer(response, true)),
             Output::Send { ws, frames } => {
                 if let Some(slot) = hub.slot(ws.0) {

@@ -117,7 +117,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Link<S> {
         if this.is_used_up() {
             return Poll::Pending;
         }
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let outcome = this.read(cx, buffer);
         let Poll::Ready(Ok(read)) = outcome else {
             return outcome;
         };

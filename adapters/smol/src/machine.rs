@@ -47,7 +47,7 @@ pub(crate) async fn request(
                 ticket.close();
                 return Ok(answer(response, last || only));
             }
-            Verdict::Abort | Verdict::Accept(_) => {
+            Verdict::Abort | Verdict::Accept(..) => {
                 ticket.close();
                 return Err(Ended);
             }
@@ -91,8 +91,8 @@ pub(crate) async fn upgrade(
     with_head(visit, head, |request| hub.feed(Input::Upgrade { ws: ticket.websocket(), request }));
     hub.drive();
     match ticket.verdict().await {
-        Verdict::Accept(headers) => {
-            visit.accepted.replace(Some(ticket));
+        Verdict::Accept(headers, limit) => {
+            visit.accepted.replace(Some((ticket, limit)));
             Ok(switching_protocols(headers, accept))
         }
         Verdict::Answer(response, only) => {

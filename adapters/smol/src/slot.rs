@@ -14,8 +14,8 @@ pub(crate) enum Verdict {
     Answer(Response, bool),
     /// End the connection without an answer.
     Abort,
-    /// Open the WebSocket, with these headers in the answer.
-    Accept(Headers),
+    /// Open the WebSocket, with these headers in the answer, for messages up to this size.
+    Accept(Headers, usize),
 }
 
 /// The mailbox of one request or WebSocket.

@@ -39,9 +39,8 @@ pub(crate) async fn serve<S>(handover: Handover<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Handover { ticket, link, tail } = handover;
+    let Handover { ticket, link, tail, limit } = handover;
     let hub = Rc::clone(ticket.hub());
-    let limit = hub.shard().max_payload();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

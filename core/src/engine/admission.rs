@@ -98,7 +98,7 @@ impl Engine {
             }
             Ok(Passage::Session(id)) => {
                 self.add_hooked(request, Stage::Session, &mut extra);
-                self.cx.push(Output::Accept { ws, headers: extra.into_headers(true) });
+                self.accept(ws, extra);
                 self.cx.websockets.insert(ws, id);
                 self.with(id, |session, cx| {
                     if session.can_upgrade() {
@@ -199,7 +199,7 @@ impl Engine {
                 self.cx.requests.insert(req, OpenRequest::new(id, Form::Text, extra));
             }
             From::WebSocket(ws) => {
-                self.cx.push(Output::Accept { ws, headers: extra.into_headers(true) });
+                self.accept(ws, extra);
                 self.cx.websockets.insert(ws, id);
             }
         }
@@ -265,6 +265,11 @@ impl Engine {
         if let Some(hook) = &self.cx.config.header_hook {
             hook.add(request, stage, &mut extra.success);
         }
+    }
+
+    fn accept(&mut self, ws: WsId, extra: Extra) {
+        let limit = self.cx.config.max_payload;
+        self.cx.push(Output::Accept { ws, headers: extra.into_headers(true), limit });
     }
 
     fn turn_away(&mut self, from: From, refusal: &Refusal, extra: Extra) {

@@ -1,9 +1,11 @@
 //! A server with a fixed behaviour, for test suites to be pointed at.
 //!
 //! The environment variable `CONTRACT` chooses what it does: `a` is what the protocol suites of
-//! the Socket.IO project expect.
+//! the Socket.IO project expect, `c` what the suites of its JavaScript clients do.
 
+mod clients;
 mod protocol;
+mod time;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,12 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> std::io::Result<()> {
-    let server = protocol::app().bind(("0.0.0.0", number("PORT", 3000)))?;
+    let address = ("0.0.0.0", number("PORT", 3000));
+    let server = match std::env::var("CONTRACT").as_deref() {
+        Ok("a") => protocol::app().bind(address)?,
+        Ok("c") => clients::app().bind(address)?,
+        _ => return Err(std::io::Error::other("CONTRACT must be a or c")),
+    };
     println!("listening on {}", server.local_addr()?);
     server.serve()
 }

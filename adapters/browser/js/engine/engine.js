@@ -1,5 +1,5 @@
 import { Emitter } from "../emitter.js";
-import { env } from "../env.js";
+import { adapt, binaryType, later } from "#platform";
 import { parseUrl } from "../url.js";
 import { decode, transportError } from "./packet.js";
 import { polling } from "./polling.js";
@@ -17,38 +17,37 @@ export const openEngine = (uri, options) => {
   const engine = new Emitter();
   const opts = (engine.opts = { path: "/engine.io", upgrade: true, ...options });
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
+  const hasWebsocket = names.includes("websocket");
   const url = parseUrl(uri);
   const fire = (...args) => engine.fire_(...args);
+  const writeBuffer = [];
+  const over = new AbortController();
   let handshake;
   let upgrading;
   let probing;
-  let deadline;
   let cancelDeadline = noop;
 
   const create = (name) => {
     const transport = {
       name,
       writable: false,
-      ready_: noop,
-      session_: engine,
-      opts_: { ...opts, ...opts.transportOptions?.[name] },
       url_: () => {
         const isPolling = name == "polling";
         const query = { ...opts.query, EIO: 4, transport: name };
-        if (isPolling ? opts.timestampRequests !== false : opts.timestampRequests)
+        if (opts.timestampRequests ?? isPolling)
           query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
         if (opts.forceBase64) query.b64 = 1;
         if (handshake) query.sid = handshake.sid;
         return (
           `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` +
           opts.path.replace(/\/$/, "") +
-          (opts.addTrailingSlash === false ? "?" : "/?") +
+          (opts.addTrailingSlash ?? true ? "/?" : "?") +
           new URLSearchParams(query) +
           url.query_
         );
       },
     };
-    TRANSPORTS[name](transport);
+    TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
     return transport;
   };
 
@@ -57,21 +56,20 @@ export const openEngine = (uri, options) => {
     transport.frame_ = receive;
     transport.end_ = (error, details) => (error ? fail(error) : end("transport close", details));
     transport.drain_ = (count) => {
-      engine.writeBuffer.splice(0, count);
-      if (!engine.writeBuffer.length) fire("drain");
+      writeBuffer.splice(0, count);
+      if (!writeBuffer.length) fire("drain");
       flush();
     };
   };
 
   const release = (transport) => {
-    transport.frame_ = transport.drain_ = transport.end_ = transport.ready_ = noop;
+    transport.frame_ = transport.drain_ = transport.end_ = noop;
     transport.close_();
   };
 
   const start = () => {
-    const [first = "polling"] = names;
-    const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
-    use(create(remembered ? "websocket" : first));
+    const remembered = opts.rememberUpgrade && websocketWorked && hasWebsocket;
+    use(create(remembered ? "websocket" : names[0] || "polling"));
     engine.transport.open_();
   };
 
@@ -80,11 +78,11 @@ export const openEngine = (uri, options) => {
     engine.readyState = "closed";
     engine.id = null;
     cancelDeadline();
-    listen("removeEventListener");
+    over.abort();
     release(engine.transport);
     if (probing) release(probing);
     fire("close", reason, details);
-    engine.writeBuffer = [];
+    writeBuffer.length = 0;
   };
 
   const fail = (error) => {
@@ -104,20 +102,23 @@ export const openEngine = (uri, options) => {
   const receive = (frame) => {
     let packet;
     try {
-      packet = decode(frame);
-      if (packet.type == "open") handshake = JSON.parse(packet.data);
+      packet = adapt(decode(frame), engine.binaryType);
+      if (packet.type == "open") {
+        const opened = JSON.parse(packet.data);
+        if (handshake || !opened.sid) throw new Error("malformed handshake");
+        handshake = opened;
+      }
     } catch (error) {
-      return fail(transportError("server error", error));
+      return fail(transportError("server error: " + error.message, error));
     }
     const { type } = packet;
     const { transport } = engine;
-    if (packet.data.byteLength >= 0) packet.data = env.binary_(packet.data, engine.binaryType);
     fire("packet", packet);
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
-      deadline = Date.now() + delay;
+      engine._pingTimeoutTime = Date.now() + delay;
       cancelDeadline();
-      cancelDeadline = env.later_(expire, delay, opts);
+      cancelDeadline = later(expire, delay, opts);
     }
     if (type == "open") {
       engine.id = handshake.sid;
@@ -131,8 +132,8 @@ export const openEngine = (uri, options) => {
       if (
         opts.upgrade &&
         transport.name == "polling" &&
-        names.includes("websocket") &&
-        handshake.upgrades.includes("websocket") &&
+        hasWebsocket &&
+        handshake.upgrades?.includes("websocket") &&
         engine.readyState == "open"
       )
         probe();
@@ -151,20 +152,19 @@ export const openEngine = (uri, options) => {
 
   const push = (type, data, options) => {
     if (!/open/.test(engine.readyState)) return;
-    const packet = { type, data, options: { compress: true, ...options } };
+    const packet = { type, data, options };
     fire("packetCreate", packet);
-    engine.writeBuffer.push(packet);
+    writeBuffer.push(packet);
     flush();
   };
 
   const flush = () => {
-    const { transport, writeBuffer, readyState } = engine;
+    const { transport, readyState } = engine;
     if (upgrading || readyState == "closed") return;
-    if (!writeBuffer.length) {
+    if (!handshake || !writeBuffer.length) {
       if (readyState == "closing") end("forced close");
     } else if (transport.writable) {
       transport.send_(writeBuffer);
-      fire("flush");
     }
   };
 
@@ -174,57 +174,47 @@ export const openEngine = (uri, options) => {
     const next = (probing = create("websocket"));
     const giveUp = (error) => {
       release(next);
-      probing = 0;
-      if (upgrading) old.open_();
-      upgrading = false;
+      probing = upgrading = false;
+      old.open_();
       fire("upgradeError", error);
       flush();
     };
     next.drain_ = noop;
-    next.ready_ = () => next.send_([{ type: "ping", data: "probe" }]);
     next.end_ = (error, details) => giveUp(error || details);
     next.frame_ = async (frame) => {
       if (frame != "3probe") return giveUp(transportError("probe error"));
-      upgrading = true;
       fire("upgrading", next);
-      // Once nothing is under way on the old transport, nothing can be lost or overtaken.
+      // With nothing under way on the old transport, nothing can be lost or overtaken.
       await old.pause_();
-      if (!upgrading || engine.readyState == "closed") return;
+      upgrading = probing;
+      await old.writing_;
+      if (!probing || engine.readyState == "closed") return;
       upgrading = probing = false;
       websocketWorked = true;
       use(next);
-      next.send_([{ type: "upgrade" }]);
+      writeBuffer.unshift({ type: "upgrade" });
+      flush();
       fire("upgrade", next);
     };
-    next.open_();
+    next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
   };
 
-  const listeners = {
-    offline: () => {
-      if (!/^localhost/.test(url.host_))
-        end("transport close", { description: "network connection lost" });
-    },
-    beforeunload: () => opts.closeOnBeforeunload && release(engine.transport),
-  };
-  const listen = (method) => {
-    for (const event in listeners) globalThis[method]?.(event, listeners[event]);
-  };
+  const listen = (event, listener) =>
+    globalThis.addEventListener?.(event, listener, { signal: over.signal });
 
-  engine.binaryType = env.binaryType_;
-  engine.writeBuffer = [];
+  engine.binaryType = binaryType;
+  engine.writeBuffer = writeBuffer;
   engine.readyState = "opening";
 
   /** Queues a message; ignored once the session is closing. */
-  engine.write = engine.send = (data, options, callback) => {
-    if (callback) engine.once("flush", callback);
+  engine.write = engine.send = (data, options) => {
     push("message", data, options);
     return engine;
   };
 
   /** Sends what is queued, then closes. */
   engine.close = () => {
-    if (!handshake) end("forced close");
-    else if (engine.readyState == "open") {
+    if (/open/.test(engine.readyState)) {
       engine.readyState = "closing";
       flush();
     }
@@ -236,12 +226,16 @@ export const openEngine = (uri, options) => {
    * that was suspended is late, so the timer alone does not tell.
    */
   engine.isStale_ = () => {
-    const stale = Date.now() > (engine._pingTimeoutTime || deadline);
+    const stale = Date.now() > engine._pingTimeoutTime;
     if (stale) queueMicrotask(expire);
     return stale;
   };
 
-  listen("addEventListener");
+  listen("offline", () => {
+    if (!/^localhost/.test(url.host_))
+      end("transport close", { description: "network connection lost" });
+  });
+  if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));
   start();
   return engine;
 };

@@ -1,22 +1,36 @@
-import { env } from "../env.js";
+import { request } from "#platform";
 import { encode, transportError } from "./packet.js";
 
 const SEPARATOR = "\x1e";
 
 /** HTTP long-polling: one GET always pending, at most one POST beside it. */
-export const polling = (transport) => {
-  const { opts_: opts } = transport;
+export const polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
   let reading;
-  let writing;
+  let count;
+
+  const pack = async (packets) => {
+    let body = "";
+    let size = 0;
+    count = 0;
+    // Reading each packet takes a microtask, in which the next one can come and travel along.
+    for (const packet of packets) {
+      const text = await encode(packet);
+      size += new Blob([text]).size + 1;
+      if (count && size - 1 > transport.limit_) break;
+      body += (count++ ? SEPARATOR : "") + text;
+    }
+    return body;
+  };
 
   /** Resolves to the response's body; a failure ends the transport and resolves to undefined. */
-  const request = async (body) => {
+  const exchange = async (packets) => {
     let response;
     let failure;
     try {
-      response = await env.request_(
+      const body = packets && (await pack(packets));
+      response = await request(
         transport.url_(),
         {
           method: body ? "POST" : "GET",
@@ -27,7 +41,8 @@ export const polling = (transport) => {
           // The close packet has to outlive the page.
           keepalive: body == "1",
         },
-        transport,
+        opts,
+        session,
       );
       const text = (response.responseText = await response.text());
       if (response.ok) return text;
@@ -38,7 +53,7 @@ export const polling = (transport) => {
     transport.writable = false;
     transport.end_(
       transportError(
-        `xhr ${body ? "post" : "poll"} error: ${failure.cause || failure}`,
+        `xhr ${packets ? "post" : "poll"} error: ${failure.cause || failure}`,
         response ? response.status : failure,
         response,
       ),
@@ -46,7 +61,7 @@ export const polling = (transport) => {
   };
 
   const poll = async () => {
-    const body = await request();
+    const body = await exchange();
     // A microtask each, so that a listener that throws cannot stop the loop.
     for (const frame of body?.split(SEPARATOR) || [])
       queueMicrotask(() => transport.frame_(frame));
@@ -54,45 +69,32 @@ export const polling = (transport) => {
   };
 
   const write = async (packets) => {
-    let body = "";
-    let size = 0;
-    let count = 0;
-    try {
-      // Reading each packet takes a microtask, in which the next one can come and travel along.
-      for (const packet of packets) {
-        const text = await encode(packet);
-        size += new Blob([text]).size + 1;
-        if (count && size - 1 > transport.limit_) break;
-        body += (count++ ? SEPARATOR : "") + text;
-      }
-    } catch (error) {
-      return transport.end_(transportError("unreadable data", error));
-    }
-    if ((await request(body)) !== undefined) {
-      transport.writable = true;
-      transport.drain_(count);
-    }
+    if ((await exchange(packets)) == null) return;
+    transport.writable = true;
+    transport.drain_(count);
   };
 
   transport.open_ = async () => {
     stopped = false;
+    if (reading) return;
     while (!stopped) await (reading = poll());
+    reading = null;
   };
 
   transport.send_ = (packets) => {
     transport.writable = false;
-    writing = write(packets);
+    transport.writing_ = write(packets);
   };
 
   transport.pause_ = () => {
     stopped = true;
-    return Promise.all([reading, writing]);
+    return reading;
   };
 
   transport.close_ = async () => {
     stopped = true;
     // Without a POST under way the server can be told; otherwise the aborted requests tell it.
-    if (transport.writable) await request("1");
+    if (transport.writable) await exchange([{ type: "close" }]);
     abort.abort();
   };
 };

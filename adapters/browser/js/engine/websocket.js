@@ -1,19 +1,19 @@
-import { env } from "../env.js";
+import { connect } from "#platform";
 import { encode, isText, transportError } from "./packet.js";
 
 /** One WebSocket; binary packets travel as binary frames. */
-export const websocket = (transport) => {
+export const websocket = (transport, opts, session) => {
   let socket;
   let closed;
 
   const fail = (error) =>
     transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
 
-  transport.open_ = async () => {
+  transport.open_ = async (onopen) => {
     try {
-      socket = await env.connect_(transport.url_(), transport);
+      socket = await connect(transport.url_(), opts, session);
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => transport.ready_();
+      socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
       socket.onerror = fail;
       socket.onclose = (event) =>
@@ -26,19 +26,13 @@ export const websocket = (transport) => {
 
   transport.send_ = async (packets) => {
     transport.writable = false;
-    let count = 0;
-    try {
-      for (const packet of packets) {
-        const { data } = packet;
-        const text = isText(data) || transport.opts_.forceBase64;
-        socket.send(text ? await encode(packet) : data, packet.options);
-        count++;
-      }
-    } catch (error) {
-      return fail(error);
+    for (const packet of packets) {
+      const asText = isText(packet.data) || opts.forceBase64;
+      socket.send(asText ? await encode(packet) : packet.data, packet.options);
     }
+    await null;
     transport.writable = true;
-    transport.drain_(count);
+    transport.drain_(packets.length);
   };
 
   transport.close_ = () => {

@@ -37,6 +37,14 @@ impl Bystander {
         }
     }
 
+    /// Waits until somebody has left; gives the reason.
+    pub fn hears_leave(&mut self) -> String {
+        let text = self.wire.text();
+        let fields: Vec<&str> = text.split('"').collect();
+        assert_eq!((fields[0], fields[1]), ("42[", "left"), "{text}");
+        fields[5].to_owned()
+    }
+
     /// Fails unless this connection, and a new one, work.
     pub fn assert_works(&mut self) {
         self.echo("still here");

@@ -1,7 +1,6 @@
 import http from "node:http";
 import https from "node:https";
 import { cookieHeader, storeCookies } from "./cookies.js";
-import { env } from "./env.js";
 
 const SOCKET_OPTIONS = [
   "agent",
@@ -14,27 +13,34 @@ const SOCKET_OPTIONS = [
   "rejectUnauthorized",
 ];
 
+const { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
+
+// Begins at once: waiting for it later would delay the first connection.
+const installed = import("ws").catch(() => null);
+
 const socketOptions = (opts) =>
   Object.fromEntries(
     SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]]),
   );
 
-env.binaryType_ = "nodebuffer";
+export const binaryType = "nodebuffer";
 
-env.binary_ = (buffer, binaryType) => (binaryType == "nodebuffer" ? Buffer.from(buffer) : buffer);
+export const adapt = (packet, wanted) => {
+  if (wanted == "nodebuffer" && packet.data instanceof ArrayBuffer)
+    packet.data = Buffer.from(packet.data);
+  return packet;
+};
 
-const { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
-
-env.later_ = (task, delay, opts) => {
+export const later = (task, delay, opts) => {
   const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, delay);
   if (opts.autoUnref) timer.unref();
   return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
 };
 
 // Not `fetch`, which takes no agent and no TLS options, and cannot let the process end.
-env.request_ = (url, { method, body, headers, signal }, { opts_: opts, session_: session }) =>
+export const request = (url, { method, body, headers, signal }, opts, session) =>
   new Promise((resolve, reject) => {
-    const request = (url.startsWith("https") ? https : http).request(
+    const outgoing = (url.startsWith("https") ? https : http).request(
       url,
       {
         method,
@@ -49,38 +55,34 @@ env.request_ = (url, { method, body, headers, signal }, { opts_: opts, session_:
         },
         ...socketOptions(opts),
       },
-      async (response) => {
+      async (incoming) => {
         try {
-          if (opts.withCredentials) storeCookies(session, response.headers["set-cookie"]);
+          if (opts.withCredentials) storeCookies(session, incoming.headers["set-cookie"]);
           const chunks = [];
-          for await (const chunk of response) chunks.push(chunk);
+          for await (const chunk of incoming) chunks.push(chunk);
           const text = Buffer.concat(chunks).toString();
-          const status = response.statusCode;
-          resolve({ status, ok: status == 200, headers: response.headers, text: () => text });
+          const status = incoming.statusCode;
+          resolve({ status, ok: status == 200, headers: incoming.headers, text: () => text });
         } catch (error) {
           reject(error);
         }
       },
     );
-    if (opts.autoUnref) request.on("socket", (socket) => socket.unref());
-    request.on("error", reject);
-    request.end(body);
+    if (opts.autoUnref) outgoing.on("socket", (socket) => socket.unref());
+    outgoing.on("error", reject);
+    outgoing.end(body);
   });
 
-env.connect_ = async (url, { opts_: opts, session_: session }) => {
+export const connect = async (url, opts, session) => {
   const headers = { ...(opts.withCredentials && cookieHeader(session)), ...opts.extraHeaders };
   const options = socketOptions(opts);
   const { WebSocket: builtIn } = globalThis;
   const mustConfigure = opts.autoUnref || Object.keys(options).length > 0;
   if (builtIn && !mustConfigure) return new builtIn(url, { protocols: opts.protocols, headers });
 
-  const { default: WebSocket } = await import("ws").catch(() => {
-    throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
-  });
+  const WebSocket = (await installed)?.default;
+  if (!WebSocket) throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
   const socket = new WebSocket(url, opts.protocols, { headers, ...options });
   if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
   return socket;
 };
-
-export * from "./index.js";
-export { default } from "./index.js";

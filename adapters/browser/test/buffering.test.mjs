@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { next, open, sleep, start, target, until } from "./support.mjs";
+
+test("what is emitted offline is sent on connection, before what the listener sends", async (t) => {
+  const socket = open(t, await target(t), { autoConnect: false });
+  const order = [];
+  socket.on("bounced", (x) => order.push(x));
+  socket.on("connect", () => socket.emit("bounce", "c"));
+  socket.emit("bounce", "a");
+  socket.emit("bounce", "b");
+  assert.equal(socket.sendBuffer.length, 2);
+  socket.connect();
+  await until(() => order.length == 3);
+  assert.deepEqual(order, ["a", "b", "c"]);
+  assert.equal(socket.sendBuffer.length, 0);
+});
+
+test("volatile events are dropped while the transport is busy or away", async (t) => {
+  const socket = open(t, await target(t), { transports: ["websocket"], autoConnect: false });
+  const order = [];
+  socket.on("bounced", (x) => order.push(x));
+  socket.volatile.emit("bounce", "offline");
+  socket.connect();
+  await next(socket, "connect");
+  await sleep(20);
+  socket.volatile.emit("bounce", "sent");
+  socket.volatile.emit("bounce", "busy");
+  await until(() => order.length);
+  socket.emit("bounce", "last");
+  await until(() => order.includes("last"));
+  assert.deepEqual(order, ["sent", "last"]);
+});
+
+test("an ack that does not come in time is an error", async (t) => {
+  const socket = open(t, await target(t));
+  await assert.rejects(socket.timeout(30).emitWithAck("nobody answers"), /operation has timed out/);
+  assert.equal(await socket.timeout(3000).emitWithAck("echo", 1), 1);
+  const args = await new Promise((resolve) => socket.timeout(3000).emit("echo", 1, 2, (...args) => resolve(args)));
+  assert.deepEqual(args, [null, 1, 2]);
+});
+
+test("a timeout takes the event out of the buffer", async (t) => {
+  const socket = open(t, await target(t), { autoConnect: false, ackTimeout: 20 });
+  const [error] = await new Promise((resolve) => socket.emit("echo", (...args) => resolve(args)));
+  assert.equal(error.message, "operation has timed out");
+  assert.equal(socket.sendBuffer.length, 0);
+});
+
+test("acks that cannot come any more fail, unless the event was not sent yet", async (t) => {
+  const socket = open(t, await target(t));
+  await next(socket, "connect");
+  const lost = socket.emitWithAck("nobody answers");
+  let called = false;
+  socket.emit("nobody answers", () => (called = true));
+  socket.disconnect();
+  await assert.rejects(lost, /socket has been disconnected/);
+  assert.equal(called, false);
+  const kept = socket.emitWithAck("echo", "kept");
+  socket.connect();
+  assert.equal(await kept, "kept");
+});
+
+test("retries resend until the server acknowledges", async (t) => {
+  const { server, url } = await start(t);
+  const seen = [];
+  server.on("connection", (socket) =>
+    socket.on("unreliable", (x, ack) => {
+      seen.push(x);
+      if (seen.length > 2) ack(x);
+    }),
+  );
+  const socket = open(t, url, { retries: 5, ackTimeout: 30 });
+  const results = [];
+  socket.emit("unreliable", "a", (error, x) => results.push(error, x));
+  socket.emit("unreliable", "b", (error, x) => results.push(error, x));
+  await until(() => results.length == 4);
+  assert.deepEqual(results, [null, "a", null, "b"]);
+  assert.deepEqual(seen, ["a", "a", "a", "b"]);
+});
+
+test("retries end with an error", async (t) => {
+  const socket = open(t, await target(t), { retries: 2, ackTimeout: 15 });
+  let sent = 0;
+  socket.onAnyOutgoing(() => sent++);
+  const error = await new Promise((resolve) => socket.emit("nobody answers", resolve));
+  assert.equal(error.message, "operation has timed out");
+  assert.equal(sent, 3);
+});
+
+test("retries need no timeout to tell an answer from an error", async (t) => {
+  const socket = open(t, await target(t), { retries: 2 });
+  const args = await new Promise((resolve) => socket.emit("echo", "x", (...args) => resolve(args)));
+  assert.deepEqual(args, [null, "x"]);
+});
+
+test("an unacknowledged event of the queue is sent again after a reconnection", async (t) => {
+  const { server, url } = await start(t);
+  const seen = [];
+  server.on("connection", (socket) =>
+    socket.on("event", (ack) => {
+      seen.push(socket.id);
+      if (seen.length == 1) socket.conn.close();
+      else ack();
+    }),
+  );
+  const socket = open(t, url, { retries: 3, ackTimeout: 2000 });
+  await new Promise((resolve) => socket.emit("event", resolve));
+  assert.equal(seen.length, 2);
+  assert.notEqual(seen[0], seen[1]);
+});
