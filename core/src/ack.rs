@@ -8,8 +8,17 @@ use crate::timers::TimerId;
 /// Who owes what, and the deadline if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Acks {
-    owed: BTreeMap<(SocketId, AckId), Option<TimerId>>,
+    owed: BTreeMap<(SocketId, AckId), Owed>,
     last: u64,
+}
+
+/// How an acknowledgement is owed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owed {
+    /// By this socket alone, until the deadline if there is one.
+    Alone(Option<TimerId>),
+    /// By several sockets, to one broadcast.
+    Together,
 }
 
 impl Acks {
@@ -20,20 +29,25 @@ impl Acks {
         id
     }
 
-    pub(crate) fn expect(&mut self, socket: SocketId, ack: AckId, timer: Option<TimerId>) {
-        self.owed.insert((socket, ack), timer);
+    pub(crate) fn expect(&mut self, socket: SocketId, ack: AckId, owed: Owed) {
+        self.owed.insert((socket, ack), owed);
     }
 
     /// Takes one off the list; `None` if this socket does not owe it.
-    pub(crate) fn settle(&mut self, socket: SocketId, ack: AckId) -> Option<Option<TimerId>> {
+    pub(crate) fn settle(&mut self, socket: SocketId, ack: AckId) -> Option<Owed> {
         self.owed.remove(&(socket, ack))
     }
 
     /// Takes one that is still owed by a socket that is gone.
-    pub(crate) fn abandon(&mut self, socket: SocketId) -> Option<(AckId, Option<TimerId>)> {
+    pub(crate) fn abandon(&mut self, socket: SocketId) -> Option<(AckId, Owed)> {
         let range = (socket, AckId(0))..=(socket, AckId(u64::MAX));
         let key = *self.owed.range(range).next()?.0;
-        self.owed.remove(&key).map(|timer| (key.1, timer))
+        self.owed.remove(&key).map(|owed| (key.1, owed))
+    }
+
+    /// Who still owes this one.
+    pub(crate) fn debtors(&self, ack: AckId) -> Vec<SocketId> {
+        self.owed.keys().filter(|(_, owed)| *owed == ack).map(|(socket, _)| *socket).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -113,6 +113,15 @@ impl Mint {
         Sid::new(std::str::from_utf8(&bytes).expect("the alphabet is ASCII"))
     }
 
+    /// An id of 144 random bits, for what is a secret and names no shard.
+    pub(crate) fn long_sid(&mut self) -> Sid {
+        let mut bytes = [0; 24];
+        self.rng.fill_bytes(&mut bytes);
+        let text: String =
+            bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])).collect();
+        Sid::new(&text)
+    }
+
     pub(crate) const fn serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial

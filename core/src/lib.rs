@@ -1,4 +1,111 @@
 //! Socket.IO with its protocol held apart from all I/O.
+//!
+//! A [`Server`] is a state machine. It knows everything about the protocol and nothing about the
+//! world: it has no socket, clock, thread, lock or task. Somebody else, a *driver*, tells it what
+//! happened and carries out what it wants. That makes it fit into any runtime, and lets it be
+//! tested in virtual time, to the byte.
+//!
+//! [`engine::Engine`] is the layer below, for those who want messages and no events; both are
+//! driven in the same way.
+//!
+//! # The loop
+//!
+//! A driver feeds an [`Input`], carries out every [`Output`], and is back at the next input or
+//! when [`Server::poll_timeout`] says. `handle` never waits and never fails: what a client does
+//! wrong costs that client its request or its connection.
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use sockeye_core::{
+//!     Emission, Event, Frames, Headers, Input, Output, RequestId, Response, Server, WsId,
+//! };
+//!
+//! /// What a runtime has to offer.
+//! trait Connections {
+//!     /// Waits for whatever happens next, or for the deadline; `None` means that it has passed.
+//!     fn next(&mut self, deadline: Option<Instant>) -> Option<Input<'_>>;
+//!     fn read_body(&mut self, req: RequestId, limit: usize);
+//!     fn respond(&mut self, req: RequestId, response: Response);
+//!     fn abort(&mut self, req: RequestId);
+//!     fn accept(&mut self, ws: WsId, headers: Headers);
+//!     fn refuse(&mut self, ws: WsId, response: Response);
+//!     fn send(&mut self, ws: WsId, frames: Frames);
+//!     fn close(&mut self, ws: WsId);
+//! }
+//!
+//! fn run(mut server: Server, mut io: impl Connections) {
+//!     while !server.is_idle() {
+//!         match io.next(server.poll_timeout()) {
+//!             Some(input) => server.handle(input, Instant::now()),
+//!             None => server.handle_timeout(Instant::now()),
+//!         }
+//!         while let Some(output) = server.poll_output() {
+//!             match output {
+//!                 Output::ReadBody { req, limit } => io.read_body(req, limit),
+//!                 Output::Respond { req, response } => io.respond(req, response),
+//!                 Output::Abort { req } => io.abort(req),
+//!                 Output::Accept { ws, headers } => io.accept(ws, headers),
+//!                 Output::Refuse { ws, response } => io.refuse(ws, response),
+//!                 Output::Send { ws, frames } => io.send(ws, frames),
+//!                 Output::Close { ws } => io.close(ws),
+//!                 Output::Event(event) => on_event(&mut server, event),
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! /// The application: sends every event back to whom it came from.
+//! fn on_event(server: &mut Server, event: Event) {
+//!     if let Event::Received { socket, name, args, ack } = event {
+//!         let Some(mut socket) = server.socket(socket) else { return };
+//!         let sent = match ack {
+//!             Some(ack) => socket.ack(ack, &args),
+//!             None => socket.emit(&name, &args, Emission::default()).map(drop),
+//!         };
+//!         if let Err(error) = sent {
+//!             eprintln!("nothing was sent: {error}");
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # What can be relied on
+//!
+//! - **Events of one socket** come in the order in which its client sent them: `Connected` first,
+//!   `Disconnected` last, each once. That holds across the upgrade from long-polling to a
+//!   WebSocket, too.
+//! - **What is emitted to one socket** arrives in the order of the commands. Nothing is lost or
+//!   doubled before the end of the connection, but for volatile events that a client was not
+//!   ready for. Commands apply at once; also those given while an event is being handled.
+//! - **A packet with binary values** goes out as a whole.
+//! - **Outputs** have one order, which depends on the seed and the inputs alone. A driver may take
+//!   them after every input or after several; each connection gets the same bytes. Only for the
+//!   question whether a client is ready for a volatile event, what follows an input belongs to it.
+//! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
+//!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
+//!   [`Input::Drained`] is all there is to flow control.
+//! - **Every limit** is a field of [`ServerConfig`] or [`engine::EngineConfig`], with a default
+//!   that is safe on the open internet. When everybody has left, [`Server::counts`] is all zeros.
+//!
+//! # How to embed it
+//!
+//! Give one `Server` to one task or thread, or put it behind a lock that is never held while
+//! something waits. Ask [`engine::EngineConfig::matches`] which requests are for it. Choose a
+//! [`RequestId`] for each request and a [`WsId`] for each WebSocket handshake, and keep what
+//! belongs to them in maps of your own. Wake the timer only when `poll_timeout` has moved closer.
+//!
+//! # Where things are
+//!
+//! | Module | What it is about |
+//! |---|---|
+//! | `io` | what goes in and what comes out: [`Input`], [`Output`] |
+//! | [`engine`] | Engine.IO: sessions, long-polling, WebSockets, the upgrade, heartbeats |
+//! | `packet` | Socket.IO packets, to bytes and back |
+//! | `server` | Socket.IO: namespaces, sockets, rooms, acknowledgements |
+//! | `args`, `de` | arguments that stay encoded until they are read, with binary values inside |
+//! | `json` | a scanner that finds where values end, and builds nothing |
+//! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
 #![forbid(unsafe_code)]
 
 mod ack;
@@ -18,6 +125,6 @@ pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
 pub use server::{
-    Counts, Emission, Event, NamespaceConfig, Responder, Room, Selector, Server, ServerConfig,
-    SocketMut,
+    Counts, Emission, Event, NamespaceConfig, RecoveryConfig, Responder, Room, Selector, Server,
+    ServerConfig, SocketMut,
 };

@@ -70,7 +70,11 @@ fn react(h: &mut Harness<Server>) {
                 let _ = args.parse::<(Data, Data)>();
                 let data = args.get::<Data>(0);
                 if let Some(mut socket) = h.server.socket(socket) {
-                    let _ = socket.emit(&name, &args, Emission { volatile: true });
+                    let _ = socket.emit(
+                        &name,
+                        &args,
+                        Emission { volatile: true, ..Emission::default() },
+                    );
                     let _ = socket.emit(&name, &(&args, data.ok()), Emission::default());
                     if let Some(ack) = ack {
                         let _ = socket.ack(ack, &args);

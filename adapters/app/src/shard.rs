@@ -104,7 +104,7 @@ impl Shard {
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
             Event::Withdrawn { socket } => self.driven.with(|state| state.forget(socket)),
-            Event::Connected { socket: key, namespace, auth } => {
+            Event::Connected { socket: key, namespace, auth, .. } => {
                 let Some(socket) = self.meet(key, namespace) else { return };
                 for handler in &socket.handlers().connect {
                     let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };

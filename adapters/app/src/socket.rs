@@ -119,7 +119,9 @@ impl Socket {
     /// Emits an event that is dropped if the client is not ready to receive; returns whether it
     /// is sent.
     pub fn emit_volatile(&self, event: &str, data: impl Serialize) -> bool {
-        let sent = self.command(|socket| socket.emit(event, &data, Emission { volatile: true }));
+        let sent = self.command(|socket| {
+            socket.emit(event, &data, Emission { volatile: true, ..Emission::default() })
+        });
         match sent.unwrap_or(Err(EmitError::Disconnected)) {
             Ok(sent) => sent,
             Err(EmitError::Disconnected) => false,

@@ -13,12 +13,23 @@ use crate::error::EmitError;
 use crate::id::Sid;
 use crate::json;
 
+/// What an event carries besides its name and data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried<'a> {
+    /// The acknowledgement that it asks for.
+    pub(crate) ack: Option<u64>,
+    /// Where it stands among the events that can be recovered: one more argument, at the end.
+    pub(crate) offset: Option<&'a str>,
+    /// Whether answers to GETs that hold it may be compressed.
+    pub(crate) compress: bool,
+}
+
 /// `2<namespace>,<ack id>["name",...]`, or `5<n>-...` if the data holds binary.
 pub(crate) fn event(
     namespace: &str,
-    ack: Option<u64>,
     name: &str,
     data: &(impl Serialize + ?Sized),
+    carried: Carried<'_>,
     max_attachments: usize,
 ) -> Result<Encoded, EmitError> {
     if RESERVED.contains(&name) {
@@ -28,7 +39,14 @@ pub(crate) fn event(
     writer.json.push(b'[');
     writer.value(name)?;
     writer.arguments(data, true)?;
-    writer.finish(Kind { text: b'2', binary: b'5' }, namespace, ack, max_attachments)
+    if let Some(offset) = carried.offset {
+        writer.json.pop();
+        writer.json.push(b',');
+        writer.value(offset)?;
+        writer.json.push(b']');
+    }
+    writer.compress = carried.compress;
+    writer.finish(Kind { text: b'2', binary: b'5' }, namespace, carried.ack, max_attachments)
 }
 
 /// `3<namespace>,<ack id>[...]`, or `6<n>-...` if the data holds binary.
@@ -44,10 +62,15 @@ pub(crate) fn ack(
     writer.finish(Kind { text: b'3', binary: b'6' }, namespace, Some(id), max_attachments)
 }
 
-/// `0<namespace>,{"sid":"..."}`; nothing about an id for old clients.
-pub(crate) fn connect(namespace: &str, sid: Option<&Sid>) -> Encoded {
-    let json = sid.map(|sid| format!("{{\"sid\":\"{sid}\"}}"));
-    text(b'0', namespace, json.as_deref().unwrap_or_default())
+/// `0<namespace>,{"sid":"..."}`, with the key to recover the socket if there is one; nothing
+/// about an id for old clients.
+pub(crate) fn connect(namespace: &str, sid: Option<&Sid>, pid: Option<&Sid>) -> Encoded {
+    let json = match (sid, pid) {
+        (None, _) => String::new(),
+        (Some(sid), None) => format!("{{\"sid\":\"{sid}\"}}"),
+        (Some(sid), Some(pid)) => format!("{{\"sid\":\"{sid}\",\"pid\":\"{pid}\"}}"),
+    };
+    text(b'0', namespace, &json)
 }
 
 /// `1<namespace>,`
@@ -101,6 +124,7 @@ struct Writer {
     json: Vec<u8>,
     reserved: usize,
     attachments: Vec<Bytes>,
+    compress: bool,
 }
 
 impl Writer {
@@ -111,7 +135,7 @@ impl Writer {
         let reserved = Self::HEADER + namespace.len() + 1;
         let mut json = Vec::with_capacity(reserved + 80);
         json.resize(reserved, 0);
-        Self { json, reserved, attachments: Vec::new() }
+        Self { json, reserved, attachments: Vec::new(), compress: true }
     }
 
     fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EmitError> {
@@ -182,7 +206,7 @@ impl Writer {
         self.json[start..self.reserved].copy_from_slice(header.as_bytes());
         let mut bytes = Bytes::from(self.json);
         bytes.advance(start);
-        Ok(Encoded::from_wire(bytes, self.attachments, true))
+        Ok(Encoded::from_wire(bytes, self.attachments, self.compress))
     }
 }
 

@@ -4,7 +4,9 @@ mod decode;
 mod encode;
 
 pub(crate) use decode::{Decoder, Limits, Packet};
-pub(crate) use encode::{ack, connect, connect_error, disconnect, event, unknown_namespace};
+pub(crate) use encode::{
+    Carried, ack, connect, connect_error, disconnect, event, unknown_namespace,
+};
 
 /// The names that no event may have, on either side.
 pub(crate) const RESERVED: [&str; 6] =

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::config::is_valid_name;
 use super::machine::{Alarm, Phase, Server};
 use super::{Event, Responder};
+use crate::ack::Owed;
 use crate::args::Args;
 use crate::engine::CloseReason;
 use crate::engine::{Handshake, decode_query};
@@ -142,9 +143,13 @@ impl Server {
             Packet::Ack { namespace, id, args } => {
                 if let Some(socket) = self.addressee(session, &namespace)? {
                     let ack = AckId(id);
-                    if let Some(timer) = self.settle_ack(socket, ack) {
-                        timer.into_iter().for_each(|timer| self.timers.clear(timer));
-                        self.tell(Event::Acked { socket, ack, result: Ok(args) });
+                    match self.settle_ack(socket, ack) {
+                        Some(Owed::Alone(timer)) => {
+                            timer.into_iter().for_each(|timer| self.timers.clear(timer));
+                            self.tell(Event::Acked { socket, ack, result: Ok(args) });
+                        }
+                        Some(Owed::Together) => self.gather(ack, socket, Some(args)),
+                        None => {}
                     }
                 }
             }
@@ -181,8 +186,11 @@ impl Server {
         if let Some(client) = self.clients.get_mut(&session) {
             client.left.retain(|&other| other != namespace);
         }
-        let socket = self.add(session, namespace);
-        if self.namespaces[namespace].decides {
+        let back = self.take_back(namespace, &auth);
+        let skip = back.is_some()
+            && self.recovery.as_ref().is_some_and(|recovery| recovery.config.skip_middlewares);
+        let socket = self.add(session, namespace, back);
+        if self.namespaces[namespace].decides && !skip {
             let namespace = self.namespaces[namespace].name.clone();
             self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });
             self.set_phase(socket, Phase::Connecting(auth));

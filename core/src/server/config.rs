@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recovery::RecoveryConfig;
 use crate::engine::EngineConfig;
 use crate::error::ConfigError;
 
@@ -28,6 +29,9 @@ pub struct ServerConfig {
     /// The greatest number of namespaces that one client can join, by default 100. A client that
     /// asks for more, or that many times for one that does not exist, is disconnected.
     pub max_namespaces_per_client: usize,
+    /// Whether clients that come back soon get their id, their rooms and what they have missed, by
+    /// default not. It costs the memory of what was sent, and adds an argument to each event.
+    pub recovery: Option<RecoveryConfig>,
     /// The greatest number of acknowledgements that one socket may owe, by default 10,000. Asking
     /// for more is an error.
     pub max_pending_acks: usize,
@@ -43,6 +47,7 @@ impl Default for ServerConfig {
             max_packet_bytes: 10_000_000,
             attachment_timeout: Duration::from_secs(60),
             max_namespaces_per_client: 100,
+            recovery: None,
             max_pending_acks: 10_000,
         }
     }

@@ -7,18 +7,20 @@ use std::time::Instant;
 use serde::Serialize;
 use slab::Slab;
 
+use super::broadcast::Gatherings;
 use super::client::Client;
-use super::rooms::{Members, Room, Selector};
-use super::socket::{Emission, SocketMut};
+use super::recovery::Recovery;
+use super::rooms::{Members, Room};
+use super::socket::SocketMut;
 use super::{Counts, Event, ServerConfig};
-use crate::ack::Acks;
+use crate::ack::{Acks, Owed};
 use crate::args::Args;
 use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
 use crate::id::{AckId, Hashing, IdHashing, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
 use crate::packet;
-use crate::timers::{TimerId, Timers};
+use crate::timers::Timers;
 
 /// A Socket.IO server as a pure state machine.
 ///
@@ -45,12 +47,16 @@ pub struct Server {
     pub(super) namespaces: Vec<Namespace>,
     by_name: HashMap<Room, usize, Hashing>,
     pub(super) sockets: Slab<Socket>,
-    by_sid: HashMap<Sid, SocketId, Hashing>,
+    pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
     pub(super) acks: Acks,
     pub(super) timers: Timers<Alarm>,
     outputs: VecDeque<Output<Event>>,
-    mint: Mint,
+    pub(super) mint: Mint,
     closing: bool,
+    pub(super) gatherings: Gatherings,
+    pub(super) recovery: Option<Recovery>,
+    /// The time of the last input, for what needs no better one.
+    pub(super) now: Option<Instant>,
 }
 
 pub(super) struct Namespace {
@@ -60,14 +66,18 @@ pub(super) struct Namespace {
 }
 
 pub(super) struct Socket {
-    id: SocketId,
+    pub(super) id: SocketId,
     pub(super) session: SessionId,
     pub(super) namespace: usize,
     pub(super) sid: Sid,
-    phase: Phase,
+    pub(super) phase: Phase,
     pub(super) rooms: BTreeSet<Room>,
     /// How many acknowledgements it owes.
     pub(super) owed: usize,
+    /// The key with which the client can come back, where recovery is on.
+    pub(super) pid: Option<Sid>,
+    /// What the client has missed while it was away, until it is told.
+    pub(super) missed: Option<Vec<Encoded>>,
 }
 
 #[derive(Debug)]
@@ -84,6 +94,10 @@ pub(super) enum Alarm {
     Client(SessionId),
     /// To give up waiting for an acknowledgement.
     Ack(SocketId, AckId),
+    /// To give up waiting for the answers to a broadcast.
+    Gathering(AckId),
+    /// To forget who and what can't be recovered any more.
+    Recovery,
 }
 
 impl Server {
@@ -109,6 +123,7 @@ impl Server {
         for (index, namespace) in namespaces.iter().enumerate() {
             by_name.insert(Room::clone(&namespace.name), index);
         }
+        let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
         Ok(Self {
             config,
             engine,
@@ -122,6 +137,9 @@ impl Server {
             outputs: VecDeque::new(),
             mint,
             closing: false,
+            gatherings: Gatherings::new(),
+            recovery,
+            now: None,
         })
     }
 
@@ -134,12 +152,14 @@ impl Server {
     /// Takes in what happened. What a client does wrong costs it its request or its connection,
     /// and nobody else anything.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.now = Some(now);
         self.engine.handle(input, now);
         self.follow(now);
     }
 
     /// Lets time pass. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = Some(now);
         self.engine.handle_timeout(now);
         self.follow(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
@@ -150,6 +170,8 @@ impl Server {
                         self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
                     }
                 }
+                Alarm::Gathering(ack) => self.finish_gathering(ack, true),
+                Alarm::Recovery => self.purge_recovery(now),
             }
             self.follow(now);
         }
@@ -171,38 +193,6 @@ impl Server {
     pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
         self.get(id)?;
         Some(SocketMut { server: self, id })
-    }
-
-    /// Emits an event to all sockets of a namespace that the selector means.
-    ///
-    /// The packet is encoded once. Nobody is meant in a namespace that does not exist.
-    ///
-    /// # Errors
-    ///
-    /// If the event can't be sent to anybody, because of its name or data.
-    pub fn emit(
-        &mut self,
-        namespace: &str,
-        selector: &Selector,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-        emission: Emission,
-    ) -> Result<(), EmitError> {
-        let encoded = packet::event(namespace, None, name, data, self.config.max_attachments)?;
-        for socket in self.select(namespace, selector) {
-            self.send(socket, &encoded, emission.volatile);
-        }
-        self.settle();
-        Ok(())
-    }
-
-    /// The sockets of a namespace that a selector means, ordered by the time of connection.
-    #[must_use]
-    pub fn select(&self, namespace: &str, selector: &Selector) -> Vec<SocketId> {
-        let Some(index) = self.namespace(namespace.as_bytes()) else {
-            return Vec::new();
-        };
-        self.namespaces[index].members.select(selector, |sid| self.find(sid))
     }
 
     /// The socket with this id on the wire.
@@ -304,7 +294,7 @@ impl Server {
                 Ok(engine::Event::Message { session, message }) => {
                     self.on_message(session, message, now);
                 }
-                Ok(engine::Event::Upgraded { .. }) => {}
+                Ok(engine::Event::Upgraded { session }) => self.on_upgraded(session),
                 Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
             }
         }
@@ -340,6 +330,16 @@ impl Server {
         }
     }
 
+    fn on_upgraded(&mut self, session: SessionId) {
+        let client = self.clients.get(&session);
+        let sockets = client.map(|client| client.sockets.clone()).unwrap_or_default();
+        for socket in sockets {
+            if self.is_connected(socket) {
+                self.tell(Event::Upgraded { socket });
+            }
+        }
+    }
+
     pub(super) fn on_closed(&mut self, session: SessionId, reason: engine::CloseReason) {
         let Some(client) = self.clients.remove(&session) else {
             return;
@@ -350,87 +350,6 @@ impl Server {
         for socket in client.sockets {
             self.remove(socket, reason);
         }
-    }
-
-    /// Makes a socket that is not connected yet.
-    pub(super) fn add(&mut self, session: SessionId, namespace: usize) -> SocketId {
-        let entry = self.sockets.vacant_entry();
-        let index = u32::try_from(entry.key()).expect(
-            "there are fewer sockets than sessions times \
-                                                       their namespaces, which memory limits",
-        );
-        let id = SocketId { serial: self.mint.serial(), index };
-        let engine_sid = self.engine.sid(session);
-        let sid = match (self.clients.get(&session), engine_sid) {
-            // Old clients take the id of their session for that of their socket.
-            (Some(Client { old: true, .. }), Some(sid)) => {
-                match &*self.namespaces[namespace].name {
-                    "/" => sid.clone(),
-                    name => Sid::new(&format!("{name}#{sid}")),
-                }
-            }
-            _ => self.mint.sid(),
-        };
-        let phase = Phase::Connecting(Args::none());
-        let rooms = BTreeSet::new();
-        entry.insert(Socket { id, session, namespace, sid, phase, rooms, owed: 0 });
-        if let Some(client) = self.clients.get_mut(&session) {
-            client.sockets.push(id);
-        }
-        id
-    }
-
-    pub(super) fn set_phase(&mut self, socket: SocketId, phase: Phase) {
-        if let Some(socket) = self.get_mut(socket) {
-            socket.phase = phase;
-        }
-    }
-
-    /// Makes a socket a connected one.
-    pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
-        self.set_phase(id, Phase::Connected);
-        let Some(socket) = self.get(id) else { return };
-        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
-        self.by_sid.insert(sid.clone(), id);
-        let Some(client) = self.clients.get_mut(&session) else { return };
-        let told = (!client.old).then_some(&sid);
-        if let Some(timer) = client.connect_timer.take() {
-            self.timers.clear(timer);
-        }
-        let namespace = &mut self.namespaces[namespace];
-        namespace.members.add(id);
-        let name = Room::clone(&namespace.name);
-        self.engine.greet(session, &packet::connect(&name, told));
-        self.tell(Event::Connected { socket: id, namespace: name, auth });
-    }
-
-    /// Ends a socket and says so. Its client must not list it any more.
-    pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
-        let connected = self.is_connected(id);
-        while let Some((ack, timer)) = self.acks.abandon(id) {
-            timer.into_iter().for_each(|timer| self.timers.clear(timer));
-            self.tell(Event::Acked { socket: id, ack, result: Err(AckError::Disconnected) });
-        }
-        let rooms = self.forget(id);
-        self.tell(if connected {
-            Event::Disconnected { socket: id, reason, rooms }
-        } else {
-            Event::Withdrawn { socket: id }
-        });
-    }
-
-    fn forget(&mut self, id: SocketId) -> Vec<Room> {
-        if self.get(id).is_none() {
-            return Vec::new();
-        }
-        let socket = self.sockets.remove(id.index as usize);
-        self.by_sid.remove(&socket.sid);
-        let members = &mut self.namespaces[socket.namespace].members;
-        for room in &socket.rooms {
-            members.leave(id, room);
-        }
-        members.remove(id);
-        socket.rooms.into_iter().collect()
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -463,20 +382,27 @@ impl Server {
         self.clients.get(&session)?.sockets.iter().copied().find(in_namespace)
     }
 
-    pub(super) fn owe(&mut self, id: SocketId, ack: AckId, timer: Option<TimerId>) {
+    pub(super) fn owe(&mut self, id: SocketId, ack: AckId, owed: Owed) {
         if let Some(socket) = self.get_mut(id) {
             socket.owed += 1;
-            self.acks.expect(id, ack, timer);
+            self.acks.expect(id, ack, owed);
+        }
+    }
+
+    /// Takes an acknowledgement off the list for all who still owe it.
+    pub(super) fn forgive(&mut self, ack: AckId) {
+        for socket in self.acks.debtors(ack) {
+            self.settle_ack(socket, ack);
         }
     }
 
     /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
-    pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Option<TimerId>> {
-        let timer = self.acks.settle(id, ack)?;
+    pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Owed> {
+        let owed = self.acks.settle(id, ack)?;
         if let Some(socket) = self.get_mut(id) {
             socket.owed -= 1;
         }
-        Some(timer)
+        Some(owed)
     }
 
     /// How many things are remembered; all are zero when everybody is gone.
@@ -485,6 +411,7 @@ impl Server {
         let mut counts = Counts {
             sockets: self.sockets.len(),
             acks: self.acks.len(),
+            away: self.recovery.as_ref().map_or(0, Recovery::away),
             rooms: self.namespaces.iter().map(|namespace| namespace.members.rooms()).sum(),
             ..Counts::default()
         };

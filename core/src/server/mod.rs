@@ -1,20 +1,24 @@
 //! Socket.IO, protocol 5, on top of Engine.IO: namespaces, events, acknowledgements, rooms.
 
+mod broadcast;
 mod client;
 mod config;
+mod life;
 mod machine;
+mod recovery;
 mod rooms;
 mod socket;
 
 pub use config::{NamespaceConfig, ServerConfig};
 pub use machine::Server;
+pub use recovery::RecoveryConfig;
 pub use rooms::{Room, Selector};
 pub use socket::{Emission, SocketMut};
 
 use crate::args::{Args, Name};
 use crate::engine::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
-use crate::id::{AckId, SocketId};
+use crate::id::{AckId, Sid, SocketId};
 
 /// What a [`Server`] tells the application.
 #[derive(Debug)]
@@ -47,6 +51,31 @@ pub enum Event {
         namespace: Room,
         /// What the client sent along: one argument, an object, or none.
         auth: Args,
+        /// Whether it is a socket of before, with its id and rooms, whose client was away.
+        recovered: bool,
+    },
+    /// The connection of a socket went over from long-polling to a WebSocket.
+    Upgraded {
+        /// The socket.
+        socket: SocketId,
+    },
+    /// A socket that was disconnected can't be recovered any more. Comes for each `Disconnected`
+    /// of a client that might have come back and has not.
+    Expired {
+        /// The id on the wire.
+        sid: Sid,
+    },
+    /// The answers to a broadcast are in. Comes exactly once for each
+    /// [`Server::emit_with_ack`].
+    Gathered {
+        /// Which broadcast it is.
+        ack: AckId,
+        /// The answers with those who gave them, in the order of their coming.
+        answers: Vec<(SocketId, Args)>,
+        /// How many were disconnected before they answered.
+        lost: usize,
+        /// How many had not answered when the time was up.
+        late: usize,
     },
     /// An event arrived.
     Received {
@@ -105,6 +134,8 @@ pub struct Counts {
     pub sockets: usize,
     /// Rooms in all namespaces, without those of the sockets' own ids.
     pub rooms: usize,
+    /// Sockets whose clients are away and may come back.
+    pub away: usize,
     /// Acknowledgements that are owed.
     pub acks: usize,
     /// Deadlines.

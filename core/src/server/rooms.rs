@@ -106,6 +106,15 @@ impl Members {
         sockets
     }
 
+    /// The rooms with the number of sockets in each, in alphabetical order.
+    #[allow(clippy::disallowed_methods, reason = "the order is made by sorting")]
+    pub(super) fn sizes(&self) -> Vec<(Room, usize)> {
+        let sizes = self.rooms.iter().map(|(name, members)| (Room::clone(name), members.len()));
+        let mut sizes: Vec<_> = sizes.collect();
+        sizes.sort_unstable();
+        sizes
+    }
+
     /// How many rooms there are, without those of own ids.
     pub(super) fn rooms(&self) -> usize {
         self.rooms.len()

@@ -8,16 +8,25 @@ use serde::Serialize;
 use super::machine::{Alarm, Server, Socket};
 use super::rooms::Room;
 use super::{Responder, Selector};
+use crate::ack::Owed;
 use crate::engine::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError};
 use crate::id::{AckId, Sid, SocketId};
-use crate::packet;
+use crate::packet::{self, Carried};
 
 /// How an event is to be sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Emission {
     /// Whether it may be dropped for a client that is not ready to receive, by default false.
     pub volatile: bool,
+    /// Whether answers of long-polling that hold it may be compressed, by default true.
+    pub compress: bool,
+}
+
+impl Default for Emission {
+    fn default() -> Self {
+        Self { volatile: false, compress: true }
+    }
 }
 
 /// A socket that is there; made by [`Server::socket`].
@@ -124,8 +133,16 @@ impl SocketMut<'_> {
         emission: Emission,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
-        let encoded = self.encode(None, name, data)?;
+        let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
+        let offset = recovery.map(|recovery| recovery.next_offset());
+        let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let encoded = self.encode(name, data, carried)?;
         let sent = self.server.send(self.id, &encoded, emission.volatile);
+        if offset.is_some() {
+            let (namespace, own) = (self.get().namespace, self.sid().as_str());
+            let selector = Selector::all().to(own);
+            self.server.log(namespace, selector, &encoded);
+        }
         self.server.settle();
         Ok(sent)
     }
@@ -151,10 +168,11 @@ impl SocketMut<'_> {
             return Err(EmitError::TooManyAcks { limit });
         }
         let ack = self.server.acks.next_id();
-        let encoded = self.encode(Some(ack), name, data)?;
+        let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
+        let encoded = self.encode(name, data, carried)?;
         let alarm = Alarm::Ack(self.id, ack);
         let timer = timeout.map(|timeout| self.server.timers.set(now, timeout, alarm));
-        self.server.owe(self.id, ack, timer);
+        self.server.owe(self.id, ack, Owed::Alone(timer));
         self.server.send(self.id, &encoded, false);
         self.server.settle();
         Ok(ack)
@@ -197,18 +215,27 @@ impl SocketMut<'_> {
         server.settle();
     }
 
+    /// Ends the whole connection without a word to its namespaces: the client takes it for a loss
+    /// of the connection, and comes back.
+    pub fn close(self, now: Instant) {
+        let Self { server, id } = self;
+        let Some(session) = server.get(id).map(|socket| socket.session) else { return };
+        server.engine.close(session, now);
+        server.settle();
+    }
+
     fn check_connected(&self) -> Result<(), EmitError> {
         if self.is_connected() { Ok(()) } else { Err(EmitError::Disconnected) }
     }
 
     fn encode(
         &self,
-        ack: Option<AckId>,
         name: &str,
         data: &(impl Serialize + ?Sized),
+        carried: Carried<'_>,
     ) -> Result<crate::engine::Encoded, EmitError> {
         let limit = self.server.config.max_attachments;
-        packet::event(self.namespace(), ack.map(|ack| ack.0), name, data, limit)
+        packet::event(self.namespace(), name, data, carried, limit)
     }
 }
 

@@ -53,13 +53,16 @@ impl Machine for Server {
                 let before = watch.lives.get(socket).map(|_| Connecting);
                 (socket, before, Connected)
             }
-            Event::Received { socket, .. } => (socket, Some(Connected), Connected),
+            Event::Received { socket, .. } | Event::Upgraded { socket } => {
+                (socket, Some(Connected), Connected)
+            }
             Event::Acked { socket, ack, .. } => {
                 assert!(watch.acked.insert((*socket, *ack)), "acked once");
                 (socket, Some(Connected), Connected)
             }
             Event::Disconnected { socket, .. } => (socket, Some(Connected), Over),
             Event::Withdrawn { socket } => (socket, Some(Connecting), Over),
+            Event::Expired { .. } | Event::Gathered { .. } => return,
             other => panic!("unknown event {other:?}"),
         };
         assert_eq!(watch.lives.insert(*socket, after), before, "{event:?}");
@@ -178,7 +181,7 @@ impl Harness<Server> {
 
     pub(crate) fn emit_volatile(&mut self, socket: SocketId, name: &str) -> bool {
         self.socket(socket)
-            .emit(name, &(), Emission { volatile: true })
+            .emit(name, &(), Emission { volatile: true, ..Emission::default() })
             .expect("an event that can be sent")
     }
 
@@ -204,7 +207,7 @@ impl Harness<Server> {
             Event::Connecting { socket, namespace, auth } => {
                 format!("{} connecting {namespace} {}", number(socket), list(auth))
             }
-            Event::Connected { socket, namespace, auth } => {
+            Event::Connected { socket, namespace, auth, .. } => {
                 format!("{} connected {namespace} {}", number(socket), list(auth))
             }
             Event::Received { socket, name, args, ack } => {
@@ -223,6 +226,13 @@ impl Harness<Server> {
                 text
             }
             Event::Withdrawn { socket } => format!("{} withdrawn", number(socket)),
+            Event::Upgraded { socket } => format!("{} upgraded", number(socket)),
+            Event::Expired { .. } => "expired".to_owned(),
+            Event::Gathered { answers, lost, late, .. } => {
+                let answers: Vec<_> =
+                    answers.iter().map(|(id, args)| number(id) + &list(args)).collect();
+                format!("gathered {answers:?}, {lost} lost, {late} late")
+            }
             other => panic!("unknown event {other:?}"),
         }
     }

@@ -19,7 +19,7 @@ use sockeye_core::{
 /// # Panics
 ///
 /// If the server does what it never should.
-pub fn packets(data: &[u8]) {
+pub(crate) fn packets(data: &[u8]) {
     let mut namespaces = vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin")];
     namespaces.push(NamespaceConfig::new("/secret"));
     namespaces[2].decides = true;
@@ -79,7 +79,11 @@ fn react(server: &mut Server, event: Event, now: Instant) {
             let _ = args.parse::<(String, Option<Bytes>)>();
             if let Some(mut socket) = server.socket(socket) {
                 let _ = socket.emit(&name, &args, Emission::default());
-                let _ = socket.emit("nested", &(&args, 1), Emission { volatile: true });
+                let _ = socket.emit(
+                    "nested",
+                    &(&args, 1),
+                    Emission { volatile: true, ..Emission::default() },
+                );
                 if let Some(ack) = ack {
                     let _ = socket.ack(ack, &args);
                 }
@@ -114,7 +118,7 @@ fn is_valid(frame: &Frame) -> bool {
 /// # Panics
 ///
 /// If the engine does what it never should.
-pub fn payloads(data: &[u8]) {
+pub(crate) fn payloads(data: &[u8]) {
     let mut engine = Engine::new(EngineConfig::default(), [7; 32]).expect("a valid configuration");
     let mut now = epoch();
     let handshake = request("GET", "/engine.io/?EIO=4&transport=polling");
@@ -125,7 +129,7 @@ pub fn payloads(data: &[u8]) {
         while let Some(output) = engine.poll_output() {
             match output {
                 Output::Respond { req, .. } => assert!(answered.insert(req), "answered once"),
-                Output::Event(engine::Event::Opened { session }) => *open = Some(session),
+                Output::Event(engine::Event::Opened { session, .. }) => *open = Some(session),
                 Output::Event(engine::Event::Closed { .. }) => *open = None,
                 Output::Event(engine::Event::Message { session, message }) => {
                     assert!(open.is_some(), "nothing arrives after the end");
@@ -148,13 +152,8 @@ pub fn payloads(data: &[u8]) {
     let session = open.expect("the handshake opens a session");
     let sid = engine.sid(session).expect("it is open").to_string();
     let target = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
-    let mut last = 0;
-    let mut get = || {
-        last += 1;
-        RequestId(last)
-    };
-    for line in data.split(|&byte| byte == b'\n') {
-        let (polled, posted) = (get(), get());
+    for (n, line) in (0..).zip(data.split(|&byte| byte == b'\n')) {
+        let (polled, posted) = (RequestId(2 * n + 1), RequestId(2 * n + 2));
         engine.handle(Input::Request { req: polled, request: request("GET", &target) }, now);
         engine.handle(Input::Request { req: posted, request: request("POST", &target) }, now);
         let body = Bytes::copy_from_slice(line);
@@ -166,7 +165,7 @@ pub fn payloads(data: &[u8]) {
         // The GET may wait on; the next one must not overlap with it.
         engine.send(session, &Encoded::text("release"), false);
         let count = drain(&mut engine, &mut open);
-        assert_eq!(count as u64, last + 1, "every request has its answer");
+        assert_eq!(count as u64, posted.0 + 1, "every request has its answer");
     }
     while let Some(due) = engine.poll_timeout() {
         assert!(due > now, "no busy loop");

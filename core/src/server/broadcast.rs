@@ -1,0 +1,169 @@
+//! What is done to many sockets at once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::Event;
+use super::machine::{Alarm, Server};
+use super::rooms::{Room, Selector};
+use super::socket::Emission;
+use crate::ack::Owed;
+use crate::args::Args;
+use crate::error::EmitError;
+use crate::id::{AckId, SocketId};
+use crate::packet::{self, Carried};
+use crate::timers::TimerId;
+
+/// The answers to a broadcast, as they come in.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    answers: Vec<(SocketId, Args)>,
+    /// How many who have not answered are still there.
+    waiting: usize,
+    /// How many are gone without an answer.
+    lost: usize,
+    timer: Option<TimerId>,
+}
+
+pub(super) type Gatherings = BTreeMap<AckId, Gathering>;
+
+impl Server {
+    /// Emits an event to all sockets of a namespace that the selector means.
+    ///
+    /// The packet is encoded once. Nobody is meant in a namespace that does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn emit(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        emission: Emission,
+    ) -> Result<(), EmitError> {
+        let index = self.namespace(namespace.as_bytes());
+        let recovery = self.recovery.as_ref().filter(|_| !emission.volatile && index.is_some());
+        let offset = recovery.map(|recovery| recovery.next_offset());
+        let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let limit = self.config.max_attachments;
+        let encoded = packet::event(namespace, name, data, carried, limit)?;
+        for socket in self.select(namespace, selector) {
+            self.send(socket, &encoded, emission.volatile);
+        }
+        if let (Some(index), Some(_)) = (index, offset) {
+            self.log(index, selector.clone(), &encoded);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Emits an event that all sockets that the selector means are to acknowledge. The answers
+    /// come as one [`Event::Gathered`]: when the last one is in or gone, or after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn emit_with_ack(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        let ack = self.acks.next_id();
+        let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
+        let limit = self.config.max_attachments;
+        let encoded = packet::event(namespace, name, data, carried, limit)?;
+        let sockets = self.select(namespace, selector);
+        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
+        let waiting = sockets.len();
+        let gathering = Gathering { answers: Vec::new(), waiting, lost: 0, timer };
+        self.gatherings.insert(ack, gathering);
+        for &socket in &sockets {
+            self.owe(socket, ack, Owed::Together);
+        }
+        for socket in sockets {
+            self.send(socket, &encoded, false);
+        }
+        self.finish_gathering(ack, false);
+        self.settle();
+        Ok(ack)
+    }
+
+    /// Counts an answer to a broadcast, or `None` from one who is gone.
+    pub(super) fn gather(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
+        let Some(gathering) = self.gatherings.get_mut(&ack) else { return };
+        gathering.waiting -= 1;
+        match answer {
+            Some(answer) => gathering.answers.push((socket, answer)),
+            None => gathering.lost += 1,
+        }
+        self.finish_gathering(ack, false);
+    }
+
+    /// Hands the answers over if all are in, or if the time is up.
+    pub(super) fn finish_gathering(&mut self, ack: AckId, late: bool) {
+        let complete = |gathering: &Gathering| late || gathering.waiting == 0;
+        if !self.gatherings.get(&ack).is_some_and(complete) {
+            return;
+        }
+        if let Some(gathering) = self.gatherings.remove(&ack) {
+            let Gathering { answers, waiting, lost, timer } = gathering;
+            timer.into_iter().for_each(|timer| self.timers.clear(timer));
+            // Those who are late are not waited for any more.
+            self.forgive(ack);
+            self.tell(Event::Gathered { ack, answers, lost, late: waiting });
+        }
+    }
+
+    /// The sockets of a namespace that a selector means, ordered by the time of connection.
+    #[must_use]
+    pub fn select(&self, namespace: &str, selector: &Selector) -> Vec<SocketId> {
+        let Some(index) = self.namespace(namespace.as_bytes()) else {
+            return Vec::new();
+        };
+        self.namespaces[index].members.select(selector, |sid| self.find(sid))
+    }
+
+    /// Lets all sockets that the selector means join these rooms.
+    pub fn join(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
+        for id in self.select(namespace, selector) {
+            if let Some(mut socket) = self.socket(id) {
+                rooms.iter().for_each(|room| socket.join(room.as_ref()));
+            }
+        }
+    }
+
+    /// Lets all sockets that the selector means leave these rooms.
+    pub fn leave(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
+        for id in self.select(namespace, selector) {
+            if let Some(mut socket) = self.socket(id) {
+                rooms.iter().for_each(|room| socket.leave(room.as_ref()));
+            }
+        }
+    }
+
+    /// Removes all sockets that the selector means from the namespace, or with `close` ends their
+    /// whole connections.
+    pub fn disconnect(&mut self, namespace: &str, selector: &Selector, close: bool, now: Instant) {
+        for id in self.select(namespace, selector) {
+            if let Some(socket) = self.socket(id) {
+                socket.disconnect(close, now);
+            }
+        }
+    }
+
+    /// The rooms of a namespace with the number of sockets in each, in alphabetical order, without
+    /// those of the sockets' own ids.
+    #[must_use]
+    pub fn rooms(&self, namespace: &str) -> Vec<(Room, usize)> {
+        let index = self.namespace(namespace.as_bytes());
+        index.map(|index| self.namespaces[index].members.sizes()).unwrap_or_default()
+    }
+}

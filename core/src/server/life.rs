@@ -1,0 +1,128 @@
+//! The life of a socket: made, let in, gone.
+
+use std::collections::BTreeSet;
+
+use super::Event;
+use super::machine::{Phase, Server, Socket};
+use super::recovery::Return;
+use super::rooms::Room;
+use crate::ack::Owed;
+use crate::args::Args;
+use crate::error::{AckError, DisconnectReason};
+use crate::id::{SessionId, Sid, SocketId};
+use crate::packet;
+
+impl Server {
+    /// Makes a socket that is not connected yet.
+    pub(super) fn add(
+        &mut self,
+        session: SessionId,
+        namespace: usize,
+        back: Option<Return>,
+    ) -> SocketId {
+        let (sid, pid, missed, rooms) = match back {
+            Some(Return { pid, away, missed }) => (away.sid, Some(pid), Some(missed), away.rooms),
+            None => {
+                let pid = self.recovery.is_some().then(|| self.mint.long_sid());
+                (self.new_sid(session, namespace), pid, None, Vec::new())
+            }
+        };
+        let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
+        let phase = Phase::Connecting(Args::none());
+        let none = BTreeSet::new();
+        let socket =
+            Socket { id, session, namespace, sid, phase, rooms: none, owed: 0, pid, missed };
+        self.sockets.insert(socket);
+        if let Some(mut socket) = self.socket(id) {
+            rooms.iter().for_each(|room| socket.join(room));
+        }
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.sockets.push(id);
+        }
+        id
+    }
+
+    fn vacant_index(&self) -> u32 {
+        u32::try_from(self.sockets.vacant_key()).expect("memory does not hold that many sockets")
+    }
+
+    fn new_sid(&mut self, session: SessionId, namespace: usize) -> Sid {
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        match self.engine.sid(session) {
+            // Old clients take the id of their session for that of their socket.
+            Some(sid) if old => match &*self.namespaces[namespace].name {
+                "/" => sid.clone(),
+                name => Sid::new(&format!("{name}#{sid}")),
+            },
+            _ => self.mint.sid(),
+        }
+    }
+
+    pub(super) fn set_phase(&mut self, socket: SocketId, phase: Phase) {
+        if let Some(socket) = self.get_mut(socket) {
+            socket.phase = phase;
+        }
+    }
+
+    /// Makes a socket a connected one.
+    pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
+        self.set_phase(id, Phase::Connected);
+        let Some(socket) = self.get_mut(id) else { return };
+        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
+        let (pid, missed) = (socket.pid.clone(), socket.missed.take());
+        let recovered = missed.is_some();
+        self.by_sid.insert(sid.clone(), id);
+        // As with the official server, what was missed comes before the answer.
+        for encoded in missed.into_iter().flatten() {
+            self.engine.send(session, &encoded, false);
+        }
+        let Some(client) = self.clients.get_mut(&session) else { return };
+        let told = (!client.old).then_some(&sid);
+        if let Some(timer) = client.connect_timer.take() {
+            self.timers.clear(timer);
+        }
+        let namespace = &mut self.namespaces[namespace];
+        namespace.members.add(id);
+        let name = Room::clone(&namespace.name);
+        self.engine.greet(session, &packet::connect(&name, told, pid.as_ref()));
+        self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
+    }
+
+    /// Ends a socket and says so. Its client must not list it any more.
+    pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
+        let connected = self.is_connected(id);
+        if connected {
+            self.depart(id, reason);
+        }
+        while let Some((ack, owed)) = self.acks.abandon(id) {
+            match owed {
+                Owed::Together => self.gather(ack, id, None),
+                Owed::Alone(timer) => {
+                    timer.into_iter().for_each(|timer| self.timers.clear(timer));
+                    let result = Err(AckError::Disconnected);
+                    self.tell(Event::Acked { socket: id, ack, result });
+                }
+            }
+        }
+        let rooms = self.forget(id);
+        self.tell(if connected {
+            Event::Disconnected { socket: id, reason, rooms }
+        } else {
+            Event::Withdrawn { socket: id }
+        });
+    }
+
+    pub(super) fn forget(&mut self, id: SocketId) -> Vec<Room> {
+        if self.get(id).is_none() {
+            return Vec::new();
+        }
+        let socket = self.sockets.remove(id.index as usize);
+        self.by_sid.remove(&socket.sid);
+        let members = &mut self.namespaces[socket.namespace].members;
+        for room in &socket.rooms {
+            members.leave(id, room);
+        }
+        members.remove(id);
+        socket.rooms.into_iter().collect()
+    }
+}
