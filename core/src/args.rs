@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::de::{Binary, Shape};
-use crate::json::Scanner;
+use crate::json::{self, Scanner};
 
 /// The name of an event. What is no text in it, such as a lone surrogate, was replaced by U+FFFD.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,6 +175,13 @@ impl Args {
         let end = rest.pos();
         self.json.advance(end);
         value
+    }
+
+    /// The argument at `index` if it is binary itself, without a copy.
+    #[must_use]
+    pub fn binary(&self, index: usize) -> Option<&Bytes> {
+        let found = json::placeholder(self.iter().nth(index)?.as_bytes(), 0)?;
+        self.attachments.get(found.num?)
     }
 
     /// Reads all arguments: a tuple takes several, `()` none, everything else the first one.

@@ -28,7 +28,7 @@
 //!     fn read_body(&mut self, req: RequestId, limit: usize);
 //!     fn respond(&mut self, req: RequestId, response: Response);
 //!     fn abort(&mut self, req: RequestId);
-//!     fn accept(&mut self, ws: WsId, headers: Headers);
+//!     fn accept(&mut self, ws: WsId, headers: Headers, limit: usize);
 //!     fn refuse(&mut self, ws: WsId, response: Response);
 //!     fn send(&mut self, ws: WsId, frames: Frames);
 //!     fn close(&mut self, ws: WsId);
@@ -45,7 +45,7 @@
 //!                 Output::ReadBody { req, limit } => io.read_body(req, limit),
 //!                 Output::Respond { req, response } => io.respond(req, response),
 //!                 Output::Abort { req } => io.abort(req),
-//!                 Output::Accept { ws, headers } => io.accept(ws, headers),
+//!                 Output::Accept { ws, headers, limit } => io.accept(ws, headers, limit),
 //!                 Output::Refuse { ws, response } => io.refuse(ws, response),
 //!                 Output::Send { ws, frames } => io.send(ws, frames),
 //!                 Output::Close { ws } => io.close(ws),

@@ -13,7 +13,7 @@ fn connected() -> (Harness<Server>, WebSocketClient) {
 
 fn ask(h: &mut Harness<Server>, client: &WebSocketClient, timeout: Option<u64>) -> AckId {
     let now = h.now;
-    h.socket(client.socket).emit_with_ack("q", &1, timeout.map(secs), now).unwrap()
+    h.socket(client.socket).emit_with_ack("q", &1, timeout.map(secs), now).expect("it can be asked")
 }
 
 // What clients want acknowledged.
@@ -220,7 +220,8 @@ fn a_timeout_may_be_zero_or_longer_than_any_life() {
 
 #[test]
 fn a_socket_that_leaves_owes_nothing_any_more() {
-    let ends: [(fn(&mut Harness<Server>, &WebSocketClient), &str); 3] = [
+    type End = fn(&mut Harness<Server>, &WebSocketClient);
+    let ends: [(End, &str); 3] = [
         (|h, c| h.closed(c.ws, Closure::Peer), "transport close"),
         (|h, c| h.frame(c.ws, "41"), "client namespace disconnect"),
         (

@@ -60,7 +60,7 @@ fn refused(data: &impl Serialize) -> EmitError {
     let (mut h, client) = connected();
     let result = h.socket(client.socket).emit("e", data, Emission::default());
     assert_eq!(h.received(client.ws).len(), 0);
-    result.unwrap_err()
+    result.expect_err("it is refused")
 }
 
 // What arrives.

@@ -213,7 +213,8 @@ fn a_websocket_that_closes_or_breaks_is_told_apart() {
 
 #[test]
 fn every_way_to_end_has_its_reason() {
-    let ends: [(fn(&mut Harness<Server>, &common::WebSocketClient), &str); 9] = [
+    type End = fn(&mut Harness<Server>, &common::WebSocketClient);
+    let ends: [(End, &str); 9] = [
         (|h, c| h.frame(c.ws, "1"), "transport close"),
         (|h, c| h.frame(c.ws, "2"), "transport error"),
         (|h, c| h.frame(c.ws, "7"), "parse error"),

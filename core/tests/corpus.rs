@@ -13,8 +13,8 @@ fn replay(name: &str, play: fn(&[u8])) -> usize {
         .map(|file| {
             let path = file.expect("it can be listed").path();
             let data = std::fs::read(&path).expect("it can be read");
-            println!("{}", path.display());
-            play(&data);
+            let outcome = std::panic::catch_unwind(|| play(&data));
+            assert!(outcome.is_ok(), "{}", path.display());
         })
         .count()
 }

@@ -1,5 +1,7 @@
 //! The same seed and the same inputs make the same outputs.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckError, Args, EmitError, Responder};
+use sockeye_core::{AckError, Args, EmitError, Responder, SocketId};
 
 use crate::error::Fault;
 use crate::socket::Socket;
@@ -47,18 +47,32 @@ impl AckSender {
     }
 }
 
-/// Where the answer of a client is put for the one who waits.
-#[derive(Debug, Default)]
-pub(crate) struct Slot(Mutex<Answer>);
+/// Where an answer is put for the one who waits: by default that of one client.
+#[derive(Debug)]
+pub(crate) struct Slot<T = Result<Args, AckError>>(Mutex<Answer<T>>);
 
-#[derive(Debug, Default)]
-struct Answer {
-    result: Option<Result<Args, AckError>>,
+#[derive(Debug)]
+struct Answer<T> {
+    result: Option<T>,
     waker: Option<Waker>,
 }
 
-impl Slot {
-    pub(crate) fn fill(&self, result: Result<Args, AckError>) {
+/// The answers of several clients.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) answers: Vec<(SocketId, Args)>,
+    pub(crate) lost: usize,
+    pub(crate) late: usize,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Answer { result: None, waker: None }))
+    }
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn fill(&self, result: T) {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slot.result = Some(result);
         let waker = slot.waker.take();
@@ -66,6 +80,15 @@ impl Slot {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<T> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = slot.result.take() {
+            return Poll::Ready(result);
+        }
+        slot.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -119,15 +142,56 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
             State::Failed(failure) => {
                 Poll::Ready(Err(failure.take().expect("a future is not polled after its end")))
             }
-            State::Waiting(slot) => {
-                let mut slot = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(result) = slot.result.take() else {
-                    slot.waker = Some(cx.waker().clone());
-                    return Poll::Pending;
-                };
-                drop(slot);
-                Poll::Ready(result.map_err(AckFailure::from).and_then(|args| Ok(args.parse()?)))
-            }
+            State::Waiting(slot) => slot.poll(cx).map(|result| Ok(result?.parse()?)),
         }
+    }
+}
+
+/// The answers to a broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answers<T> {
+    /// Those that came, in the order of their coming.
+    pub answers: Vec<T>,
+    /// How many clients were gone before they answered, or answered with something else than is
+    /// asked for.
+    pub lost: usize,
+    /// How many clients had not answered when the time was up.
+    pub late: usize,
+}
+
+/// The answers to a broadcast to come: what was emitted has been sent already.
+///
+/// Resolves when all have answered or are gone, or when the time is up.
+#[must_use = "the answers are lost; use `emit` for events that need none"]
+#[derive(Debug)]
+pub struct AnswersFuture<T> {
+    state: Result<Arc<Slot<Gathered>>, Option<EmitError>>,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T> AnswersFuture<T> {
+    pub(crate) fn new(sent: Result<Arc<Slot<Gathered>>, EmitError>) -> Self {
+        Self { state: sent.map_err(Some), answer: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned> Future for AnswersFuture<T> {
+    type Output = Result<Answers<T>, EmitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let slot = match &mut self.state {
+            Ok(slot) => slot,
+            Err(error) => {
+                let error = error.take().expect("a future is not polled after its end");
+                return Poll::Ready(Err(error));
+            }
+        };
+        slot.poll(cx).map(|Gathered { answers, lost, late }| {
+            let all = answers.len();
+            let fitting = answers.into_iter().filter_map(|(_, args)| args.parse().ok());
+            let answers: Vec<T> = fitting.collect();
+            Ok(Answers { lost: lost + all - answers.len(), answers, late })
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use sockeye_core::engine::{Admission, Handshake};
-use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig};
+use sockeye_core::{ConfigError, NamespaceConfig, Room, ServerConfig};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall};
 use crate::error::Error;
@@ -46,6 +46,7 @@ use crate::shard::Shard;
 pub struct App {
     config: ServerConfig,
     namespaces: Vec<(String, Handlers)>,
+    matching: Vec<(Pattern, Handlers)>,
     shared: Shared,
     shard: Arc<OnceLock<Arc<Shard>>>,
 }
@@ -56,6 +57,24 @@ pub(crate) struct Shared {
     pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
     pub(crate) veto: Option<Veto>,
+}
+
+/// The handlers of all namespaces.
+#[derive(Default)]
+pub(crate) struct Directory {
+    known: HashMap<Room, Arc<Handlers>>,
+    matching: Vec<(Pattern, Arc<Handlers>)>,
+}
+
+/// Which names of namespaces are meant.
+type Pattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl Directory {
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Handlers>> {
+        let mut matching = self.matching.iter();
+        let known = self.known.get(name);
+        known.or_else(|| matching.find(|(holds, _)| holds(name)).map(|(_, it)| it)).cloned()
+    }
 }
 
 /// The handlers of one namespace.
@@ -180,6 +199,31 @@ impl App {
         self
     }
 
+    /// Adds handlers to all namespaces whose names match, where no namespace of that very name has
+    /// handlers of its own. They come into being when somebody joins them, and go with the last
+    /// one who leaves. Of several patterns that match, the first one counts.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket};
+    ///
+    /// let is_room = |name: &str| {
+    ///     name.strip_prefix("/room-").is_some_and(|id| id.parse::<u32>().is_ok())
+    /// };
+    /// let app = App::new().of_matching(is_room, |namespace| {
+    ///     namespace.on("where", |socket: Socket| socket.emit("here", socket.namespace()))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn of_matching(
+        mut self,
+        pattern: impl Fn(&str) -> bool + Send + Sync + 'static,
+        build: impl FnOnce(Namespace) -> Namespace,
+    ) -> Self {
+        let handlers = build(Namespace(Handlers::default())).0;
+        self.matching.push((Box::new(pattern), handlers));
+        self
+    }
+
     /// A handle to all sockets, for code outside of handlers: other threads, tasks, timers.
     ///
     /// ```
@@ -202,10 +246,16 @@ impl App {
         };
         self.config.namespaces = self.namespaces.iter().map(config).collect();
         self.config.engine.keep_handshakes |=
-            self.namespaces.iter().any(|(_, handlers)| handlers.wants_handshake);
-        let handlers = self.namespaces.into_iter();
-        let handlers = handlers.map(|(name, handlers)| (name.into(), Arc::new(handlers)));
-        let shard = Shard::new(self.config, handlers.collect(), self.shared)?;
+            self.namespaces.iter().any(|(_, handlers)| handlers.wants_handshake)
+                || self.matching.iter().any(|(_, handlers)| handlers.wants_handshake);
+        self.config.dynamic_namespaces = !self.matching.is_empty();
+        let known = self.namespaces.into_iter();
+        let matching = self.matching.into_iter();
+        let directory = Directory {
+            known: known.map(|(name, it)| (name.into(), Arc::new(it))).collect(),
+            matching: matching.map(|(pattern, it)| (pattern, Arc::new(it))).collect(),
+        };
+        let shard = Shard::new(self.config, directory, self.shared)?;
         let shard = self.shard.get_or_init(|| shard);
         Ok(Arc::clone(shard))
     }

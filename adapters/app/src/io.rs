@@ -2,11 +2,16 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sockeye_core::{Emission, EmitError, Room, Selector};
 
-use crate::shard::Shard;
+use crate::ack::{AnswersFuture, Gathered, Slot};
+use crate::rooms::IntoRooms;
+use crate::shard::{Shard, State};
+use crate::socket::Socket;
 
 /// All sockets of a namespace.
 ///
@@ -62,6 +67,42 @@ impl Io {
         self.all().emit(event, data);
     }
 
+    /// All sockets of the namespace, in the order of their connection.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.all().sockets()
+    }
+
+    /// Lets all sockets of the namespace join a room, or several.
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        self.all().sockets_join(rooms);
+    }
+
+    /// Lets all sockets of the namespace leave a room, or several.
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        self.all().sockets_leave(rooms);
+    }
+
+    /// Removes everybody from the namespace, or with `close` ends their whole connections.
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.all().disconnect_sockets(close);
+    }
+
+    /// The rooms of the namespace with the number of sockets in each, in alphabetical order,
+    /// without those of the sockets' own ids.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<(Room, usize)> {
+        let shard = self.shard.get();
+        let rooms = shard.map(|shard| shard.command(|state| state.server.rooms(&self.namespace)));
+        rooms.unwrap_or_default()
+    }
+
+    /// Limits the time within which acknowledgements must come.
+    #[must_use]
+    pub fn timeout(&self, timeout: Duration) -> Operator {
+        self.all().timeout(timeout)
+    }
+
     /// How many sockets are connected to the namespace.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -92,11 +133,12 @@ pub struct Operator {
     io: Io,
     selector: Selector,
     emission: Emission,
+    timeout: Option<Duration>,
 }
 
 impl Operator {
     pub(crate) fn new(io: Io, selector: Selector) -> Self {
-        Self { io, selector, emission: Emission::default() }
+        Self { io, selector, emission: Emission::default(), timeout: None }
     }
 
     /// Those in this room too.
@@ -124,6 +166,86 @@ impl Operator {
     pub const fn volatile(mut self) -> Self {
         self.emission.volatile = true;
         self
+    }
+
+    /// Says whether answers of long-polling that hold the event may be compressed.
+    #[must_use]
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.emission.compress = compress;
+        self
+    }
+
+    /// Limits the time within which acknowledgements must come.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Emits an event to each of them and waits for their acknowledgements: until all have
+    /// answered or are gone, or until the [`timeout`](Self::timeout) if one is set.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn example(io: sockeye_app::Io) -> Result<(), Box<dyn std::error::Error>> {
+    /// let limit = Duration::from_secs(5);
+    /// let votes = io.to("jury").timeout(limit).emit_with_ack::<u8>("vote", ()).await?;
+    /// println!("{:?}, and {} are missing", votes.answers, votes.lost + votes.late);
+    /// # Ok(()) }
+    /// ```
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        data: impl Serialize,
+    ) -> AnswersFuture<T> {
+        let slot = Arc::new(Slot::default());
+        let Some(shard) = self.io.shard.get() else {
+            slot.fill(Gathered { answers: Vec::new(), lost: 0, late: 0 });
+            return AnswersFuture::new(Ok(slot));
+        };
+        let (namespace, selector, timeout) = (&self.io.namespace, &self.selector, self.timeout);
+        AnswersFuture::new(shard.command(|state| {
+            let now = Instant::now();
+            let sent =
+                state.server.emit_with_ack(namespace, selector, event, &data, timeout, now)?;
+            state.gathering.insert(sent, Arc::clone(&slot));
+            Ok(slot)
+        }))
+    }
+
+    /// Lets each of them join a room, or several.
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        self.each(|state, namespace, selector| {
+            rooms.for_each(&mut |room| state.server.join(namespace, selector, &[room]));
+        });
+    }
+
+    /// Lets each of them leave a room, or several.
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        self.each(|state, namespace, selector| {
+            rooms.for_each(&mut |room| state.server.leave(namespace, selector, &[room]));
+        });
+    }
+
+    /// Removes each of them from the namespace, or with `close` ends their whole connections.
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.each(|state, namespace, selector| {
+            state.server.disconnect(namespace, selector, close, Instant::now());
+        });
+    }
+
+    /// All of them, in the order of their connection.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        self.each(|state, namespace, selector| sockets = state.sockets(namespace, selector));
+        sockets
+    }
+
+    fn each(&self, act: impl FnOnce(&mut State, &str, &Selector)) {
+        if let Some(shard) = self.io.shard.get() {
+            shard.command(|state| act(state, &self.io.namespace, &self.selector));
+        }
     }
 
     /// Emits an event to each of them, encoded once. A tuple is several arguments, `()` none,

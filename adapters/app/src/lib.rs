@@ -60,10 +60,11 @@ mod machine;
 pub mod marker;
 mod raw;
 mod reply;
+mod rooms;
 mod shard;
 mod socket;
 
-pub use ack::{AckFailure, AckFuture, AckSender};
+pub use ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 pub use app::{App, Namespace};
 pub use bytes::Bytes;
 pub use call::{Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Rooms, State};
@@ -74,7 +75,8 @@ pub use io::{Io, Operator};
 pub use machine::{IntoMachine, Machine, Runtime, Task};
 pub use raw::{EngineApp, Session};
 pub use reply::{Ack, BoxError, Reply};
-pub use socket::{Ackable, Socket};
+pub use rooms::IntoRooms;
+pub use socket::{Emitter, Socket};
 pub use sockeye_core as core;
 pub use sockeye_core::{
     AckError, Args, ConfigError, DisconnectReason, EmitError, Name, ServerConfig,

@@ -6,23 +6,23 @@ use std::time::Instant;
 
 use sockeye_core::engine::{Admission, EngineConfig, StaticFile};
 use sockeye_core::{
-    AckId, ConfigError, Event, Input, Output, Room, Server, ServerConfig, SocketId,
+    AckId, ConfigError, Event, Input, Output, Room, Selector, Server, ServerConfig, Sid, SocketId,
 };
 
-use crate::ack::{AckSender, Slot};
-use crate::app::{Handlers, Shared};
+use crate::ack::{AckSender, Gathered, Slot};
+use crate::app::{Directory, Shared};
 use crate::call::{ConnectCall, DisconnectCall, EventCall};
 use crate::driven::{Driven, Source, Wake};
 use crate::error::Error;
 use crate::gate::{decide, judge};
 use crate::handler::run;
 use crate::machine::{Machine, Runtime};
-use crate::socket::Socket;
+use crate::socket::{Data, Socket};
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
 pub(crate) struct Shard {
     driven: Driven<State>,
-    handlers: HashMap<Room, Arc<Handlers>>,
+    handlers: Directory,
     shared: Shared,
     config: EngineConfig,
 }
@@ -31,10 +31,18 @@ pub(crate) struct Shard {
 pub(crate) struct State {
     pub(crate) server: Server,
     pub(crate) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
+    pub(crate) gathering: HashMap<AckId, Arc<Slot<Gathered>>>,
+    /// The data of sockets whose clients are away.
+    kept: HashMap<Sid, Arc<Data>>,
     sockets: HashMap<SocketId, Socket>,
 }
 
 impl State {
+    pub(crate) fn sockets(&self, namespace: &str, selector: &Selector) -> Vec<Socket> {
+        let keys = self.server.select(namespace, selector);
+        keys.iter().filter_map(|key| self.sockets.get(key).cloned()).collect()
+    }
+
     pub(crate) fn forget(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
     }
@@ -43,7 +51,7 @@ impl State {
 impl Shard {
     pub(crate) fn new(
         mut config: ServerConfig,
-        handlers: HashMap<Room, Arc<Handlers>>,
+        handlers: Directory,
         shared: Shared,
     ) -> Result<Arc<Self>, ConfigError> {
         if config.engine.files.is_empty() {
@@ -51,7 +59,13 @@ impl Shard {
         }
         let engine = config.engine.clone();
         let server = Server::new(config, seed()?)?;
-        let state = State { server, waiting: HashMap::new(), sockets: HashMap::new() };
+        let state = State {
+            server,
+            waiting: HashMap::new(),
+            gathering: HashMap::new(),
+            kept: HashMap::new(),
+            sockets: HashMap::new(),
+        };
         Ok(Arc::new(Self { driven: Driven::new(state), handlers, shared, config: engine }))
     }
 
@@ -78,8 +92,9 @@ impl Shard {
                 return Some(socket.clone());
             }
             let sid = state.server.socket(key)?.sid().clone();
-            let handlers = Arc::clone(self.handlers.get(&namespace)?);
-            let socket = Socket::new(Arc::clone(self), key, sid, namespace, handlers);
+            let handlers = self.handlers.find(&namespace)?;
+            let kept = state.kept.remove(&sid);
+            let socket = Socket::new(Arc::clone(self), key, sid, namespace, handlers, kept);
             state.sockets.insert(key, socket.clone());
             Some(socket)
         })
@@ -100,7 +115,12 @@ impl Shard {
                 judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
             }
             Event::Connecting { socket: key, namespace, auth } => {
-                let Some(socket) = self.meet(key, namespace) else { return };
+                let Some(socket) = self.meet(key, namespace) else {
+                    // Nobody has told what to do with a namespace of this name.
+                    self.command(|state| state.server.reject(key, "Invalid namespace", &()))
+                        .expect("nothing can be written as JSON");
+                    return;
+                };
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
             Event::Withdrawn { socket } => self.driven.with(|state| state.forget(socket)),
@@ -136,8 +156,24 @@ impl Shard {
                     slot.fill(result);
                 }
             }
-            Event::Disconnected { socket: key, reason, rooms } => {
-                let socket = self.driven.with(|state| state.sockets.remove(&key));
+            Event::Gathered { ack, answers, lost, late } => {
+                let slot = self.driven.with(|state| state.gathering.remove(&ack));
+                if let Some(slot) = slot {
+                    slot.fill(Gathered { answers, lost, late });
+                }
+            }
+            Event::Expired { sid } => {
+                self.driven.with(|state| state.kept.remove(&sid));
+            }
+            Event::Disconnected { socket: key, reason, rooms, may_return } => {
+                let socket = self.driven.with(|state| {
+                    let socket = state.sockets.remove(&key)?;
+                    if may_return {
+                        let (sid, data) = socket.keep();
+                        state.kept.insert(sid, data);
+                    }
+                    Some(socket)
+                });
                 let Some(socket) = socket else { return };
                 for handler in &socket.handlers().disconnect {
                     let (socket, rooms) = (socket.clone(), rooms.clone());
@@ -146,7 +182,7 @@ impl Shard {
                 }
             }
             // The core may learn to tell more, which an older app does not ask for.
-            _ => {}
+            Event::Upgraded { .. } | _ => {}
         }
     }
 }

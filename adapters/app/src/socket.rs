@@ -14,6 +14,7 @@ use crate::ack::{AckFuture, Slot};
 use crate::app::Handlers;
 use crate::error::{Error, Fault};
 use crate::io::{Io, Operator};
+use crate::rooms::IntoRooms;
 use crate::shard::Shard;
 
 /// A client's connection to a namespace.
@@ -29,8 +30,12 @@ struct Inner {
     sid: Sid,
     namespace: Room,
     handlers: Arc<Handlers>,
-    data: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    recovered: bool,
+    data: Arc<Data>,
 }
+
+/// Values of different types that are kept with a socket.
+pub(crate) type Data = Mutex<Vec<Arc<dyn Any + Send + Sync>>>;
 
 impl Socket {
     pub(crate) fn new(
@@ -39,9 +44,15 @@ impl Socket {
         sid: Sid,
         namespace: Room,
         handlers: Arc<Handlers>,
+        kept: Option<Arc<Data>>,
     ) -> Self {
-        let data = Mutex::default();
-        Self(Arc::new(Inner { shard, key, sid, namespace, handlers, data }))
+        let recovered = kept.is_some();
+        let data = kept.unwrap_or_default();
+        Self(Arc::new(Inner { shard, key, sid, namespace, handlers, recovered, data }))
+    }
+
+    pub(crate) fn keep(&self) -> (Sid, Arc<Data>) {
+        (self.0.sid.clone(), Arc::clone(&self.0.data))
     }
 
     /// The id, which the client knows as `socket.id`; the name of a room that only it is in.
@@ -116,20 +127,26 @@ impl Socket {
         sent.unwrap_or(Err(EmitError::Disconnected)).map(drop)
     }
 
-    /// Emits an event that is dropped if the client is not ready to receive; returns whether it
-    /// is sent.
-    pub fn emit_volatile(&self, event: &str, data: impl Serialize) -> bool {
-        let sent = self.command(|socket| {
-            socket.emit(event, &data, Emission { volatile: true, ..Emission::default() })
-        });
-        match sent.unwrap_or(Err(EmitError::Disconnected)) {
-            Ok(sent) => sent,
-            Err(EmitError::Disconnected) => false,
-            Err(error) => {
-                self.report(event, Fault::Emit(error));
-                false
-            }
-        }
+    /// Emits events that are dropped if the client is not ready to receive.
+    ///
+    /// ```
+    /// # fn example(socket: sockeye_app::Socket) {
+    /// socket.volatile().emit("position", (1.5, 2.5));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn volatile(&self) -> Emitter<'_> {
+        self.emitter().volatile()
+    }
+
+    /// Says whether answers of long-polling that hold the event may be compressed.
+    #[must_use]
+    pub fn compress(&self, compress: bool) -> Emitter<'_> {
+        self.emitter().compress(compress)
+    }
+
+    fn emitter(&self) -> Emitter<'_> {
+        Emitter { socket: self, emission: Emission::default(), timeout: None }
     }
 
     /// Emits an event and waits for the client's acknowledgement, without a time limit: until it
@@ -161,8 +178,8 @@ impl Socket {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub const fn timeout(&self, timeout: Duration) -> Ackable<'_> {
-        Ackable { socket: self, timeout }
+    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
+        self.emitter().timeout(timeout)
     }
 
     fn ask<T>(
@@ -182,14 +199,43 @@ impl Socket {
         }))
     }
 
-    /// Joins a room.
-    pub fn join(&self, room: impl AsRef<str>) {
-        self.command(|socket| socket.join(room.as_ref()));
+    /// Joins a room, or several.
+    ///
+    /// ```
+    /// # fn example(socket: sockeye_app::Socket) {
+    /// socket.join("lobby");
+    /// socket.join(["red", "blue"]);
+    /// # }
+    /// ```
+    pub fn join(&self, rooms: impl IntoRooms) {
+        self.command(|socket| rooms.for_each(&mut |room| socket.join(room)));
     }
 
-    /// Leaves a room.
-    pub fn leave(&self, room: impl AsRef<str>) {
-        self.command(|socket| socket.leave(room.as_ref()));
+    /// Leaves a room, or several.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        self.command(|socket| rooms.for_each(&mut |room| socket.leave(room)));
+    }
+
+    /// Whether it is a socket of before, with its id, rooms and data, whose client was away.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.0.recovered
+    }
+
+    /// How many bytes wait to be sent to the client.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.command(|socket| socket.buffered()).unwrap_or(0)
+    }
+
+    /// Ends the whole connection without a word to its namespaces: the client takes it for a loss
+    /// of the connection, and comes back.
+    pub fn close(&self) {
+        self.0.shard.command(|state| {
+            if let Some(socket) = state.server.socket(self.0.key) {
+                socket.close(Instant::now());
+            }
+        });
     }
 
     /// The rooms it is in, in alphabetical order after that of its own id.
@@ -289,20 +335,56 @@ impl PartialEq for Socket {
 
 impl Eq for Socket {}
 
-/// A socket with a time limit for its acknowledgement; made by [`Socket::timeout`].
+/// A way of emitting to a socket; made by [`Socket::volatile`], [`Socket::compress`] and
+/// [`Socket::timeout`].
 #[derive(Clone, Copy, Debug)]
-pub struct Ackable<'a> {
+pub struct Emitter<'a> {
     socket: &'a Socket,
-    timeout: Duration,
+    emission: Emission,
+    timeout: Option<Duration>,
 }
 
-impl Ackable<'_> {
+impl Emitter<'_> {
+    /// Emits events that are dropped if the client is not ready to receive.
+    #[must_use]
+    pub const fn volatile(mut self) -> Self {
+        self.emission.volatile = true;
+        self
+    }
+
+    /// Says whether answers of long-polling that hold the event may be compressed.
+    #[must_use]
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.emission.compress = compress;
+        self
+    }
+
+    /// Limits the time within which the acknowledgement must come.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Emits an event; returns whether it is sent. See [`Socket::emit`].
+    pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
+        let sent = self.socket.command(|socket| socket.emit(event, &data, self.emission));
+        match sent.unwrap_or(Err(EmitError::Disconnected)) {
+            Ok(sent) => sent,
+            Err(EmitError::Disconnected) => false,
+            Err(error) => {
+                self.socket.report(event, Fault::Emit(error));
+                false
+            }
+        }
+    }
+
     /// Emits an event and waits for the client's acknowledgement; see [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,
         data: impl Serialize,
     ) -> AckFuture<T> {
-        self.socket.ask(event, &data, Some(self.timeout))
+        self.socket.ask(event, &data, self.timeout)
     }
 }

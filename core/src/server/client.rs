@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::config::is_valid_name;
 use super::machine::{Alarm, Phase, Server};
+use super::rooms::Room;
 use super::{Event, Responder};
 use crate::ack::Owed;
 use crate::args::Args;
@@ -24,8 +25,8 @@ pub(super) struct Client {
     decoder: Decoder,
     /// The namespaces that the server removed the client from. What was under way to them then is
     /// nobody's fault.
-    left: Vec<usize>,
-    refused: usize,
+    left: Vec<Room>,
+    pub(super) refused: usize,
     /// For the first namespace to be joined.
     pub(super) connect_timer: Option<TimerId>,
     pub(super) handshake: Option<Arc<Handshake>>,
@@ -46,7 +47,7 @@ impl Client {
     }
 
     /// Notes that the server has removed the client from a namespace.
-    pub(super) fn leave(&mut self, socket: SocketId, namespace: usize) {
+    pub(super) fn leave(&mut self, socket: SocketId, namespace: Room) {
         self.sockets.retain(|&other| other != socket);
         self.left.push(namespace);
     }
@@ -102,8 +103,9 @@ impl Server {
         }
     }
 
-    fn has_left(&self, session: SessionId, namespace: usize) -> bool {
-        self.clients.get(&session).is_some_and(|client| client.left.contains(&namespace))
+    fn has_left(&self, session: SessionId, namespace: &[u8]) -> bool {
+        let is_it = |left: &Room| left.as_bytes() == namespace;
+        self.clients.get(&session).is_some_and(|client| client.left.iter().any(is_it))
     }
 
     /// The socket that a packet is for; `None` if it came too late for one that was removed.
@@ -112,8 +114,8 @@ impl Server {
         session: SessionId,
         namespace: &[u8],
     ) -> Result<Option<SocketId>, Violation> {
-        let namespace = self.namespace(namespace).ok_or(Violation)?;
-        match self.socket_of(session, namespace) {
+        let joined = self.namespace(namespace).and_then(|index| self.socket_of(session, index));
+        match joined {
             Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
             Some(_) => Err(Violation),
             None if self.has_left(session, namespace) => Ok(None),
@@ -168,23 +170,25 @@ impl Server {
         let old = self.clients.get(&session).is_some_and(|client| client.old);
         let (name, auth) = if old { with_query(name) } else { (name, auth) };
         let limit = self.config.max_namespaces_per_client;
-        let namespace = self.namespace(name.as_bytes());
-        let Some(client) = self.clients.get_mut(&session) else {
-            return Ok(());
-        };
-        let Some(namespace) = namespace else {
-            client.refused += 1;
-            if client.refused > limit {
-                return Err(Violation);
+        let Some(client) = self.clients.get(&session) else { return Ok(()) };
+        if client.sockets.len() >= limit || client.refused >= limit {
+            return Err(Violation);
+        }
+        let known = self.namespace(name.as_bytes());
+        let dynamic = self.config.dynamic_namespaces;
+        let made = || dynamic.then(|| self.add_namespace(name)).flatten();
+        let Some(namespace) = known.or_else(made) else {
+            if let Some(client) = self.clients.get_mut(&session) {
+                client.refused += 1;
             }
             self.engine.send(session, &packet::unknown_namespace(name), false);
             return Ok(());
         };
-        if client.sockets.len() >= limit || self.socket_of(session, namespace).is_some() {
+        if self.socket_of(session, namespace).is_some() {
             return Err(Violation);
         }
         if let Some(client) = self.clients.get_mut(&session) {
-            client.left.retain(|&other| other != namespace);
+            client.left.retain(|other| **other != *name);
         }
         let back = self.take_back(namespace, &auth);
         let skip = back.is_some()

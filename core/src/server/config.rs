@@ -13,6 +13,13 @@ pub struct ServerConfig {
     pub engine: EngineConfig,
     /// The namespaces that exist, by default `/` alone.
     pub namespaces: Vec<NamespaceConfig>,
+    /// Whether clients may ask for namespaces that are not in the list, by default not. Each is an
+    /// [`Event::Connecting`](super::Event::Connecting); the namespace exists from then on until
+    /// its last socket is gone.
+    pub dynamic_namespaces: bool,
+    /// The greatest number of namespaces, by default 10,000. Beyond it, those that do not exist
+    /// can't be joined.
+    pub max_namespaces: usize,
     /// The time within which a new client must have joined a namespace, by default 45 s; after it
     /// the connection is closed.
     pub connect_timeout: Duration,
@@ -42,6 +49,8 @@ impl Default for ServerConfig {
         Self {
             engine: EngineConfig { path: "/socket.io".to_owned(), ..EngineConfig::default() },
             namespaces: vec![NamespaceConfig::new("/")],
+            dynamic_namespaces: false,
+            max_namespaces: 10_000,
             connect_timeout: Duration::from_secs(45),
             max_attachments: 10,
             max_packet_bytes: 10_000_000,

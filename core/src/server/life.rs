@@ -33,6 +33,7 @@ impl Server {
         let socket =
             Socket { id, session, namespace, sid, phase, rooms: none, owed: 0, pid, missed };
         self.sockets.insert(socket);
+        self.namespaces[namespace].sockets += 1;
         if let Some(mut socket) = self.socket(id) {
             rooms.iter().for_each(|room| socket.join(room));
         }
@@ -91,9 +92,7 @@ impl Server {
     /// Ends a socket and says so. Its client must not list it any more.
     pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
         let connected = self.is_connected(id);
-        if connected {
-            self.depart(id, reason);
-        }
+        let may_return = connected && self.depart(id, reason);
         while let Some((ack, owed)) = self.acks.abandon(id) {
             match owed {
                 Owed::Together => self.gather(ack, id, None),
@@ -106,7 +105,7 @@ impl Server {
         }
         let rooms = self.forget(id);
         self.tell(if connected {
-            Event::Disconnected { socket: id, reason, rooms }
+            Event::Disconnected { socket: id, reason, rooms, may_return }
         } else {
             Event::Withdrawn { socket: id }
         });
@@ -123,6 +122,12 @@ impl Server {
             members.leave(id, room);
         }
         members.remove(id);
+        let namespace = &mut self.namespaces[socket.namespace];
+        namespace.sockets -= 1;
+        if namespace.dynamic && namespace.sockets == 0 {
+            let namespace = self.namespaces.remove(socket.namespace);
+            self.by_name.remove(&namespace.name);
+        }
         socket.rooms.into_iter().collect()
     }
 }

@@ -12,7 +12,7 @@ use super::client::Client;
 use super::recovery::Recovery;
 use super::rooms::{Members, Room};
 use super::socket::SocketMut;
-use super::{Counts, Event, ServerConfig};
+use super::{Counts, Event, NamespaceConfig, ServerConfig};
 use crate::ack::{Acks, Owed};
 use crate::args::Args;
 use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
@@ -44,8 +44,8 @@ pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) engine: Engine,
     pub(super) clients: HashMap<SessionId, Client, IdHashing>,
-    pub(super) namespaces: Vec<Namespace>,
-    by_name: HashMap<Room, usize, Hashing>,
+    pub(super) namespaces: Slab<Namespace>,
+    pub(super) by_name: HashMap<Room, usize, Hashing>,
     pub(super) sockets: Slab<Socket>,
     pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
     pub(super) acks: Acks,
@@ -63,6 +63,16 @@ pub(super) struct Namespace {
     pub(super) name: Room,
     pub(super) decides: bool,
     pub(super) members: Members,
+    /// How many sockets it has, with those that are asking to join.
+    pub(super) sockets: usize,
+    /// It goes when its last socket does.
+    pub(super) dynamic: bool,
+}
+
+impl Namespace {
+    fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
+        Self { name, decides, members: Members::new(hashing), sockets: 0, dynamic: false }
+    }
 }
 
 pub(super) struct Socket {
@@ -113,15 +123,12 @@ impl Server {
         let mut engine = Engine::new(config.engine.clone(), seed)?;
         let mut mint = Mint::new(engine.seed(), config.engine.shard);
         let hashing = mint.hashing();
-        let namespaces = config.namespaces.iter().map(|namespace| Namespace {
-            name: namespace.name.as_str().into(),
-            decides: namespace.decides,
-            members: Members::new(hashing),
-        });
-        let namespaces: Vec<_> = namespaces.collect();
+        let mut namespaces = Slab::new();
         let mut by_name = HashMap::with_hasher(hashing);
-        for (index, namespace) in namespaces.iter().enumerate() {
-            by_name.insert(Room::clone(&namespace.name), index);
+        for NamespaceConfig { name, decides } in &config.namespaces {
+            let name = Room::from(name.as_str());
+            let namespace = Namespace::new(Room::clone(&name), *decides, hashing);
+            by_name.insert(name, namespaces.insert(namespace));
         }
         let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
         Ok(Self {
@@ -245,6 +252,7 @@ impl Server {
         let refusal = packet::connect_error(name, old, message, data)?;
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
+            client.refused += 1;
         }
         self.forget(connecting);
         self.engine.send(session, &refusal, false);
@@ -377,6 +385,20 @@ impl Server {
         self.by_name.get(std::str::from_utf8(name).ok()?).copied()
     }
 
+    /// Makes a namespace for somebody who asks for it, unless there are too many.
+    pub(super) fn add_namespace(&mut self, name: &str) -> Option<usize> {
+        if self.namespaces.len() >= self.config.max_namespaces {
+            return None;
+        }
+        let name = Room::from(name);
+        let hashing = *self.by_name.hasher();
+        let namespace =
+            Namespace { dynamic: true, ..Namespace::new(Room::clone(&name), true, hashing) };
+        let index = self.namespaces.insert(namespace);
+        self.by_name.insert(name, index);
+        Some(index)
+    }
+
     pub(super) fn socket_of(&self, session: SessionId, namespace: usize) -> Option<SocketId> {
         let in_namespace = |&id: &SocketId| self.get(id).is_some_and(|s| s.namespace == namespace);
         self.clients.get(&session)?.sockets.iter().copied().find(in_namespace)
@@ -412,7 +434,7 @@ impl Server {
             sockets: self.sockets.len(),
             acks: self.acks.len(),
             away: self.recovery.as_ref().map_or(0, Recovery::away),
-            rooms: self.namespaces.iter().map(|namespace| namespace.members.rooms()).sum(),
+            rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
             ..Counts::default()
         };
         self.engine.count(&mut counts);

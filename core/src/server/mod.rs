@@ -107,6 +107,9 @@ pub enum Event {
         reason: DisconnectReason,
         /// The rooms it was in, without that of its own id.
         rooms: Vec<Room>,
+        /// Whether the client can come back: then a `Connected` with `recovered`, or an `Expired`,
+        /// will name the same id.
+        may_return: bool,
     },
     /// A client that was asking to join is gone before it was answered.
     Withdrawn {

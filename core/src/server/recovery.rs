@@ -59,7 +59,7 @@ pub(super) struct Recovery {
 #[derive(Debug)]
 struct Logged {
     at: Instant,
-    namespace: usize,
+    namespace: Room,
     selector: Selector,
     encoded: Encoded,
 }
@@ -68,7 +68,7 @@ struct Logged {
 #[derive(Debug)]
 pub(super) struct Away {
     pub(super) sid: Sid,
-    namespace: usize,
+    namespace: Room,
     pub(super) rooms: Vec<Room>,
 }
 
@@ -101,7 +101,7 @@ impl Recovery {
 
     pub(super) fn log(
         &mut self,
-        namespace: usize,
+        namespace: Room,
         selector: Selector,
         encoded: Encoded,
         now: Instant,
@@ -200,7 +200,9 @@ impl Server {
         self.tell_expired(gone);
         let (pid, away) = claimed?;
         let recovery = self.recovery.as_ref()?;
-        let missed = recovery.missed(&away, &offset).filter(|_| away.namespace == namespace);
+        let missed = recovery
+            .missed(&away, &offset)
+            .filter(|_| away.namespace == self.namespaces[namespace].name);
         let Some(missed) = missed else {
             self.tell_expired([away.sid]);
             return None;
@@ -209,7 +211,7 @@ impl Server {
     }
 
     /// Remembers a socket whose client may come back.
-    pub(super) fn depart(&mut self, id: SocketId, reason: DisconnectReason) {
+    pub(super) fn depart(&mut self, id: SocketId, reason: DisconnectReason) -> bool {
         let recoverable = match reason {
             DisconnectReason::TransportError
             | DisconnectReason::TransportClose
@@ -220,16 +222,17 @@ impl Server {
             | DisconnectReason::ClientNamespaceDisconnect
             | DisconnectReason::ServerNamespaceDisconnect => false,
         };
-        let Some(socket) = self.get(id).filter(|_| recoverable) else { return };
-        let (Some(pid), Some(now)) = (socket.pid.clone(), self.now) else { return };
+        let Some(socket) = self.get(id).filter(|_| recoverable) else { return false };
+        let (Some(pid), Some(now)) = (socket.pid.clone(), self.now) else { return false };
         let away = Away {
             sid: socket.sid.clone(),
-            namespace: socket.namespace,
+            namespace: Room::clone(&self.namespaces[socket.namespace].name),
             rooms: socket.rooms.iter().cloned().collect(),
         };
         let forgotten = self.recovery.as_mut().and_then(|recovery| recovery.depart(pid, away, now));
         self.tell_expired(forgotten);
         self.watch_recovery();
+        true
     }
 
     /// Keeps a packet for those who are away. The sender of a broadcast counts by its id, which
@@ -238,6 +241,7 @@ impl Server {
         let sender = selector.except_socket.take().and_then(|sender| self.get(sender));
         selector.except.extend(sender.map(|sender| Room::from(sender.sid.as_str())));
         let Some(now) = self.now else { return };
+        let namespace = Room::clone(&self.namespaces[namespace].name);
         if let Some(recovery) = &mut self.recovery {
             recovery.log(namespace, selector, encoded.clone(), now);
             self.watch_recovery();

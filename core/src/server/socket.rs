@@ -244,9 +244,10 @@ impl Server {
     fn expel(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
-        let farewell = packet::disconnect(&self.namespaces[namespace].name);
+        let name = Room::clone(&self.namespaces[namespace].name);
+        let farewell = packet::disconnect(&name);
         if let Some(client) = self.clients.get_mut(&session) {
-            client.leave(id, namespace);
+            client.leave(id, name);
         }
         self.engine.send(session, &farewell, false);
         self.remove(id, DisconnectReason::ServerNamespaceDisconnect);

@@ -218,7 +218,7 @@ impl Harness<Server> {
                 Ok(args) => format!("{} acked {}", number(socket), list(args)),
                 Err(error) => format!("{} not acked: {error}", number(socket)),
             },
-            Event::Disconnected { socket, reason, rooms } => {
+            Event::Disconnected { socket, reason, rooms, .. } => {
                 let mut text = format!("{} disconnected: {reason}", number(socket));
                 for room in rooms {
                     text = format!("{text}, was in {room}");

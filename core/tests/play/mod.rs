@@ -3,6 +3,8 @@
 //!
 //! The bytes are lines. That keeps corpora readable, and lets mutations of whole messages happen.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the run")]
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
