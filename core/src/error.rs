@@ -86,6 +86,9 @@ pub enum EmitError {
     /// Next to binary values, the data holds an object that looks like the placeholder of one.
     #[error("data holds an object with a key `_placeholder` next to binary values")]
     Placeholder,
+    /// The packet has 4 GiB or more.
+    #[error("a packet can't hold 4 GiB")]
+    TooLarge,
     /// The socket owes too many acknowledgements.
     #[error("more than {limit} acknowledgements are owed by the socket")]
     TooManyAcks {

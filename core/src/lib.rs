@@ -116,9 +116,10 @@ mod error;
 mod id;
 mod io;
 mod json;
-mod packet;
+pub mod packet;
 mod server;
 mod timers;
+mod value;
 
 pub use args::{ArgError, Args, Name};
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
@@ -128,3 +129,4 @@ pub use server::{
     Counts, Emission, Event, NamespaceConfig, RecoveryConfig, Responder, Room, Selector, Server,
     ServerConfig, SocketMut,
 };
+pub use value::Value;

@@ -201,6 +201,7 @@ fn a_tuple_is_several_arguments_and_everything_else_is_one() {
     assert_eq!(wire(&"text"), r#"42["e","text"]"#);
     assert_eq!(wire(&String::from("a\u{1e}\"\\\u{7f}é")), "42[\"e\",\"a\\u001e\\\"\\\\\u{7f}é\"]");
     assert_eq!(wire(&vec![1, 2]), r#"42["e",[1,2]]"#);
+    assert_eq!(wire(&[1, 2]), r#"42["e",1,2]"#, "a tuple to serde");
     assert_eq!(wire(&[1, 2][..]), r#"42["e",[1,2]]"#);
     assert_eq!(wire(&None::<i32>), r#"42["e",null]"#);
     assert_eq!(wire(&Some((1, 2))), r#"42["e",[1,2]]"#);

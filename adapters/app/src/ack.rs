@@ -1,6 +1,6 @@
 //! Acknowledgements: those that handlers give, and those that they wait for.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,6 +131,20 @@ impl<T> AckFuture<T> {
             Err(error) => State::Failed(Some(error.into())),
         };
         Self { state, answer: PhantomData }
+    }
+}
+
+impl<T> AckFuture<T> {
+    /// All arguments of the answer, undecoded.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer.
+    pub async fn args(self) -> Result<Args, AckFailure> {
+        match self.state {
+            State::Failed(failure) => Err(failure.expect("a future is not polled after its end")),
+            State::Waiting(slot) => Ok(poll_fn(|cx| slot.poll(cx)).await?),
+        }
     }
 }
 

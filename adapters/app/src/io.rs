@@ -41,51 +41,51 @@ impl Io {
     /// Those in the room.
     #[must_use]
     pub fn to(&self, room: impl Into<Room>) -> Operator {
-        self.all().to(room)
+        self.everybody().to(room)
     }
 
     /// Those in the room; another word for [`to`](Self::to).
     #[must_use]
     pub fn in_(&self, room: impl Into<Room>) -> Operator {
-        self.all().to(room)
+        self.everybody().to(room)
     }
 
     /// Those not in the room.
     #[must_use]
     pub fn except(&self, room: impl Into<Room>) -> Operator {
-        self.all().except(room)
+        self.everybody().except(room)
     }
 
     /// Everybody, with events that are dropped for clients that are not ready to receive.
     #[must_use]
     pub fn volatile(&self) -> Operator {
-        self.all().volatile()
+        self.everybody().volatile()
     }
 
     /// Emits an event to everybody in the namespace; see [`Operator::emit`].
     pub fn emit(&self, event: &str, data: impl Serialize) {
-        self.all().emit(event, data);
+        self.everybody().emit(event, data);
     }
 
     /// All sockets of the namespace, in the order of their connection.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        self.all().sockets()
+        self.everybody().sockets()
     }
 
     /// Lets all sockets of the namespace join a room, or several.
     pub fn sockets_join(&self, rooms: impl IntoRooms) {
-        self.all().sockets_join(rooms);
+        self.everybody().sockets_join(rooms);
     }
 
     /// Lets all sockets of the namespace leave a room, or several.
     pub fn sockets_leave(&self, rooms: impl IntoRooms) {
-        self.all().sockets_leave(rooms);
+        self.everybody().sockets_leave(rooms);
     }
 
     /// Removes everybody from the namespace, or with `close` ends their whole connections.
     pub fn disconnect_sockets(&self, close: bool) {
-        self.all().disconnect_sockets(close);
+        self.everybody().disconnect_sockets(close);
     }
 
     /// The rooms of the namespace with the number of sockets in each, in alphabetical order,
@@ -100,7 +100,7 @@ impl Io {
     /// Limits the time within which acknowledgements must come.
     #[must_use]
     pub fn timeout(&self, timeout: Duration) -> Operator {
-        self.all().timeout(timeout)
+        self.everybody().timeout(timeout)
     }
 
     /// How many sockets are connected to the namespace.
@@ -116,7 +116,9 @@ impl Io {
         self.len() == 0
     }
 
-    fn all(&self) -> Operator {
+    /// Everybody in the namespace, to be narrowed down step by step.
+    #[must_use]
+    pub fn everybody(&self) -> Operator {
         Operator::new(self.clone(), Selector::all())
     }
 }

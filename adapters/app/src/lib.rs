@@ -79,5 +79,5 @@ pub use rooms::IntoRooms;
 pub use socket::{Emitter, Socket};
 pub use sockeye_core as core;
 pub use sockeye_core::{
-    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, ServerConfig,
+    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, ServerConfig, Value,
 };

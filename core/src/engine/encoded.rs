@@ -27,19 +27,21 @@ impl Encoded {
         let mut text = BytesMut::with_capacity(message.len() + 1);
         text.put_u8(b'4');
         text.put_slice(message.as_bytes());
-        Self::from_wire(text.freeze(), Vec::new(), true)
+        Self::from_wire(Some(text.freeze()), Vec::new(), true)
     }
 
     /// Encodes one binary message.
     #[must_use]
     pub fn binary(message: Bytes) -> Self {
-        Self(Arc::new(Inner { text: None, binary: vec![message], compress: true }))
+        Self::from_wire(None, vec![message], true)
     }
 
-    /// Takes a text message that has its packet type already, and the binary ones that follow.
-    pub(crate) fn from_wire(text: Bytes, binary: Vec<Bytes>, compress: bool) -> Self {
-        debug_assert!(text.starts_with(b"4"), "a message packet begins with 4");
-        Self(Arc::new(Inner { text: Some(text), binary, compress }))
+    /// Takes a text message that has its packet type already, if there is one, and binary ones,
+    /// which follow it.
+    pub(crate) fn from_wire(text: Option<Bytes>, binary: Vec<Bytes>, compress: bool) -> Self {
+        let typed = text.as_ref().is_none_or(|text| text.starts_with(b"4"));
+        debug_assert!(typed, "a message packet begins with 4");
+        Self(Arc::new(Inner { text, binary, compress }))
     }
 
     /// The size of the messages in bytes, as they count against limits.
@@ -74,7 +76,7 @@ impl From<Frame> for Encoded {
                 let mut packet = BytesMut::with_capacity(text.len() + 1);
                 packet.put_u8(b'4');
                 packet.put_slice(&text);
-                Self::from_wire(packet.freeze(), Vec::new(), true)
+                Self::from_wire(Some(packet.freeze()), Vec::new(), true)
             }
             Frame::Binary(data) => Self::binary(data),
         }

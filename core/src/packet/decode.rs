@@ -1,20 +1,11 @@
-//! From Engine.IO messages to packets, the reassembly of binary ones included.
+//! From Engine.IO messages to packets, the reassembly of those in several messages included.
 
 use bytes::{Buf, Bytes};
-use thiserror::Error;
 
-use super::{MAX_SAFE_INTEGER, RESERVED};
+use super::{Incoming, Limits, PacketError, PacketKind, Parser, RESERVED};
 use crate::args::{Args, Name};
 use crate::io::Frame;
 use crate::json::{self, Scanner};
-
-/// What may come in at most.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) attachments: usize,
-    /// Of a binary packet with its attachments.
-    pub(crate) bytes: usize,
-}
 
 /// A packet that arrived whole.
 #[derive(Debug)]
@@ -25,192 +16,90 @@ pub(crate) enum Packet {
     Ack { namespace: Bytes, id: u64, args: Args },
 }
 
-/// Why a message is no packet.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum PacketError {
-    #[error("unknown packet type")]
-    Type,
-    #[error("illegal number of attachments")]
-    Count,
-    #[error("too many attachments")]
-    TooMany,
-    #[error("packet too large")]
-    TooLarge,
-    #[error("illegal ack id")]
-    AckId,
-    #[error("invalid payload")]
-    Payload,
-    #[error("invalid event name")]
-    EventName,
-    #[error("illegal attachments")]
-    Placeholder,
-    #[error("binary packet for a namespace that is not joined")]
-    State,
-    #[error("got plaintext data when reconstructing a packet")]
-    Text,
-    #[error("got binary data when not reconstructing a packet")]
-    Binary,
-}
-
 /// Puts the messages of one session together to packets.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder(Option<Box<Partial>>);
 
 #[derive(Debug)]
 struct Partial {
-    header: Header,
-    attachments: Vec<Bytes>,
+    packet: Incoming,
     bytes: usize,
 }
 
 impl Decoder {
-    /// Whether a binary packet still lacks attachments.
+    /// Whether a packet still lacks binary messages.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.0.is_some()
     }
 
     /// Adds a message, which is valid UTF-8 if it is text; returns the packet that it completes.
     ///
-    /// `admit` is asked about a packet before any attachment of it is kept.
+    /// `admit` is asked about the namespace of a packet before any message that follows is kept.
     pub(crate) fn add(
         &mut self,
+        parser: &dyn Parser,
         message: Frame,
         limits: Limits,
-        admit: impl FnOnce(&Header) -> bool,
+        admit: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Option<Packet>, PacketError> {
-        match (message, self.0.take()) {
-            (Frame::Text(_), Some(_)) => Err(PacketError::Text),
-            (Frame::Binary(_), None) => Err(PacketError::Binary),
-            (Frame::Text(text), None) => {
-                let header = Header::read(text, limits)?;
-                let bytes = header.data.len();
-                if bytes > limits.bytes {
-                    return Err(PacketError::TooLarge);
-                }
-                if header.attachments == 0 {
-                    return header.into_packet(Vec::new()).map(Some);
-                }
-                if !admit(&header) {
-                    return Err(PacketError::State);
-                }
-                self.0 = Some(Box::new(Partial { header, attachments: Vec::new(), bytes }));
-                Ok(None)
+        let Some(mut partial) = self.0.take() else {
+            let packet = parser.decode(message, limits)?;
+            let bytes = packet.check(limits)?;
+            if packet.awaited == 0 {
+                return finish(packet).map(Some);
             }
-            (Frame::Binary(data), Some(mut partial)) => {
-                partial.bytes += data.len();
-                if partial.bytes > limits.bytes {
-                    return Err(PacketError::TooLarge);
-                }
-                partial.attachments.push(data);
-                if partial.attachments.len() < partial.header.attachments {
-                    self.0 = Some(partial);
-                    return Ok(None);
-                }
-                partial.header.into_packet(partial.attachments).map(Some)
+            if !admit(&packet.namespace) {
+                return Err(PacketError::State);
             }
-        }
-    }
-}
-
-/// A packet without its attachments.
-#[derive(Debug)]
-pub(crate) struct Header {
-    kind: Kind,
-    attachments: usize,
-    pub(crate) namespace: Bytes,
-    id: Option<u64>,
-    data: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Connect,
-    Disconnect,
-    Event,
-    Ack,
-}
-
-impl Header {
-    fn read(mut text: Bytes, limits: Limits) -> Result<Self, PacketError> {
-        let (kind, binary) = match text.first() {
-            Some(b'0') => (Kind::Connect, false),
-            Some(b'1') => (Kind::Disconnect, false),
-            Some(b'2') => (Kind::Event, false),
-            Some(b'3') => (Kind::Ack, false),
-            Some(b'5') => (Kind::Event, true),
-            Some(b'6') => (Kind::Ack, true),
-            // A CONNECT_ERROR (4) comes from servers alone.
-            _ => return Err(PacketError::Type),
+            self.0 = Some(Box::new(Partial { packet, bytes }));
+            return Ok(None);
         };
-        text.advance(1);
-        let mut attachments = 0;
-        if binary {
-            let zero = text.first() == Some(&b'0');
-            attachments = number(&mut text).ok_or(PacketError::Count)?;
-            if zero || text.first() != Some(&b'-') {
-                return Err(PacketError::Count);
-            }
-            text.advance(1);
+        let Frame::Binary(data) = message else { return Err(PacketError::Text) };
+        partial.bytes += data.len();
+        if partial.bytes > limits.bytes {
+            return Err(PacketError::TooLarge);
         }
-        let attachments = usize::try_from(attachments).map_err(|_| PacketError::TooMany)?;
-        if attachments > limits.attachments {
-            return Err(PacketError::TooMany);
+        partial.packet.attachments.push(data);
+        partial.packet.awaited -= 1;
+        if partial.packet.awaited > 0 {
+            self.0 = Some(partial);
+            return Ok(None);
         }
-        let mut namespace = Bytes::from_static(b"/");
-        if text.first() == Some(&b'/') {
-            let end = text.iter().position(|&byte| byte == b',').unwrap_or(text.len());
-            namespace = text.split_to(end);
-            text.advance(text.len().min(1));
-        }
-        let id = match text.first() {
-            Some(b'0'..=b'9') => Some(number(&mut text).ok_or(PacketError::AckId)?),
-            _ => None,
-        };
-        // JSON may have white space around it; before it, only where no ack id could be meant.
-        if !text.is_empty() && json::validate(&text).is_err() {
-            return Err(PacketError::Payload);
-        }
-        Ok(Self { kind, attachments, namespace, id, data: text })
-    }
-
-    fn into_packet(self, attachments: Vec<Bytes>) -> Result<Packet, PacketError> {
-        if !attachments.is_empty() {
-            let known = |found: json::Placeholder| found.num.is_some_and(|n| n < attachments.len());
-            if !json::placeholders(&self.data).all(known) {
-                return Err(PacketError::Placeholder);
-            }
-        }
-        let Self { kind, namespace, id, data, .. } = self;
-        match kind {
-            Kind::Connect => match data.first() {
-                None => Ok(Packet::Connect { namespace, auth: Args::none() }),
-                Some(b'{') => Ok(Packet::Connect { namespace, auth: Args::new(data, Vec::new()) }),
-                Some(_) => Err(PacketError::Payload),
-            },
-            Kind::Disconnect if data.is_empty() && id.is_none() => {
-                Ok(Packet::Disconnect { namespace })
-            }
-            Kind::Disconnect => Err(PacketError::Payload),
-            Kind::Event => {
-                let mut data = elements(data)?;
-                let name = event_name(&mut data)?;
-                Ok(Packet::Event { namespace, name, args: Args::new(data, attachments), ack: id })
-            }
-            Kind::Ack => {
-                let id = id.ok_or(PacketError::AckId)?;
-                let args = Args::new(elements(data)?, attachments);
-                Ok(Packet::Ack { namespace, id, args })
-            }
-        }
+        finish(partial.packet).map(Some)
     }
 }
 
-/// Takes a number of decimal digits off the front; `None` if there is none, or one too large.
-fn number(text: &mut Bytes) -> Option<u64> {
-    let digits = text.iter().take(17).take_while(|byte| byte.is_ascii_digit()).count();
-    let number = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
-    text.advance(digits);
-    (digits <= 16 && number <= MAX_SAFE_INTEGER).then_some(number)
+fn finish(packet: Incoming) -> Result<Packet, PacketError> {
+    let Incoming { kind, namespace, id, data, attachments, .. } = packet;
+    if !attachments.is_empty() {
+        let known = |found: json::Placeholder| found.num.is_some_and(|n| n < attachments.len());
+        if !json::placeholders(&data).all(known) {
+            return Err(PacketError::Placeholder);
+        }
+    }
+    match kind {
+        PacketKind::Connect => match data.first() {
+            None => Ok(Packet::Connect { namespace, auth: Args::none() }),
+            Some(b'{') => Ok(Packet::Connect { namespace, auth: Args::new(data, attachments) }),
+            Some(_) => Err(PacketError::Payload),
+        },
+        PacketKind::Disconnect if data.is_empty() && id.is_none() => {
+            Ok(Packet::Disconnect { namespace })
+        }
+        PacketKind::Disconnect => Err(PacketError::Payload),
+        PacketKind::Event => {
+            let mut data = elements(data)?;
+            let name = event_name(&mut data)?;
+            Ok(Packet::Event { namespace, name, args: Args::new(data, attachments), ack: id })
+        }
+        PacketKind::Ack => {
+            let id = id.ok_or(PacketError::AckId)?;
+            let args = Args::new(elements(data)?, attachments);
+            Ok(Packet::Ack { namespace, id, args })
+        }
+        // It comes from servers alone.
+        PacketKind::ConnectError => Err(PacketError::Type),
+    }
 }
 
 /// What stands between the brackets of an array.

@@ -1,9 +1,29 @@
-//! The Socket.IO packets, protocol 5: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
+//! The Socket.IO packets, protocol 5, and the parsers that translate them.
+//!
+//! A [`Parser`] translates between the messages on the wire and one form of packet in which all
+//! else happens: a kind, a namespace, perhaps an id, and data as JSON text in which
+//! `{"_placeholder":true,"num":0}` stands for the first binary value, and so on. Both sides of a
+//! connection must use the same parser.
+//!
+//! [`DefaultParser`] writes what every client understands. `MsgpackParser`, with the feature
+//! `msgpack`, is for clients with the parser of the npm package `socket.io-msgpack-parser`.
 
 mod decode;
 mod encode;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod outgoing;
+mod parser;
+mod shape;
+mod text;
 
-pub(crate) use decode::{Decoder, Limits, Packet};
+#[cfg(feature = "msgpack")]
+pub use msgpack::MsgpackParser;
+pub use outgoing::Outgoing;
+pub use parser::{Incoming, Limits, PacketError, PacketKind, Parser};
+pub use text::DefaultParser;
+
+pub(crate) use decode::{Decoder, Packet};
 pub(crate) use encode::{
     Carried, ack, connect, connect_error, disconnect, event, unknown_namespace,
 };

@@ -49,8 +49,8 @@ impl Server {
         let recovery = self.recovery.as_ref().filter(|_| !emission.volatile && index.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let limit = self.config.max_attachments;
-        let encoded = packet::event(namespace, name, data, carried, limit)?;
+        let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
+        let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
         for socket in self.select(namespace, selector) {
             self.send(socket, &encoded, emission.volatile);
         }
@@ -78,8 +78,8 @@ impl Server {
     ) -> Result<AckId, EmitError> {
         let ack = self.acks.next_id();
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let limit = self.config.max_attachments;
-        let encoded = packet::event(namespace, name, data, carried, limit)?;
+        let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
+        let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
         let sockets = self.select(namespace, selector);
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
         let waiting = sockets.len();

@@ -14,7 +14,7 @@ use crate::engine::{Handshake, decode_query};
 use crate::error::DisconnectReason;
 use crate::id::{AckId, SessionId, SocketId};
 use crate::io::Frame;
-use crate::packet::{self, Decoder, Limits, Packet};
+use crate::packet::{self, Decoder, Packet};
 use crate::timers::TimerId;
 
 /// The Socket.IO side of a session.
@@ -59,16 +59,14 @@ pub(super) struct Violation;
 
 impl Server {
     pub(super) fn on_message(&mut self, session: SessionId, message: Frame, now: Instant) {
-        let limits = Limits {
-            attachments: self.config.max_attachments,
-            bytes: self.config.max_packet_bytes,
-        };
+        let limits = self.config.limits();
         let Some(client) = self.clients.get_mut(&session) else {
             return;
         };
         let mut decoder = std::mem::take(&mut client.decoder);
-        let decoded = decoder
-            .add(message, limits, |header| self.addressee(session, &header.namespace).is_ok());
+        let parser = &*self.config.parser;
+        let admit = |namespace: &[u8]| self.addressee(session, namespace).is_ok();
+        let decoded = decoder.add(parser, message, limits, admit);
         let waiting = decoder.is_waiting();
         if let Some(client) = self.clients.get_mut(&session) {
             client.decoder = decoder;
@@ -181,7 +179,8 @@ impl Server {
             if let Some(client) = self.clients.get_mut(&session) {
                 client.refused += 1;
             }
-            self.engine.send(session, &packet::unknown_namespace(name), false);
+            let refusal = packet::unknown_namespace(&*self.config.parser, name);
+            self.engine.send(session, &refusal, false);
             return Ok(());
         };
         if self.socket_of(session, namespace).is_some() {

@@ -1,10 +1,12 @@
 //! The options of a Socket.IO server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::recovery::RecoveryConfig;
 use crate::engine::EngineConfig;
 use crate::error::ConfigError;
+use crate::packet::{DefaultParser, Limits, Parser};
 
 /// The options of a [`Server`](super::Server), with the defaults of the official one.
 #[derive(Clone, Debug)]
@@ -39,6 +41,9 @@ pub struct ServerConfig {
     /// Whether clients that come back soon get their id, their rooms and what they have missed, by
     /// default not. It costs the memory of what was sent, and adds an argument to each event.
     pub recovery: Option<RecoveryConfig>,
+    /// How packets are written, by default as every client understands them. Clients must use the
+    /// same parser.
+    pub parser: Arc<dyn Parser>,
     /// The greatest number of acknowledgements that one socket may owe, by default 10,000. Asking
     /// for more is an error.
     pub max_pending_acks: usize,
@@ -57,12 +62,18 @@ impl Default for ServerConfig {
             attachment_timeout: Duration::from_secs(60),
             max_namespaces_per_client: 100,
             recovery: None,
+            parser: Arc::new(DefaultParser),
             max_pending_acks: 10_000,
         }
     }
 }
 
 impl ServerConfig {
+    /// What may come in at most.
+    pub(super) const fn limits(&self) -> Limits {
+        Limits { attachments: self.max_attachments, bytes: self.max_packet_bytes }
+    }
+
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let mut names: Vec<_> = self.namespaces.iter().map(|namespace| &namespace.name).collect();
         names.sort();

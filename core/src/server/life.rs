@@ -85,7 +85,8 @@ impl Server {
         let namespace = &mut self.namespaces[namespace];
         namespace.members.add(id);
         let name = Room::clone(&namespace.name);
-        self.engine.greet(session, &packet::connect(&name, told, pid.as_ref()));
+        let answer = packet::connect(&*self.config.parser, &name, told, pid.as_ref());
+        self.engine.greet(session, &answer);
         self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
     }
 

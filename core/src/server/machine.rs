@@ -249,7 +249,8 @@ impl Server {
         let (session, namespace) = (*session, *namespace);
         let old = self.clients.get(&session).is_some_and(|client| client.old);
         let name = &self.namespaces[namespace].name;
-        let refusal = packet::connect_error(name, old, message, data)?;
+        let parser = &*self.config.parser;
+        let refusal = packet::connect_error(parser, name, old, message, data)?;
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
             client.refused += 1;

@@ -120,6 +120,8 @@ impl SocketMut<'_> {
 
     /// Emits an event to this client. A tuple is several arguments, `()` none, everything else one.
     ///
+    /// To serde, an array of a fixed length is a tuple; a slice or a `Vec` is one argument.
+    ///
     /// Returns whether it will be sent: a volatile event may be dropped, and a client that does
     /// not keep up is disconnected.
     ///
@@ -190,7 +192,8 @@ impl SocketMut<'_> {
         data: &(impl Serialize + ?Sized),
     ) -> Result<(), EmitError> {
         let limit = self.server.config.max_attachments;
-        let encoded = packet::ack(self.namespace(), responder.0, data, limit)?;
+        let parser = &*self.server.config.parser;
+        let encoded = packet::ack(parser, self.namespace(), responder.0, data, limit)?;
         self.server.send(self.id, &encoded, false);
         self.server.settle();
         Ok(())
@@ -235,7 +238,8 @@ impl SocketMut<'_> {
         carried: Carried<'_>,
     ) -> Result<crate::engine::Encoded, EmitError> {
         let limit = self.server.config.max_attachments;
-        packet::event(self.namespace(), name, data, carried, limit)
+        let parser = &*self.server.config.parser;
+        packet::event(parser, self.namespace(), name, data, carried, limit)
     }
 }
 
@@ -245,7 +249,7 @@ impl Server {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
         let name = Room::clone(&self.namespaces[namespace].name);
-        let farewell = packet::disconnect(&name);
+        let farewell = packet::disconnect(&*self.config.parser, &name);
         if let Some(client) = self.clients.get_mut(&session) {
             client.leave(id, name);
         }

@@ -1,9 +1,11 @@
 //! A server with a fixed behaviour, for test suites to be pointed at.
 //!
 //! The environment variable `CONTRACT` chooses what it does: `a` is what the protocol suites of
-//! the Socket.IO project expect, `c` what the suites of its JavaScript clients do.
+//! the Socket.IO project expect, `b` (the default) a little of everything for real clients of many
+//! versions, `c` what the suites of the JavaScript clients expect.
 
 mod clients;
+mod probes;
 mod protocol;
 mod time;
 
@@ -25,8 +27,9 @@ fn serve() -> std::io::Result<()> {
     let address = ("0.0.0.0", number("PORT", 3000));
     let server = match std::env::var("CONTRACT").as_deref() {
         Ok("a") => protocol::app().bind(address)?,
+        Ok("b") | Err(_) => probes::app().bind(address)?,
         Ok("c") => clients::app().bind(address)?,
-        _ => return Err(std::io::Error::other("CONTRACT must be a or c")),
+        Ok(_) => return Err(std::io::Error::other("CONTRACT must be a, b or c")),
     };
     println!("listening on {}", server.local_addr()?);
     server.serve()

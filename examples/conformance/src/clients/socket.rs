@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye_smol::core::ServerConfig;
 use sockeye_smol::core::engine::Handshake;
+use sockeye_smol::core::{RecoveryConfig, ServerConfig};
 use sockeye_smol::{Ack, App, Args, Auth, Bytes, Namespace, Refusal, Socket};
 
 use crate::time;
@@ -15,6 +15,7 @@ use crate::time;
 pub(crate) fn app() -> App {
     let mut config = ServerConfig::default();
     config.engine.ping_interval = Duration::from_secs(2);
+    config.recovery = Some(RecoveryConfig::default());
     let plain = |namespace: Namespace| namespace;
     App::new()
         .config(config)
