@@ -18,7 +18,9 @@ const page = (entry, file, format, minified) => ({
   format,
   minifySyntax: minified,
   // Members whose names end in an underscore are private.
-  mangleProps: minified ? /[^_]_$|^_(autoConnect|pingTimeoutTime|queue|readyState|reconnecting)$/ : undefined,
+  mangleProps: minified
+    ? /[^_]_$|^_(autoConnect|pingTimeoutTime|queue|readyState|reconnecting)$/
+    : undefined,
   sourcemap: true,
 });
 
@@ -42,7 +44,7 @@ const shorten = async (files) => {
   const result = await minify(code, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true },
+    compress: { passes: 3, pure_getters: true, unsafe_arrows: true },
     format: { comments: /^!/ },
     sourceMap: { content: map, filename: name, url: `${name}.map` },
   });

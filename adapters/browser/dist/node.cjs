@@ -278,8 +278,7 @@ var polling = (transport, opts, session) => {
   };
   const poll = async () => {
     const body = await exchange();
-    for (const frame of body?.split(SEPARATOR) || [])
-      queueMicrotask(() => transport.frame_(frame));
+    for (const frame of body?.split(SEPARATOR) || []) queueMicrotask(() => transport.frame_(frame));
     await null;
   };
   const write = async (packets) => {
@@ -312,7 +311,13 @@ var polling = (transport, opts, session) => {
 var websocket = (transport, opts, session) => {
   let socket;
   let closed;
-  const fail = (error) => transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
+  const fail = (error) => transport.end_(
+    transportError(
+      "websocket error" + (error.message ? ": " + error.message : ""),
+      error,
+      socket
+    )
+  );
   transport.open_ = async (onopen) => {
     try {
       socket = await connect(transport.url_(), opts, session);
@@ -434,6 +439,7 @@ var openEngine = (uri, options) => {
     const { type } = packet;
     const { transport } = engine;
     fire("packet", packet);
+    if (engine.readyState == "closed") return;
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
       engine._pingTimeoutTime = Date.now() + delay;
@@ -849,8 +855,7 @@ var Manager = class extends Emitter {
       };
     }
     const tell = (event, ...args) => {
-      for (const socket of Object.values(nsps))
-        if (socket.active) socket["on" + event](...args);
+      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
       manager.fire_(event, ...args);
     };
     manager.open = manager.connect = (callback) => {
@@ -938,7 +943,10 @@ var Manager = class extends Emitter {
           if (!stopped && settings.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
-        Math.min((settings.reconnectionDelay || 1e3) * 2 ** attempts++, settings.reconnectionDelayMax) * (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
+        Math.min(
+          (settings.reconnectionDelay || 1e3) * 2 ** attempts++,
+          settings.reconnectionDelayMax
+        ) * (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
         opts
       );
     };

@@ -49,8 +49,7 @@ export class Manager extends Emitter {
 
     /** Tells the sockets, and then the application. */
     const tell = (event, ...args) => {
-      for (const socket of Object.values(nsps))
-        if (socket.active) socket["on" + event](...args);
+      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
       manager.fire_(event, ...args);
     };
 
@@ -146,7 +145,10 @@ export class Manager extends Emitter {
           if (!stopped && settings.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
-        Math.min((settings.reconnectionDelay || 1000) * 2 ** attempts++, settings.reconnectionDelayMax) *
+        Math.min(
+          (settings.reconnectionDelay || 1000) * 2 ** attempts++,
+          settings.reconnectionDelayMax,
+        ) *
           (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
         opts,
       );

@@ -33,9 +33,7 @@ export class Encoder {
         function (key, value) {
           // `this[key]` is the value before `toJSON()`, which a Node.js Buffer has.
           if (isBinary(this[key])) value = this[key];
-          return isBinary(value)
-            ? { _placeholder: true, num: attachments.push(value) - 1 }
-            : value;
+          return isBinary(value) ? { _placeholder: true, num: attachments.push(value) - 1 } : value;
         },
     );
     const { length } = attachments;

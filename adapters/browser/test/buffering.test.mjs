@@ -36,7 +36,9 @@ test("an ack that does not come in time is an error", async (t) => {
   const socket = open(t, await target(t));
   await assert.rejects(socket.timeout(30).emitWithAck("nobody answers"), /operation has timed out/);
   assert.equal(await socket.timeout(3000).emitWithAck("echo", 1), 1);
-  const args = await new Promise((resolve) => socket.timeout(3000).emit("echo", 1, 2, (...args) => resolve(args)));
+  const args = await new Promise((resolve) =>
+    socket.timeout(3000).emit("echo", 1, 2, (...args) => resolve(args)),
+  );
   assert.deepEqual(args, [null, 1, 2]);
 });
 

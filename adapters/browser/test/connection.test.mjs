@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { io, Manager, next, open, sleep, Socket, start, target, TRANSPORTS, until } from "./support.mjs";
+import {
+  io,
+  Manager,
+  next,
+  open,
+  sleep,
+  Socket,
+  start,
+  target,
+  TRANSPORTS,
+  until,
+} from "./support.mjs";
 
 test("the engine tells its state", async (t) => {
   const socket = open(t, await target(t));
@@ -121,8 +132,10 @@ test("a refused connection says why, and is tried again", async (t) => {
 });
 
 test("an unreachable server says why", async (t) => {
+  const { url, stop } = await start(t);
+  await stop();
   for (const transports of [["polling"], ["websocket"]]) {
-    const socket = open(t, "http://localhost:1", { transports });
+    const socket = open(t, url, { transports });
     const [error] = await next(socket, "connect_error");
     assert.match(error.message, /^(xhr poll|websocket) error: /);
   }
@@ -157,7 +170,10 @@ test("the client survives a restart of the server", async (t) => {
 });
 
 test("attempts end with reconnect_failed", async (t) => {
-  const manager = new Manager("http://localhost:1", { reconnectionAttempts: 2, reconnectionDelay: 5 });
+  const manager = new Manager("http://localhost:1", {
+    reconnectionAttempts: 2,
+    reconnectionDelay: 5,
+  });
   const events = [];
   for (const event of ["error", "reconnect_attempt", "reconnect_error", "reconnect_failed"])
     manager.on(event, () => events.push(event));
@@ -188,7 +204,12 @@ test("the manager's settings can be read and changed", () => {
 
 test("delays grow to the cap and are spread around it", async (t) => {
   const delays = [];
-  const options = { timeout: 0, reconnectionDelay: 1, reconnectionDelayMax: 8, randomizationFactor: 1 };
+  const options = {
+    timeout: 0,
+    reconnectionDelay: 1,
+    reconnectionDelayMax: 8,
+    randomizationFactor: 1,
+  };
   const manager = new Manager("http://localhost:1", options);
   t.after(() => manager._close());
   let failed = 0;

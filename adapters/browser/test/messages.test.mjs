@@ -8,7 +8,9 @@ for (const transports of TRANSPORTS) {
   test(`events and acks go both ways over ${over}`, async (t) => {
     const socket = open(t, await target(t), { transports });
     assert.equal(socket.connected, false);
-    assert.deepEqual(await socket.emitWithAck("echo", { a: [1, "zwei", null] }), { a: [1, "zwei", null] });
+    assert.deepEqual(await socket.emitWithAck("echo", { a: [1, "zwei", null] }), {
+      a: [1, "zwei", null],
+    });
     assert.equal(socket.connected, true);
     assert.equal(typeof socket.id, "string");
 
@@ -137,7 +139,9 @@ test("auth may be an object or a function", async (t) => {
 
 test("query parameters come from the options and from the address", async (t) => {
   const url = await target(t);
-  const query = await open(t, url + "/?b=2&c=x=y", { query: { a: "1&?", ü: "ß" } }).emitWithAck("query");
+  const query = await open(t, url + "/?b=2&c=x=y", { query: { a: "1&?", ü: "ß" } }).emitWithAck(
+    "query",
+  );
   assert.equal(query.a, "1&?");
   assert.equal(query.b, "2");
   assert.equal(query.c, "x=y");
@@ -148,7 +152,10 @@ test("query parameters come from the options and from the address", async (t) =>
 
 test("extra headers travel with the handshake, also those of one transport", async (t) => {
   const url = await target(t);
-  const options = { extraHeaders: { "x-a": "1" }, transportOptions: { polling: { extraHeaders: { "x-b": "2" } } } };
+  const options = {
+    extraHeaders: { "x-a": "1" },
+    transportOptions: { polling: { extraHeaders: { "x-b": "2" } } },
+  };
   const headers = await open(t, url, options).emitWithAck("headers");
   assert.equal(headers["x-a"], undefined);
   assert.equal(headers["x-b"], "2");
@@ -166,7 +173,11 @@ test("catch-all listeners see every event", async (t) => {
   assert.equal(socket.listenersAnyOutgoing().length, 1);
   socket.emit("bounce", 1);
   await next(socket, "bounced");
-  assert.deepEqual(seen, [["out", "bounce", 1], ["first", "bounced", 1], ["second", "bounced", 1]]);
+  assert.deepEqual(seen, [
+    ["out", "bounce", 1],
+    ["first", "bounced", 1],
+    ["second", "bounced", 1],
+  ]);
 });
 
 test("the emitter's methods go by all their names", async (t) => {
@@ -187,7 +198,14 @@ test("the emitter's methods go by all their names", async (t) => {
 
 test("reserved events cannot be emitted", async (t) => {
   const socket = open(t, await target(t), { autoConnect: false });
-  for (const event of ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"])
+  for (const event of [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+  ])
     assert.throws(() => socket.emit(event), /is a reserved event name/);
   assert.equal(protocol, 5);
 });

@@ -5,7 +5,9 @@ import WebSocket from "ws";
 
 // CLIENT names another build to test, for example "../dist/socket.io.min.js".
 const { CLIENT = "../js/index.js" } = process.env;
-if (CLIENT.includes("min")) globalThis.WebSocket ??= WebSocket;
+/** Whether the tests run a bundle for pages, which leaves cookies and WebSockets to the browser. */
+export const isPage = CLIENT.includes("socket.io");
+if (isPage) globalThis.WebSocket ??= WebSocket;
 const loaded = await import(CLIENT);
 export const { io, Manager, Socket, protocol } = loaded.io ? loaded : loaded.default;
 
@@ -37,7 +39,9 @@ export const application = (server) => {
     socket.on("burst", (count) => {
       for (let i = 0; i < count; i++) socket.emit("number", i);
     });
-    socket.on("ask", (...args) => socket.emit("question", ...args, (...answer) => socket.emit("answer", ...answer)));
+    socket.on("ask", (...args) =>
+      socket.emit("question", ...args, (...answer) => socket.emit("answer", ...answer)),
+    );
     socket.on("auth", (ack) => ack(socket.handshake.auth));
     socket.on("query", (ack) => ack(socket.handshake.query));
     socket.on("headers", (ack) => ack(socket.handshake.headers));
@@ -81,4 +85,6 @@ export const open = (t, url, options) => {
   return socket;
 };
 
-export const bytes = (data) => [...new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)];
+export const bytes = (data) => [
+  ...new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength),
+];

@@ -75,7 +75,7 @@ impl Engine {
                 let form = form(request, extra.script.is_some());
                 self.cx.requests.insert(req, OpenRequest::new(id, form, extra));
                 self.with(id, |session, cx| match request.method {
-                    "GET" => session.on_get(req, cx),
+                    "GET" => session.on_get(req, cx, now),
                     "POST" => session.on_post(req, form, cx),
                     _ => cx.respond(req, Response::empty(400)),
                 });

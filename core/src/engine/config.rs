@@ -25,6 +25,10 @@ pub struct EngineConfig {
     /// The time that an upgrade may take, by default 10 s. After it the WebSocket is closed; the
     /// session goes on with long-polling.
     pub upgrade_timeout: Duration,
+    /// How long a GET may still wait for messages once a WebSocket has asked to take over, by
+    /// default not at all: it is answered at once, so that the client can go on. The official
+    /// server lets it wait for up to 100 ms.
+    pub upgrade_poll_hold: Duration,
     /// The time that a client has to fetch what is still to be delivered when its session is
     /// closed by the server, by default 30 s.
     pub close_timeout: Duration,
@@ -86,6 +90,7 @@ impl Default for EngineConfig {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
+            upgrade_poll_hold: Duration::ZERO,
             close_timeout: Duration::from_secs(30),
             max_payload: 1_000_000,
             max_buffered: 16 << 20,

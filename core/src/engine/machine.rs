@@ -144,6 +144,7 @@ impl Engine {
             match alarm {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
+                Alarm::Release(id) => self.with(id, Session::release_now),
                 Alarm::Handshake(id) => self.deny(id, "Forbidden"),
             }
         }
@@ -291,7 +292,7 @@ impl Engine {
     fn on_frame(&mut self, ws: WsId, frame: Frame, now: Instant) {
         let frame_for = |session: &mut Session, cx: &mut Context, probing| {
             if probing {
-                session.on_probe_frame(frame, cx);
+                session.on_probe_frame(frame, cx, now);
             } else {
                 session.on_main_frame(frame, cx, now);
             }

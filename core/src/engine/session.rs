@@ -34,6 +34,8 @@ pub(super) enum Alarm {
     Session(SessionId),
     /// To give up an upgrade.
     Upgrade(SessionId),
+    /// To answer a GET that keeps an upgrade waiting.
+    Release(SessionId),
     /// To give up waiting for a decision of the application's.
     Handshake(HandshakeId),
 }
@@ -161,7 +163,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_get(&mut self, req: RequestId, cx: &mut Context) {
+    pub(super) fn on_get(&mut self, req: RequestId, cx: &mut Context, now: Instant) {
         let Channel::Polling { get, .. } = &mut self.channel else {
             return;
         };
@@ -179,7 +181,7 @@ impl Session {
             return;
         }
         self.flush(cx);
-        self.release_poll(cx);
+        self.release_poll(cx, now);
     }
 
     pub(super) fn on_post(&mut self, req: RequestId, form: Form, cx: &mut Context) {

@@ -20,6 +20,15 @@ pub(super) struct Probe {
     probed: bool,
     ready: bool,
     timer: TimerId,
+    /// When the GET that waits is answered, if not at once.
+    release: Option<TimerId>,
+}
+
+impl Probe {
+    fn clear_timers(&self, cx: &mut Context) {
+        cx.timers.clear(self.timer);
+        self.release.into_iter().for_each(|timer| cx.timers.clear(timer));
+    }
 }
 
 /// A POST that the upgrade has overtaken, with what must wait for it.
@@ -39,18 +48,18 @@ impl Session {
 
     pub(super) fn begin_upgrade(&mut self, ws: WsId, cx: &mut Context, now: Instant) {
         let timer = cx.timers.set(now, cx.config.upgrade_timeout, Alarm::Upgrade(self.id));
-        self.probe = Some(Probe { ws, probed: false, ready: true, timer });
+        self.probe = Some(Probe { ws, probed: false, ready: true, timer, release: None });
     }
 
     /// Gives the upgrade up; the session goes on as it was.
     pub(super) fn abandon_upgrade(&mut self, cx: &mut Context) {
         if let Some(probe) = self.probe.take() {
-            cx.timers.clear(probe.timer);
+            probe.clear_timers(cx);
             cx.close(probe.ws);
         }
     }
 
-    pub(super) fn on_probe_frame(&mut self, frame: Frame, cx: &mut Context) {
+    pub(super) fn on_probe_frame(&mut self, frame: Frame, cx: &mut Context, now: Instant) {
         let Some(probe) = &mut self.probe else { return };
         let packet = match frame {
             Frame::Text(text) => packet::decode(text),
@@ -61,7 +70,7 @@ impl Session {
                 probe.probed = true;
                 probe.ready = false;
                 cx.push(Output::Send { ws: probe.ws, frames: self.codec.frames(&Item::PROBED) });
-                self.release_poll(cx);
+                self.release_poll(cx, now);
             }
             Some(Packet::Upgrade) if probe.probed => self.switch(cx),
             Some(_) | None => self.abandon_upgrade(cx),
@@ -75,10 +84,18 @@ impl Session {
     }
 
     /// Answers a waiting GET with nothing while the client wants to finish its polling.
-    pub(super) fn release_poll(&mut self, cx: &mut Context) {
-        if !self.probe.as_ref().is_some_and(|probe| probe.probed) {
-            return;
+    pub(super) fn release_poll(&mut self, cx: &mut Context, now: Instant) {
+        let Channel::Polling { get: Some(_), .. } = self.channel else { return };
+        let Some(probe) = self.probe.as_mut().filter(|probe| probe.probed) else { return };
+        let hold = cx.config.upgrade_poll_hold;
+        if hold.is_zero() {
+            return self.release_now(cx);
         }
+        probe.release.into_iter().for_each(|timer| cx.timers.clear(timer));
+        probe.release = Some(cx.timers.set(now, hold, Alarm::Release(self.id)));
+    }
+
+    pub(super) fn release_now(&mut self, cx: &mut Context) {
         if let Channel::Polling { get, .. } = &mut self.channel {
             if let Some(req) = get.take() {
                 cx.deliver(req, self.codec.lone_body(&Item::NOOP));
@@ -90,7 +107,7 @@ impl Session {
         let Some(probe) = self.probe.take() else {
             return;
         };
-        cx.timers.clear(probe.timer);
+        probe.clear_timers(cx);
         let channel = Channel::WebSocket { ws: probe.ws, ready: probe.ready };
         if let Channel::Polling { get, post } = std::mem::replace(&mut self.channel, channel) {
             if let Some(req) = get {

@@ -41,7 +41,7 @@ export const openEngine = (uri, options) => {
         return (
           `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` +
           opts.path.replace(/\/$/, "") +
-          (opts.addTrailingSlash ?? true ? "/?" : "?") +
+          ((opts.addTrailingSlash ?? true) ? "/?" : "?") +
           new URLSearchParams(query) +
           url.query_
         );
@@ -114,6 +114,7 @@ export const openEngine = (uri, options) => {
     const { type } = packet;
     const { transport } = engine;
     fire("packet", packet);
+    if (engine.readyState == "closed") return;
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
       engine._pingTimeoutTime = Date.now() + delay;

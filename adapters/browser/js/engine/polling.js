@@ -63,8 +63,7 @@ export const polling = (transport, opts, session) => {
   const poll = async () => {
     const body = await exchange();
     // A microtask each, so that a listener that throws cannot stop the loop.
-    for (const frame of body?.split(SEPARATOR) || [])
-      queueMicrotask(() => transport.frame_(frame));
+    for (const frame of body?.split(SEPARATOR) || []) queueMicrotask(() => transport.frame_(frame));
     await null;
   };
 

@@ -7,7 +7,13 @@ export const websocket = (transport, opts, session) => {
   let closed;
 
   const fail = (error) =>
-    transport.end_(transportError("websocket error: " + (error.message || ""), error, socket));
+    transport.end_(
+      transportError(
+        "websocket error" + (error.message ? ": " + error.message : ""),
+        error,
+        socket,
+      ),
+    );
 
   transport.open_ = async (onopen) => {
     try {

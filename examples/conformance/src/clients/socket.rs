@@ -15,6 +15,8 @@ use crate::time;
 pub(crate) fn app() -> App {
     let mut config = ServerConfig::default();
     config.engine.ping_interval = Duration::from_secs(2);
+    // One test counts the packets of the first 100 ms.
+    config.engine.upgrade_poll_hold = Duration::from_millis(100);
     config.recovery = Some(RecoveryConfig::default());
     let plain = |namespace: Namespace| namespace;
     App::new()
