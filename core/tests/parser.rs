@@ -45,9 +45,9 @@ impl Parser for JsonParser {
         let more = packet.attachments().len();
         let header = format!("{{\"kind\":{kind},\"nsp\":{:?}{id}", packet.namespace());
         if more == 0 {
-            return packet.into_message(format!("{header},\"data\":{data}}}"));
+            let message = format!("{header},\"data\":{data}}}");
+            return packet.into_message(message);
         }
-        // The order of keys is free, and the data may be last.
         packet.into_text(&format!("{header},\"more\":{more}}}"))
     }
 
@@ -174,10 +174,21 @@ fn binary_messages_that_follow_are_put_together_for_the_parser() {
 #[test]
 fn a_packet_that_makes_no_sense_is_refused_whatever_the_parser_thinks() {
     assert_eq!(told(event("[\"e\",1]")).unwrap(), ["#1 e[1]"]);
-    assert_eq!(told(event(" [ \"e\" ] ")).unwrap(), ["#1 e[]"]);
+    assert_eq!(told(event("[ \"e\" ] ")).unwrap(), ["#1 e[]"]);
 
     let deep = format!("[\"e\",{}{}]", "[".repeat(128), "]".repeat(128));
-    for data in ["", "1", "[]", "[1.5]", "[\"connect\"]", "[\"e\"", "[\"e\"]]", "nonsense", &deep] {
+    for data in [
+        "",
+        "1",
+        " [\"e\"]",
+        "[]",
+        "[1.5]",
+        "[\"connect\"]",
+        "[\"e\"",
+        "[\"e\"]]",
+        "nonsense",
+        &deep,
+    ] {
         assert_eq!(told(event(data)), None, "{data}");
     }
     assert_eq!(told(event("[\"e\"]").with_id(1 << 53)), None);

@@ -117,9 +117,7 @@ impl Shard {
             Event::Connecting { socket: key, namespace, auth } => {
                 let Some(socket) = self.meet(key, namespace) else {
                     // Nobody has told what to do with a namespace of this name.
-                    self.command(|state| state.server.reject(key, "Invalid namespace", &()))
-                        .expect("nothing can be written as JSON");
-                    return;
+                    return self.command(|state| state.server.reject_namespace(key));
                 };
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }

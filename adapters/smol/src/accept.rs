@@ -27,7 +27,8 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
         match listener.accept().await.and_then(|(stream, peer)| Ok((Tcp::new(stream)?, peer))) {
             Ok((stream, address)) => {
                 pause = PAUSE.0;
-                hub.spawn(connection::serve(Rc::clone(hub), stream, Peer::from(address)));
+                let peer = Peer::from(address);
+                hub.spawn(Box::pin(connection::serve(Rc::clone(hub), stream, peer)));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -12,23 +12,17 @@ use crate::seats::Seat;
 use crate::websocket;
 
 /// Serves a stream; ends it at once if there are too many.
+///
+/// Each phase has a box of its own: most connections become WebSockets and live long, and they
+/// need not keep room for HTTP.
 pub(crate) async fn serve<S>(hub: Rc<Hub>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(seat) = Seat::take(&hub) {
-        seat.occupy(speak(hub, stream, peer)).await;
-    }
-}
-
-async fn speak<S>(hub: Rc<Hub>, stream: S, peer: Peer)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+    let Some(seat) = Seat::take(&hub) else { return };
     let link = Link::new(stream, hub.limits.get().write_timeout);
-    // Most connections become WebSockets and live long: they need not keep room for HTTP.
-    let handover = Box::pin(conversation::serve(&hub, link, peer)).await;
-    if let Some(handover) = handover {
-        websocket::serve(handover).await;
-    }
+    let handover = seat.occupy(Box::pin(conversation::serve(&hub, link, peer))).await;
+    let Some(handover) = handover.flatten() else { return };
+    let Some(socket) = seat.occupy(Box::pin(websocket::open(handover))).await else { return };
+    seat.occupy(Box::pin(websocket::serve(socket))).await;
 }

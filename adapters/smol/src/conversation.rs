@@ -105,7 +105,7 @@ where
         return Some(Handover { ticket, link, tail: parts.read_buf, limit });
     }
     if visit.unread.get() {
-        linger(link, hub.limits.get().close_timeout).await;
+        Box::pin(linger(link, hub.limits.get().close_timeout)).await;
     }
     None
 }

@@ -67,12 +67,12 @@ where
         Ending::Asked => close(&mut stream, patience).await,
         Ending::Left => {
             close(&mut stream, patience).await;
-            Box::pin(linger(stream.into_inner(), patience)).await;
+            linger(stream.into_inner(), patience).await;
         }
         Ending::Broken(Some(code)) => {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
             future::or(send(&mut stream, Some(frame)), late(patience)).await;
-            Box::pin(linger(stream.into_inner(), patience)).await;
+            linger(stream.into_inner(), patience).await;
         }
     }
 }

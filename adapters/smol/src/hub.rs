@@ -99,11 +99,11 @@ impl Hub {
         }
     }
 
-    /// Runs a future on this thread until it ends or panics.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+    /// Runs a task on this thread until it ends or panics.
+    pub(crate) fn spawn(&self, task: Task) {
         if let Some(executor) = self.executor.upgrade() {
             let guarded = async {
-                if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+                if AssertUnwindSafe(task).catch_unwind().await.is_err() {
                     log::error!("a task panicked; everything else goes on");
                 }
             };

@@ -64,6 +64,12 @@ impl<S> Link<S> {
         matches!(self.reading, Reading::Rationed { left: 0 })
     }
 
+    /// Whether nothing has happened since a read was pending; if so, something will wake the task.
+    pub(crate) fn is_quiet(&self, cx: &Context<'_>) -> bool {
+        self.alarm.is_for(cx.waker());
+        self.asleep && self.stalled.is_none() && !self.alarm.has_rung()
+    }
+
     /// The number of bytes read since it was last reset.
     pub(crate) const fn count(&self) -> usize {
         self.count

@@ -87,20 +87,22 @@ impl Seat {
         Some(Self { hub: Rc::clone(hub), number })
     }
 
-    /// Runs the future of this connection, until every connection has to end.
-    pub(crate) async fn occupy(self, connection: impl Future<Output = ()>) {
-        let mut connection = std::pin::pin!(connection);
-        poll_fn(|cx| self.poll(cx, connection.as_mut())).await;
+    /// Runs a future of this connection; `None` if every connection has to end before it does.
+    pub(crate) async fn occupy<T>(
+        &self,
+        mut connection: Pin<Box<impl Future<Output = T>>>,
+    ) -> Option<T> {
+        poll_fn(|cx| self.poll(cx, connection.as_mut())).await
     }
 
-    fn poll(
+    fn poll<T>(
         &self,
         cx: &mut Context<'_>,
-        connection: Pin<&mut impl Future<Output = ()>>,
-    ) -> Poll<()> {
+        connection: Pin<&mut impl Future<Output = T>>,
+    ) -> Poll<Option<T>> {
         let seats = &self.hub.seats;
         if seats.phase.get() == Phase::Over {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         if let Some(place) = seats.taken.borrow_mut().get_mut(&self.number) {
             match place {
@@ -108,7 +110,7 @@ impl Seat {
                 None => *place = Some(cx.waker().clone()),
             }
         }
-        connection.poll(cx)
+        connection.poll(cx).map(Some)
     }
 }
 

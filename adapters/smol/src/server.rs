@@ -79,6 +79,17 @@ impl Server {
     }
 
     /// Sets how much and how long a connection may take.
+    ///
+    /// ```
+    /// use sockeye_smol::{App, Limits, Serve};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let limits = Limits { max_connections: 1_000, ..Limits::default() };
+    /// let server = App::new().bind("127.0.0.1:0")?.limits(limits);
+    /// # let _ = server;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         self.inner.hub.set_limits(limits);

@@ -58,3 +58,22 @@ impl AsyncWrite for Tcp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use smol::Async;
+
+    use super::Tcp;
+
+    #[test]
+    fn small_writes_are_not_held_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).expect("somebody listens");
+        let stream = Async::new(stream).expect("a socket");
+        let tcp = Tcp::new(stream).expect("a TCP socket");
+        assert!(tcp.0.get_ref().nodelay().expect("a TCP socket"));
+    }
+}

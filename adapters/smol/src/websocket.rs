@@ -34,8 +34,8 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// Never reached by more than one message: the next one waits until the last one is written.
 const MAX_WRITE_BUFFER: usize = 64 << 20;
 
-/// Serves a WebSocket until it is gone.
-pub(crate) async fn serve<S>(handover: Handover<S>)
+/// Begins to speak in frames.
+pub(crate) async fn open<S>(handover: Handover<S>) -> Socket<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -49,7 +49,7 @@ where
         .max_frame_size(Some(limit));
     let stream =
         WebSocketStream::from_partially_read(link, tail.into(), Role::Server, Some(config)).await;
-    let mut socket = Socket {
+    Socket {
         stream,
         unsent: None,
         // A message cut into pieces of a byte or none costs much more than its length.
@@ -58,12 +58,20 @@ where
         counting_since: Instant::now(),
         ticket,
         hub,
-    };
-    let ending = poll_fn(|cx| socket.poll(cx)).await;
-    farewell::say(socket.stream, socket.ticket, ending).await;
+    }
 }
 
-struct Socket<S> {
+/// Serves a WebSocket until it is gone.
+pub(crate) async fn serve<S>(mut socket: Socket<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let ending = poll_fn(|cx| socket.poll(cx)).await;
+    Box::pin(farewell::say(socket.stream, socket.ticket, ending)).await;
+}
+
+/// A WebSocket, and what is to be known to serve it.
+pub(crate) struct Socket<S> {
     stream: WebSocketStream<Link<S>>,
     /// The rest of the batch that is being written.
     unsent: Option<<Frames as IntoIterator>::IntoIter>,
@@ -86,6 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             if budget == 0 {
                 cx.waker().wake_by_ref();
+                break;
+            }
+            // The library clears its buffer for each attempt.
+            if self.stream.get_ref().is_quiet(cx) {
                 break;
             }
             let mut fed = false;

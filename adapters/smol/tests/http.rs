@@ -3,8 +3,9 @@
 mod support;
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sockeye_smol::Limits;
 use support::client::{open, poll, poll_head, post, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -22,8 +23,27 @@ fn a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
     assert_eq!((taken.status, taken.text()), (200, "ok"));
 
     let sid = open(server.address);
-    assert_eq!(post(server.address, &sid, body(LIMIT + 1)).status, 413);
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head(&sid, &format!("Content-Length: {}\r\n", LIMIT + 1)));
+    wire.send(body(LIMIT + 1));
+    assert_eq!(wire.answer().status, 413);
+    assert_eq!(wire.rest_without_reset(), b"");
     bystander.assert_works();
+}
+
+#[test]
+fn a_client_may_go_on_sending_what_was_refused_and_the_answer_is_not_lost() {
+    let server = TestServer::with(Limits { close_timeout: PATIENCE, ..quick() });
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head(&sid, "Content-Length: 2000000\r\n"));
+    assert_eq!(wire.answer().status, 413);
+    // A reset comes with the next packet after the one that provoked it.
+    for _ in 0..20 {
+        wire.send([b'x'; 1000]);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(wire.rest_without_reset(), b"");
 }
 
 #[test]

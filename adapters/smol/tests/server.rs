@@ -11,7 +11,7 @@ use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{Full, Incoming, Limits, Peer, Serve, Server};
 use support::client::{open, poll, poll_head};
 use support::peer_app::app;
-use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
+use support::{Bystander, Frame, PATIENCE, TestServer, Wire, eventually, quick};
 
 #[test]
 fn an_address_in_use_is_an_error_that_names_it() {
@@ -50,7 +50,8 @@ fn a_server_restarts_on_the_same_port_at_once() {
 
 #[test]
 fn shutting_down_closes_everybody_and_then_ends() {
-    let server = TestServer::with(Limits { shutdown_timeout: PATIENCE * 10, ..quick() });
+    let limits = Limits { shutdown_timeout: PATIENCE * 10, head_timeout: PATIENCE * 10, ..quick() };
+    let server = TestServer::with(limits);
     let address = server.address;
     let mut by_websocket = Bystander::new(address);
     let sid = open(address);
@@ -89,7 +90,8 @@ fn a_connection_over_the_limit_is_closed_and_the_others_stay() {
     let mut first = Bystander::new(server.address);
     let second = Bystander::new(server.address);
     let mut third = Wire::connect(server.address);
-    assert_eq!(third.rest(), b"");
+    third.try_send(poll_head(""));
+    assert_eq!(third.rest(), b"", "it is closed without an answer");
     first.echo("still here");
     drop(second);
     eventually("a seat becomes free", || {
@@ -104,10 +106,41 @@ fn a_handler_that_panics_hurts_nobody_else() {
     let server = TestServer::new();
     let mut bystander = Bystander::new(server.address);
     let mut client = Bystander::new(server.address);
-    let event = support::Frame::text(r#"42["panic"]"#);
-    client.wire.send_frame(&event);
-    client.echo("the panic was in a task of its own");
+    for event in [r#"42["panic"]"#, r#"420["panic later"]"#] {
+        client.wire.send_frame(&Frame::text(event));
+        client.echo("not worse for it");
+    }
+    client.wire.send_frame(&Frame::text(r#"421["wait",20,"the panic was meanwhile"]"#));
+    assert_eq!(client.wire.text(), r#"431["the panic was meanwhile"]"#);
     bystander.assert_works();
+}
+
+#[test]
+fn a_handler_that_waits_holds_up_nobody() {
+    let server = TestServer::new();
+    let mut client = Bystander::new(server.address);
+    client.wire.send_frame(&Frame::text(r#"421["wait",50,"late"]"#));
+    client.wire.send_frame(&Frame::text(r#"422["wait",0,"early"]"#));
+    assert_eq!(client.wire.text(), r#"432["early"]"#);
+    assert_eq!(client.wire.text(), r#"431["late"]"#);
+}
+
+#[test]
+fn what_another_thread_emits_arrives() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let server = TestServer::start(move || {
+        let app = app();
+        sender.send(app.io()).expect("the test waits for it");
+        app.bind("127.0.0.1:0").expect("a free port")
+    });
+    let io = receiver.recv().expect("the server starts");
+    let mut clients = [Bystander::new(server.address), Bystander::new(server.address)];
+    for word in ["one", "two"] {
+        io.emit("news", word);
+        for client in &mut clients {
+            assert_eq!(client.wire.text(), format!(r#"42["news","{word}"]"#));
+        }
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Incoming {
         self
     }
 
-    /// Adds the data, which is JSON text.
+    /// Adds the data, which is JSON text without white space in front.
     #[must_use]
     pub fn with_data(mut self, json: impl Into<String>) -> Self {
         self.data = Bytes::from(json.into());

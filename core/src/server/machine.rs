@@ -251,14 +251,32 @@ impl Server {
         let name = &self.namespaces[namespace].name;
         let parser = &*self.config.parser;
         let refusal = packet::connect_error(parser, name, old, message, data)?;
+        self.turn_away(connecting, &refusal);
+        Ok(())
+    }
+
+    /// Turns a client away that asks for a [dynamic](ServerConfig::dynamic_namespaces) namespace
+    /// which is not to be: it is told that there is none of this name. Does nothing if the client
+    /// is not there any more.
+    pub fn reject_namespace(&mut self, connecting: SocketId) {
+        let Some(Socket { phase: Phase::Connecting(_), namespace, .. }) = self.get(connecting)
+        else {
+            return;
+        };
+        let name = &self.namespaces[*namespace].name;
+        let refusal = packet::unknown_namespace(&*self.config.parser, name);
+        self.turn_away(connecting, &refusal);
+    }
+
+    fn turn_away(&mut self, connecting: SocketId, refusal: &Encoded) {
+        let Some(session) = self.get(connecting).map(|socket| socket.session) else { return };
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
             client.refused += 1;
         }
         self.forget(connecting);
-        self.engine.send(session, &refusal, false);
+        self.engine.send(session, refusal, false);
         self.settle();
-        Ok(())
     }
 
     /// Lets a handshake through that [`Event::Requested`] asks about; does nothing if its client

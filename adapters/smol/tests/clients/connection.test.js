@@ -1,6 +1,8 @@
 // Connections: transports, namespaces, ends, and what comes after.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { Peer, TRANSPORTS, connection, event, events } from "./peer.js";
 
@@ -116,6 +118,19 @@ for (const [how, options] of Object.entries(TRANSPORTS)) {
     await second.stop();
   });
 }
+
+test("a server that ran out of descriptors goes on when there are some", { timeout }, async () => {
+  const small = await Peer.start(undefined, 40);
+  const early = await small.connected({ transports: ["websocket"] });
+  const [host, port] = small.address.split(":");
+  const crowd = Array.from({ length: 80 }, () => connect(port, host));
+  await Promise.all(crowd.map((one) => once(one, "connect")));
+  assert.equal(await early.emitWithAck("ack", "still here"), "still here");
+  crowd.forEach((one) => one.destroy());
+  const late = await small.connected();
+  assert.equal(await late.emitWithAck("ack", "here, too"), "here, too");
+  await small.stop();
+});
 
 // Waits until the server says that a client has left; gives the reason.
 function leaving(observer, id) {

@@ -15,10 +15,12 @@ export class Peer {
   #sockets = [];
   address;
 
-  // Starts a server, on the given address or on any free port.
-  static async start(address = "127.0.0.1:0") {
+  // Starts a server, on the given address or on any free port, with at most so many descriptors.
+  static async start(address = "127.0.0.1:0", descriptors = "unlimited") {
     const peer = new Peer();
-    peer.#child = spawn(program, [address], { stdio: ["ignore", "pipe", "inherit"] });
+    const limited = `[ $2 = unlimited ] || ulimit -n $2; exec "$0" "$1"`;
+    const args = ["-c", limited, program, address, String(descriptors)];
+    peer.#child = spawn("sh", args, { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: peer.#child.stdout });
     const [line] = await Promise.race([
       once(lines, "line"),

@@ -1,4 +1,5 @@
 //! The app that the tests talk to.
+#![allow(unreachable_pub, reason = "an example uses it, too")]
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -17,6 +17,7 @@ pub struct Wire {
     /// What has arrived and was not looked at.
     ahead: Vec<u8>,
     pub address: Option<SocketAddr>,
+    was_reset: bool,
 }
 
 /// The answer to a request.
@@ -52,7 +53,7 @@ impl Wire {
     fn from_socket(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Self { stream, ahead: Vec::new(), address: None }
+        Self { stream, ahead: Vec::new(), address: None, was_reset: false }
     }
 
     /// Connects and shakes hands for a WebSocket.
@@ -150,6 +151,13 @@ impl Wire {
         std::mem::take(&mut self.ahead)
     }
 
+    /// The same, and fails if the connection was reset: that may lose what arrived before.
+    pub fn rest_without_reset(&mut self) -> Vec<u8> {
+        let rest = self.rest();
+        assert!(!self.was_reset, "the connection was reset");
+        rest
+    }
+
     pub fn until(&mut self, end: &[u8]) -> Vec<u8> {
         loop {
             let found = self.ahead.windows(end.len()).position(|window| window == end);
@@ -176,7 +184,10 @@ impl Wire {
                 self.ahead.extend(&chunk[..read]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.was_reset = true;
+                false
+            }
             Err(error) => panic!("{error} after {:?}", self.ahead_as_text()),
         }
     }
