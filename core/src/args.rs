@@ -23,6 +23,10 @@ impl Name {
         std::str::from_utf8(&self.0).expect("a name is cut out of valid text at character borders")
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads a JSON string that was checked before.
     pub(crate) fn from_json(string: Bytes) -> Self {
         if string.contains(&b'\\') {

@@ -311,13 +311,13 @@ fn the_endpoint_is_its_path_with_or_without_a_slash_and_nothing_else() {
 
 #[test]
 fn files_are_handed_out_beside_the_endpoint() {
-    static FILES: [StaticFile; 1] = [StaticFile {
-        name: "socket.io.js",
-        content_type: "application/javascript; charset=utf-8",
-        etag: "\"1.0\"",
-        body: b"js",
-    }];
-    let mut h = Harness::with(|config| config.engine.files = &FILES);
+    let file = StaticFile {
+        name: "socket.io.js".into(),
+        content_type: "application/javascript; charset=utf-8".into(),
+        etag: "\"1.0\"".into(),
+        body: "js".into(),
+    };
+    let mut h = Harness::with(|config| config.engine.files = [file].into());
     let target = "/socket.io/socket.io.js?v=1";
     assert!(h.server.config().engine.matches("/socket.io/socket.io.js"));
     assert!(!h.server.config().engine.matches("/socket.io/other.js"));

@@ -11,6 +11,7 @@ use sockeye_core::{ConfigError, NamespaceConfig, Room, ServerConfig};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall};
 use crate::error::Error;
+use crate::files::ClientFiles;
 use crate::gate::{Veto, veto};
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::io::Io;
@@ -48,6 +49,7 @@ pub struct App {
     namespaces: Vec<(String, Handlers)>,
     matching: Vec<(Pattern, Handlers)>,
     shared: Shared,
+    files: ClientFiles,
     shard: Arc<OnceLock<Arc<Shard>>>,
 }
 
@@ -99,6 +101,13 @@ impl App {
     #[must_use]
     pub fn config(mut self, config: ServerConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Sets which client script is handed out, by default Sockeye's own.
+    #[must_use]
+    pub fn client_files(mut self, files: ClientFiles) -> Self {
+        self.files = files;
         self
     }
 
@@ -255,6 +264,10 @@ impl App {
             known: known.map(|(name, it)| (name.into(), Arc::new(it))).collect(),
             matching: matching.map(|(pattern, it)| (pattern, Arc::new(it))).collect(),
         };
+        if self.config.engine.files.is_empty() {
+            let missing = ConfigError { field: "client_files", problem: "can't be read" };
+            self.config.engine.files = self.files.load().map_err(|_| missing)?;
+        }
         let shard = Shard::new(self.config, directory, self.shared)?;
         let shard = self.shard.get_or_init(|| shard);
         Ok(Arc::clone(shard))

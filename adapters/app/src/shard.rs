@@ -1,10 +1,10 @@
 //! The core's server together with the handlers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
-use sockeye_core::engine::{Admission, EngineConfig, StaticFile};
+use sockeye_core::engine::{Admission, EngineConfig};
 use sockeye_core::{
     AckId, ConfigError, Event, Input, Output, Room, Selector, Server, ServerConfig, Sid, SocketId,
 };
@@ -50,13 +50,10 @@ impl State {
 
 impl Shard {
     pub(crate) fn new(
-        mut config: ServerConfig,
+        config: ServerConfig,
         handlers: Directory,
         shared: Shared,
     ) -> Result<Arc<Self>, ConfigError> {
-        if config.engine.files.is_empty() {
-            config.engine.files = client_files();
-        }
         let engine = config.engine.clone();
         let server = Server::new(config, seed()?)?;
         let state = State {
@@ -233,18 +230,4 @@ pub(crate) fn seed() -> Result<[u8; 32], ConfigError> {
     let missing = ConfigError { field: "seed", problem: "the system has no random numbers" };
     getrandom::fill(&mut seed).map_err(|_| missing)?;
     Ok(seed)
-}
-
-/// The client script, as the machine takes files.
-fn client_files() -> &'static [StaticFile] {
-    static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
-        let file = |file: &'static sockeye_browser::ClientFile| StaticFile {
-            name: file.name,
-            content_type: file.content_type,
-            etag: file.etag(),
-            body: file.body,
-        };
-        sockeye_browser::FILES.iter().map(file).collect()
-    });
-    &FILES
 }

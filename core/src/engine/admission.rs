@@ -50,7 +50,8 @@ impl Engine {
             }
         }
         if let Some(file) = self.cx.config.requested_file(request.path()) {
-            return self.answer(req, http::file(file, request), extra);
+            let response = http::file(file, request, self.cx.config.compression);
+            return self.answer(req, response, extra);
         }
         let query = Query::read(request.query());
         let passage = self.admit(request, &query, Transport::Polling);

@@ -1,8 +1,11 @@
 //! The options of an Engine.IO server.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::compress::Compression;
 use super::cookie::Cookie;
@@ -77,7 +80,7 @@ pub struct EngineConfig {
     /// never.
     pub compression: Option<Compression>,
     /// Files that are handed out beside the endpoint, by default none.
-    pub files: &'static [StaticFile],
+    pub files: Arc<[StaticFile]>,
     /// The number of this machine among those that share a port, from 0 to 4095, by default 0.
     /// The ids that it makes begin with it.
     pub shard: u16,
@@ -108,7 +111,7 @@ impl Default for EngineConfig {
             header_hook: None,
             initial_message: None,
             compression: Some(Compression::default()),
-            files: &[],
+            files: Arc::default(),
             shard: 0,
         }
     }
@@ -130,11 +133,11 @@ impl EngineConfig {
     }
 
     /// The file that a path asks for.
-    pub(super) fn requested_file(&self, path: &str) -> Option<&'static StaticFile> {
+    pub(super) fn requested_file(&self, path: &str) -> Option<&StaticFile> {
         self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
     }
 
-    fn file(&self, name: &str) -> Option<&'static StaticFile> {
+    fn file(&self, name: &str) -> Option<&StaticFile> {
         self.files.iter().find(|file| file.name == name)
     }
 
@@ -155,17 +158,18 @@ impl EngineConfig {
     }
 }
 
-/// A file that is handed out beside the endpoint, such as the client script.
-#[derive(Clone, Copy, Debug)]
+/// A file that is handed out beside the endpoint, such as the client script. Cloning copies no
+/// content.
+#[derive(Clone, Debug)]
 pub struct StaticFile {
     /// The last segment of its path, like `socket.io.js`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its `content-type`.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
     /// Its `etag`, with quotes.
-    pub etag: &'static str,
+    pub etag: Cow<'static, str>,
     /// What is in it.
-    pub body: &'static [u8],
+    pub body: Bytes,
 }
 
 /// Adds headers to answers that are no errors: to GETs and POSTs of long-polling, and to the

@@ -127,7 +127,7 @@ fn event_name(elements: &mut Bytes) -> Result<Name, PacketError> {
         Some(b'0'..=b'9') if value.iter().all(u8::is_ascii_digit) => Name::from_digits(value),
         _ => return Err(PacketError::EventName),
     };
-    if RESERVED.contains(&name.as_str()) {
+    if RESERVED.iter().any(|reserved| reserved.as_bytes() == name.as_bytes()) {
         return Err(PacketError::EventName);
     }
     elements.advance(if more { end } else { elements.len() });
