@@ -7,10 +7,11 @@ mod hall;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hall::{Answer, Arrival, Entry, Hall, Post, Stamp};
 use serde::Serialize;
-use sockeye_smol::{Ack, App, Bytes, Serve, Socket, State};
+use sockeye_smol::{Ack, App, Bytes, Serve, ServerConfig, Socket, State};
 
 /// Handlers are called one at a time, but the state of an app may be shared by several threads.
 type Shared = State<Mutex<Hall>>;
@@ -49,7 +50,12 @@ fn main() -> ExitCode {
 }
 
 fn serve(port: u16) -> std::io::Result<()> {
+    let mut config = ServerConfig::default();
+    // Names are free again soon after somebody vanished.
+    config.engine.ping_interval = Duration::from_secs(10);
+    config.engine.ping_timeout = Duration::from_secs(8);
     let app = App::new()
+        .config(config)
         .state(Mutex::new(Hall::default()))
         .on("sign in", sign_in)
         .on("enter", enter)
