@@ -1,7 +1,8 @@
 //! Where connections come from.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +19,23 @@ const BURST: u32 = 16;
 /// How long to wait after a failure, at first and at most: running out of file descriptors, say,
 /// fails again and again at once.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// Listens on the first of the addresses that can be listened on.
+pub(crate) fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = address
+        .to_socket_addrs()
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot resolve the address to listen on: {error}"),
+            )
+        })?
+        .collect();
+    TcpListener::bind(&*addresses).map_err(|error| {
+        let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", names.join(", ")))
+    })
+}
 
 /// Accepts connections for ever, whatever happens.
 pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infallible {
@@ -45,8 +63,8 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
 }
 
 /// Whether only this connection failed: the next one may be sound.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind;
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

@@ -10,13 +10,12 @@ use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error as WsError, Message};
 use futures_sink::Sink;
-use smol::Timer;
 use smol::future::{self, poll_fn};
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::stream::StreamExt;
 use sockeye_core::{Closure, Input};
 
-use crate::linger::linger;
+use crate::linger::{late, linger};
 use crate::link::Link;
 use crate::ticket::Ticket;
 
@@ -114,8 +113,4 @@ where
     if flushed.is_ok() {
         let _ = stream.send(Message::Close(frame)).await;
     }
-}
-
-async fn late(patience: Duration) {
-    Timer::after(patience).await;
 }

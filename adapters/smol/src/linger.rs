@@ -29,8 +29,10 @@ pub(crate) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin, pati
             future::yield_now().await;
         }
     };
-    let until_late = async {
-        Timer::after(patience).await;
-    };
-    future::or(pin!(until_ended), pin!(until_late)).await;
+    future::or(pin!(until_ended), late(patience)).await;
+}
+
+/// Waits for as long as that.
+pub(crate) async fn late(patience: Duration) {
+    Timer::after(patience).await;
 }

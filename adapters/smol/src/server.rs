@@ -15,20 +15,22 @@ use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use smol::io::{AsyncRead, AsyncWrite};
-use smol::{Async, LocalExecutor, Timer, future};
+use smol::{Async, LocalExecutor, future};
 use sockeye_app::IntoMachine;
 
-use crate::accept::accept;
+use crate::accept::{accept, listen};
 use crate::body::BoxError;
 use crate::connection;
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::linger::late;
 use crate::peer::Peer;
 use crate::pulse;
 use crate::signal::Signal;
 
-/// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other pages.
+/// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other
+/// pages.
 ///
 /// Clones are the same server.
 #[derive(Clone)]
@@ -292,26 +294,6 @@ impl fmt::Debug for Server {
     }
 }
 
-async fn late(patience: Duration) {
-    Timer::after(patience).await;
-}
-
 fn not_bound() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the server does not listen: use App::bind")
-}
-
-fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let addresses: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot resolve the address to listen on: {error}"),
-            )
-        })?
-        .collect();
-    TcpListener::bind(&*addresses).map_err(|error| {
-        let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", names.join(", ")))
-    })
 }
