@@ -205,9 +205,40 @@ fn a_session_that_ends_takes_its_probing_websocket_along() {
     h.post(&sid, "1");
     assert!(!h.is_open(ws));
 
-    let (_, session, ws) = probed(&mut h);
+    let (sid, session) = h.open_polling();
+    let ws = h.upgrade(&sid);
     h.server.close(session, h.now);
+    assert!(!h.is_open(ws), "one that has not asked yet");
+}
+
+#[test]
+fn closing_lets_an_upgrade_under_way_finish_so_that_nothing_is_lost() {
+    let mut h = engine();
+    let (_, session, ws) = probed(&mut h);
+    send(&mut h, session, "bye");
+
+    h.server.close(session, h.now);
+    assert_eq!(h.told(), ["closed: forced close"]);
+    assert!(h.is_open(ws));
+    h.frame(ws, "5");
+
+    assert_eq!(h.received(ws), ["4bye"]);
     assert!(!h.is_open(ws));
+    assert_eq!(h.told().len(), 0);
+}
+
+#[test]
+fn who_does_not_finish_its_upgrade_gets_the_rest_by_polling() {
+    let mut h = engine();
+    let (sid, session, ws) = probed(&mut h);
+    send(&mut h, session, "bye");
+    h.server.close(session, h.now);
+
+    h.advance(h.server.config().upgrade_timeout);
+
+    assert!(!h.is_open(ws));
+    assert_eq!(h.fetch(&sid), "4bye");
+    assert_eq!(h.fetch(&sid), "6\x1e1");
 }
 
 #[test]

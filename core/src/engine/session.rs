@@ -176,8 +176,12 @@ impl Session {
         if self.phase == Phase::Closing {
             if self.outbox.is_empty() {
                 self.outbox.push(Item::NOOP);
+                self.outbox.push(Item::CLOSE);
+                self.flush(cx);
+                self.end(CloseReason::ForcedClose, cx);
+            } else {
+                self.finish_closing(cx);
             }
-            self.finish_closing(cx);
             return;
         }
         self.flush(cx);
@@ -362,7 +366,10 @@ impl Session {
             return;
         }
         self.phase = Phase::Closing;
-        self.abandon_upgrade(cx);
+        // A client that is about to switch polls no more: it gets the rest on the new way.
+        if !self.probe.as_ref().is_some_and(Probe::is_answered) {
+            self.abandon_upgrade(cx);
+        }
         cx.push(Output::Event(Event::Closed {
             session: self.id,
             reason: CloseReason::ForcedClose,
@@ -373,9 +380,13 @@ impl Session {
         self.finish_closing(cx);
     }
 
-    /// Says goodbye as soon as there is a credit for it.
-    fn finish_closing(&mut self, cx: &mut Context) {
+    /// Says goodbye as soon as there is a credit for it. Over polling it does so in an answer of
+    /// its own: clients act on it before they act on the messages before it.
+    pub(super) fn finish_closing(&mut self, cx: &mut Context) {
         match self.channel {
+            Channel::Polling { get: Some(_), .. } if !self.outbox.is_empty() => {
+                return self.flush(cx);
+            }
             Channel::Polling { get: Some(_), .. } => {
                 self.outbox.push(Item::CLOSE);
                 self.flush(cx);

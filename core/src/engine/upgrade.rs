@@ -25,6 +25,11 @@ pub(super) struct Probe {
 }
 
 impl Probe {
+    /// Whether the client was told that it may switch.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.probed
+    }
+
     fn clear_timers(&self, cx: &mut Context) {
         cx.timers.clear(self.timer);
         self.release.into_iter().for_each(|timer| cx.timers.clear(timer));
@@ -114,6 +119,9 @@ impl Session {
                 cx.deliver(req, self.codec.lone_body(&Item::NOOP));
             }
             self.late = post.map(|post| Box::new(Late { post, held: Vec::new(), bytes: 0 }));
+        }
+        if self.phase == Phase::Closing {
+            return self.finish_closing(cx);
         }
         cx.push(Output::Event(Event::Upgraded { session: self.id }));
         self.flush(cx);

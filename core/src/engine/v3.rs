@@ -27,8 +27,8 @@ pub(super) fn decode_binary(mut data: Bytes) -> Option<Packet> {
     })
 }
 
-/// Cuts a payload of text into packets: `<length>:<packet>` each. `None` ends it if what follows
-/// is malformed.
+/// Cuts a payload, which is valid UTF-8, into packets: `<length>:<packet>` each. `None` ends it if
+/// what follows is malformed.
 pub(super) fn split_text(mut body: Bytes) -> impl Iterator<Item = Option<Packet>> {
     let mut first = true;
     std::iter::from_fn(move || {
@@ -48,20 +48,25 @@ fn cut_text(body: &mut Bytes) -> Option<Bytes> {
     let digits = body.iter().take(10).position(|&byte| byte == b':')?;
     let length = body[..digits].iter().all(u8::is_ascii_digit).then_some(&body[..digits])?;
     let mut units: usize = std::str::from_utf8(length).ok()?.parse().ok()?;
-    let text = std::str::from_utf8(&body[digits + 1..]).ok()?;
-    let mut end = text.len();
-    for (index, character) in text.char_indices() {
-        if units == 0 {
-            end = index;
-            break;
-        }
-        units = units.checked_sub(character.len_utf16())?;
-    }
-    if units > 0 {
-        return None;
+    let text = &body[digits + 1..];
+    let mut end = 0;
+    while units > 0 {
+        let (bytes, width) = extent(*text.get(end)?);
+        units = units.checked_sub(width)?;
+        end += bytes;
     }
     body.advance(digits + 1);
     Some(body.split_to(end))
+}
+
+/// How many bytes of UTF-8 and how many units of UTF-16 a character takes, by its first byte.
+const fn extent(first: u8) -> (usize, usize) {
+    match first {
+        0..0x80 => (1, 1),
+        0x80..0xe0 => (2, 1),
+        0xe0..0xf0 => (3, 1),
+        0xf0.. => (4, 2),
+    }
 }
 
 /// Cuts a binary payload into packets: a byte for the kind, the digits of the length as bytes,
@@ -165,10 +170,22 @@ pub(super) fn jsonp(index: &str, payload: &[u8]) -> String {
 pub(super) fn from_form(body: &Bytes) -> Option<Bytes> {
     let body = std::str::from_utf8(body).ok()?;
     let data = body.split('&').find_map(|pair| pair.strip_prefix("d="))?;
-    let data = super::handshake::decode(data);
-    // `\n` stands for a line break and `\\n` for a backslash before an `n`.
-    let data = data.replace("\\\\n", "\0").replace("\\n", "\n").replace('\0', "\\n");
-    Some(data.into())
+    Some(unescape(&super::handshake::decode(data)).into())
+}
+
+/// `\n` stands for a line break, and `\\n` for a backslash before an `n`.
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\n") {
+        let before = &rest[..at];
+        match before.strip_suffix('\\') {
+            Some(before) => plain.extend([before, "\\n"]),
+            None => plain.extend([before, "\n"]),
+        }
+        rest = &rest[at + 2..];
+    }
+    plain + rest
 }
 
 #[cfg(test)]

@@ -163,10 +163,12 @@ impl Server {
         name: &[u8],
         auth: Args,
     ) -> Result<(), Violation> {
-        let name = std::str::from_utf8(name).ok().filter(|name| is_valid_name(name));
-        let name = name.ok_or(Violation)?;
+        let name = std::str::from_utf8(name).map_err(|_| Violation)?;
         let old = self.clients.get(&session).is_some_and(|client| client.old);
         let (name, auth) = if old { with_query(name) } else { (name, auth) };
+        if !is_valid_name(name) {
+            return Err(Violation);
+        }
         let limit = self.config.max_namespaces_per_client;
         let Some(client) = self.clients.get(&session) else { return Ok(()) };
         if client.sockets.len() >= limit || client.refused >= limit {

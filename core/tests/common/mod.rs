@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockeye_core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
+use sockeye_core::{Closure, Frame, Headers, Input, Output, Request, RequestId, Response, WsId};
 
 #[allow(unused_imports, reason = "each test file uses some of them")]
 pub(crate) use server::{PollingClient, WebSocketClient, unpack};
@@ -63,6 +63,8 @@ enum Exchange {
 #[derive(Debug, Default)]
 struct Pipe {
     state: State,
+    /// Those of the answer to the handshake.
+    headers: Headers,
     in_flight: bool,
     stalled: bool,
     received: Vec<Frame>,
@@ -137,15 +139,17 @@ impl<M: Machine> Harness<M> {
                 *exchange = Exchange::Open(Some(limit));
             }
             Output::Respond { req, response } => {
-                for (name, value) in &response.headers {
-                    assert!(!name.contains(|c: char| c.is_control() || c.is_uppercase()));
-                    assert!(!value.contains(char::is_control));
-                }
+                check_headers(&response.headers);
                 self.conclude(req, Exchange::Answered(response));
             }
             Output::Abort { req } => self.conclude(req, Exchange::Aborted),
-            Output::Accept { ws, .. } => self.pipe(ws, &State::Asking).state = State::Open,
+            Output::Accept { ws, headers, .. } => {
+                check_headers(&headers);
+                let pipe = self.pipe(ws, &State::Asking);
+                (pipe.state, pipe.headers) = (State::Open, headers);
+            }
             Output::Refuse { ws, response } => {
+                check_headers(&response.headers);
                 self.pipe(ws, &State::Asking).state = State::Refused(response);
             }
             Output::Send { ws, frames } => {
@@ -348,9 +352,31 @@ impl<M: Machine> Harness<M> {
         self.feed(Input::Closed { ws, cause });
     }
 
+    /// The client is gone before its handshake was answered.
+    pub(crate) fn given_up(&mut self, ws: WsId) {
+        self.collect();
+        self.pipe(ws, &State::Asking).state = State::Closed;
+        self.feed(Input::Closed { ws, cause: Closure::Error });
+    }
+
     pub(crate) fn is_open(&mut self, ws: WsId) -> bool {
         self.collect();
         self.websockets[&ws].state == State::Open
+    }
+
+    /// Whether the handshake of a WebSocket was not answered.
+    pub(crate) fn is_asking(&mut self, ws: WsId) -> bool {
+        self.collect();
+        self.websockets[&ws].state == State::Asking
+    }
+
+    /// The headers of the answer to a WebSocket handshake, whether it was accepted or refused.
+    pub(crate) fn handshake_headers(&mut self, ws: WsId) -> Headers {
+        self.collect();
+        match &self.websockets[&ws] {
+            Pipe { state: State::Refused(response), .. } => response.headers.clone(),
+            pipe => pipe.headers.clone(),
+        }
     }
 
     /// The answer to a WebSocket handshake that was refused, as `400 body`.
@@ -433,6 +459,13 @@ fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     *EPOCH.get_or_init(Instant::now)
+}
+
+fn check_headers(headers: &Headers) {
+    for (name, value) in headers {
+        assert!(!name.contains(|c: char| c.is_control() || c.is_uppercase()), "{name}");
+        assert!(!value.contains(char::is_control), "{value:?}");
+    }
 }
 
 fn request<'a>(

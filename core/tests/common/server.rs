@@ -62,7 +62,7 @@ impl Machine for Server {
             }
             Event::Disconnected { socket, .. } => (socket, Some(Connected), Over),
             Event::Withdrawn { socket } => (socket, Some(Connecting), Over),
-            Event::Expired { .. } | Event::Gathered { .. } => return,
+            Event::Requested { .. } | Event::Expired { .. } | Event::Gathered { .. } => return,
             other => panic!("unknown event {other:?}"),
         };
         assert_eq!(watch.lives.insert(*socket, after), before, "{event:?}");
@@ -207,8 +207,9 @@ impl Harness<Server> {
             Event::Connecting { socket, namespace, auth } => {
                 format!("{} connecting {namespace} {}", number(socket), list(auth))
             }
-            Event::Connected { socket, namespace, auth, .. } => {
-                format!("{} connected {namespace} {}", number(socket), list(auth))
+            Event::Connected { socket, namespace, auth, recovered } => {
+                let word = if *recovered { "recovered" } else { "connected" };
+                format!("{} {word} {namespace} {}", number(socket), list(auth))
             }
             Event::Received { socket, name, args, ack } => {
                 let wants = if ack.is_some() { " wants ack" } else { "" };
@@ -227,6 +228,7 @@ impl Harness<Server> {
             }
             Event::Withdrawn { socket } => format!("{} withdrawn", number(socket)),
             Event::Upgraded { socket } => format!("{} upgraded", number(socket)),
+            Event::Requested { .. } => "requested".to_owned(),
             Event::Expired { .. } => "expired".to_owned(),
             Event::Gathered { answers, lost, late, .. } => {
                 let answers: Vec<_> =

@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use sockeye_app::core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
-use sockeye_app::{App, IntoMachine, Machine, Runtime, Task};
+use sockeye_app::{IntoMachine, Machine, Runtime, Task};
 
 /// An app that is being served to clients that exist only as their frames.
 pub(crate) struct World {
@@ -53,7 +53,7 @@ impl Runtime for Work {
 }
 
 impl World {
-    pub(crate) fn new(app: App) -> Self {
+    pub(crate) fn new(app: impl IntoMachine) -> Self {
         let shard = app.into_machine().expect("the configuration is valid");
         let wakes = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&wakes);
@@ -65,13 +65,19 @@ impl World {
 
     /// Opens a connection that has joined no namespace.
     pub(crate) fn open(&mut self) -> WsId {
+        let ws = self.accept();
+        assert_eq!(self.texts(ws).len(), 1, "the handshake");
+        ws
+    }
+
+    /// Opens a connection, and leaves what was sent to it so far.
+    pub(crate) fn accept(&mut self) -> WsId {
         self.clients += 1;
         let ws = WsId(self.clients);
         let target = "/socket.io/?EIO=4&transport=websocket";
         let headers = &[];
         let request = Request { method: "GET", target, headers, remote: None, secure: false };
         self.feed(Input::Upgrade { ws, request });
-        assert_eq!(self.texts(ws).len(), 1, "the handshake");
         ws
     }
 

@@ -1,0 +1,354 @@
+//! What pages of other origins may do.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::Harness;
+use sockeye_core::engine::{Cors, Engine, EngineConfig, Origins, StaticFile};
+use sockeye_core::{Headers, Input};
+
+const HANDSHAKE: &str = "/engine.io/?EIO=4&transport=polling";
+const GOOD: &str = "https://good.example";
+
+fn engine(cors: Cors) -> Harness<Engine> {
+    Harness::engine(EngineConfig { cors: Some(cors), ..EngineConfig::default() })
+}
+
+fn list() -> Origins {
+    Origins::List(vec![GOOD.to_owned(), "http://localhost:3000".to_owned()])
+}
+
+/// The headers that are about origins, as `name: value`.
+fn about_origins(headers: &Headers) -> Vec<String> {
+    let is_wanted = |name: &str| name.starts_with("access-control") || name == "vary";
+    let mut wanted: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| is_wanted(name))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    wanted.sort();
+    wanted
+}
+
+/// What the answer to a request says about origins, and its status.
+fn ask(h: &mut Harness<Engine>, method: &str, target: &str, origin: &str) -> (u16, Vec<String>) {
+    let headers = [("Origin", origin.as_bytes())];
+    let headers = if origin.is_empty() { &[][..] } else { &headers };
+    let req = h.request(method, target, headers);
+    let response = h.response(req);
+    (response.status, about_origins(&response.headers))
+}
+
+fn handshake(h: &mut Harness<Engine>, origin: &str) -> Vec<String> {
+    let (status, headers) = ask(h, "GET", HANDSHAKE, origin);
+    assert_eq!(status, 200);
+    headers
+}
+
+#[test]
+fn nothing_is_said_about_origins_by_default() {
+    let mut h = Harness::engine(EngineConfig::default());
+
+    assert!(handshake(&mut h, GOOD).is_empty());
+    let ws = h.upgrade_with("/engine.io/?EIO=4&transport=websocket", &[("Origin", b"http://x")]);
+    assert!(h.is_open(ws));
+    assert!(h.handshake_headers(ws).is_empty());
+    let (status, headers) = ask(&mut h, "OPTIONS", HANDSHAKE, GOOD);
+    assert_eq!((status, headers.len()), (400, 0));
+}
+
+#[test]
+fn any_origin_is_a_star_and_nothing_varies() {
+    let mut h = engine(Cors::new(Origins::Any));
+
+    for origin in ["", "null", GOOD, "https://evil.example"] {
+        assert_eq!(handshake(&mut h, origin), ["access-control-allow-origin: *"], "{origin}");
+    }
+}
+
+#[test]
+fn an_origin_of_the_list_is_named_and_no_other_one() {
+    let mut h = engine(Cors::new(list()));
+
+    for origin in [GOOD, "http://localhost:3000"] {
+        let expected =
+            [format!("access-control-allow-origin: {origin}"), "vary: Origin".to_owned()];
+        assert_eq!(handshake(&mut h, origin), expected);
+    }
+    for origin in [
+        "",
+        "null",
+        "*",
+        "https://good.example.evil.com",
+        "https://evilgood.example",
+        "https://GOOD.example",
+        "https://good.example/",
+        "https://good.example:443",
+        "http://good.example",
+        "good.example",
+        "https://good.example,https://evil.example",
+        "https://good.example https://evil.example",
+    ] {
+        assert_eq!(handshake(&mut h, origin), ["vary: Origin"], "{origin}");
+    }
+}
+
+#[test]
+fn a_fixed_origin_is_named_whoever_asks() {
+    let mut h = engine(Cors::new(Origins::Fixed(GOOD.to_owned())));
+
+    for origin in ["", GOOD, "https://evil.example", "null"] {
+        let expected = [format!("access-control-allow-origin: {GOOD}"), "vary: Origin".to_owned()];
+        assert_eq!(handshake(&mut h, origin), expected);
+    }
+}
+
+#[test]
+fn a_function_may_say_which_origins_match() {
+    let ours = |origin: &str| origin.ends_with(".example.com");
+    let mut h = engine(Cors::new(Origins::Matching(Arc::new(ours))));
+
+    let expected = ["access-control-allow-origin: https://a.example.com", "vary: Origin"];
+    assert_eq!(handshake(&mut h, "https://a.example.com"), expected);
+    assert_eq!(handshake(&mut h, "https://a.example.com.evil"), ["vary: Origin"]);
+    assert_eq!(handshake(&mut h, ""), ["vary: Origin"]);
+}
+
+#[test]
+fn a_preflight_is_answered_with_what_it_asks_for() {
+    let mut h = engine(Cors::new(list()));
+
+    let headers = [
+        ("Origin", GOOD.as_bytes()),
+        ("Access-Control-Request-Method", b"POST"),
+        ("Access-Control-Request-Headers", b"content-type,x-token"),
+    ];
+    let req = h.request("OPTIONS", HANDSHAKE, &headers);
+
+    let response = h.response(req);
+    assert_eq!((response.status, response.body.len()), (204, 0));
+    assert_eq!(
+        about_origins(&response.headers),
+        [
+            "access-control-allow-headers: content-type,x-token",
+            "access-control-allow-methods: GET,HEAD,PUT,PATCH,POST,DELETE",
+            "access-control-allow-origin: https://good.example",
+            "vary: Access-Control-Request-Headers",
+            "vary: Origin",
+        ]
+    );
+    assert_eq!(response.headers.len(), 5);
+    assert!(h.server.is_idle(), "it opens nothing");
+}
+
+#[test]
+fn a_preflight_tells_what_is_configured() {
+    let mut h = engine(Cors {
+        credentials: true,
+        methods: "GET,POST".into(),
+        allowed_headers: Some("x-token".to_owned()),
+        exposed_headers: Some("x-node".to_owned()),
+        max_age: Some(600),
+        ..Cors::new(list())
+    });
+
+    let headers = [("Origin", GOOD.as_bytes()), ("Access-Control-Request-Headers", b"x-other")];
+    let req = h.request("OPTIONS", "/engine.io/", &headers);
+
+    let response = h.response(req);
+    assert_eq!(
+        about_origins(&response.headers),
+        [
+            "access-control-allow-credentials: true",
+            "access-control-allow-headers: x-token",
+            "access-control-allow-methods: GET,POST",
+            "access-control-allow-origin: https://good.example",
+            "access-control-expose-headers: x-node",
+            "access-control-max-age: 600",
+            "vary: Origin",
+        ]
+    );
+    assert_eq!(
+        handshake(&mut h, GOOD),
+        [
+            "access-control-allow-credentials: true",
+            "access-control-allow-origin: https://good.example",
+            "access-control-expose-headers: x-node",
+            "vary: Origin",
+        ]
+    );
+}
+
+#[test]
+fn a_preflight_of_another_origin_is_not_told_that_it_may() {
+    let mut h = engine(Cors::new(list()));
+
+    let (status, headers) = ask(&mut h, "OPTIONS", HANDSHAKE, "https://evil.example");
+
+    assert_eq!(status, 204);
+    assert!(!headers.iter().any(|header| header.contains("allow-origin")), "{headers:?}");
+}
+
+#[test]
+fn wanted_headers_with_control_characters_are_not_echoed() {
+    let mut h = engine(Cors::new(Origins::Any));
+
+    let headers = [("Access-Control-Request-Headers", &b"x\r\nset-cookie: a=b"[..])];
+    let req = h.request("OPTIONS", HANDSHAKE, &headers);
+
+    let headers = about_origins(&h.response(req).headers);
+    assert!(!headers.iter().any(|header| header.contains("allow-headers")), "{headers:?}");
+}
+
+#[test]
+fn a_preflight_for_a_session_leaves_it_alone() {
+    let mut h = engine(Cors::new(Origins::Any));
+    let (sid, _) = h.open_polling();
+    let get = h.get(&sid);
+
+    let target = Harness::<Engine>::target("polling", Some(&sid));
+    let req = h.request("OPTIONS", &target, &[("Origin", GOOD.as_bytes())]);
+
+    assert_eq!(h.answer(req), "204");
+    assert!(h.is_waiting(get));
+}
+
+#[test]
+fn every_answer_says_the_same_about_origins() {
+    let expected = [format!("access-control-allow-origin: {GOOD}"), "vary: Origin".to_owned()];
+    let file = StaticFile {
+        name: "client.js".into(),
+        content_type: "text/javascript".into(),
+        etag: "\"1\"".into(),
+        body: "js".into(),
+    };
+    let mut h = Harness::engine(EngineConfig {
+        cors: Some(Cors::new(list())),
+        files: [file].into(),
+        max_payload: 5,
+        max_sessions: 3,
+        ..EngineConfig::default()
+    });
+
+    for (status, method, target) in [
+        (400, "GET", "/engine.io/"),
+        (400, "GET", "/engine.io/?EIO=3&transport=polling"),
+        (400, "GET", "/engine.io/?EIO=4&transport=polling&sid=unknown"),
+        (400, "POST", HANDSHAKE),
+        (200, "GET", "/engine.io/client.js"),
+        (405, "POST", "/engine.io/client.js"),
+    ] {
+        assert_eq!(ask(&mut h, method, target, GOOD), (status, expected.to_vec()), "{target}");
+    }
+    let origin = [("Origin", GOOD.as_bytes())];
+    let (sid, _) = h.open_polling();
+    let target = Harness::<Engine>::target("polling", Some(&sid));
+    let post = h.request("POST", &target, &origin);
+    h.body(post, "3");
+    assert_eq!(about_origins(&h.response(post).headers), expected);
+    let get = h.request("GET", &target, &origin);
+    let post = h.request("POST", &target, &origin);
+    h.feed(Input::BodyTooLarge { req: post });
+    assert_eq!(h.response(post).status, 413);
+    assert_eq!(about_origins(&h.response(post).headers), expected);
+    assert_eq!(about_origins(&h.response(get).headers), expected);
+    let (sid, _) = h.open_polling();
+    let target = Harness::<Engine>::target("polling", Some(&sid));
+    let post = h.request("POST", &target, &origin);
+    h.body(post, "x");
+    assert_eq!(h.response(post).status, 400);
+    assert_eq!(about_origins(&h.response(post).headers), expected);
+
+    let websocket = "/engine.io/?EIO=4&transport=websocket";
+    for _ in 0..3 {
+        let ws = h.upgrade_with(websocket, &origin);
+        assert!(h.is_open(ws));
+        assert_eq!(about_origins(&h.handshake_headers(ws)), expected);
+    }
+    let ws = h.upgrade_with(websocket, &origin);
+    assert_eq!(h.refusal(ws), "503 Too many sessions");
+    assert_eq!(about_origins(&h.handshake_headers(ws)), expected);
+}
+
+#[test]
+fn credentials_for_any_origin_are_refused() {
+    let cors = Cors { credentials: true, ..Cors::new(Origins::Any) };
+    let config = EngineConfig { cors: Some(cors), ..EngineConfig::default() };
+
+    assert_eq!(Engine::new(config, common::SEED).err().unwrap().field, "cors");
+}
+
+#[test]
+fn control_characters_in_the_configuration_are_refused() {
+    let bad = || "a\r\nset-cookie: b".to_owned();
+    for cors in [
+        Cors::new(Origins::Fixed(bad())),
+        Cors::new(Origins::List(vec![GOOD.to_owned(), bad()])),
+        Cors { methods: bad().into(), ..Cors::new(list()) },
+        Cors { allowed_headers: Some(bad()), ..Cors::new(list()) },
+        Cors { exposed_headers: Some("\0".to_owned()), ..Cors::new(list()) },
+    ] {
+        let config = EngineConfig { cors: Some(cors), ..EngineConfig::default() };
+        assert_eq!(Engine::new(config, common::SEED).err().unwrap().field, "cors");
+    }
+}
+
+fn with_websocket_origins(origins: Origins) -> Harness<Engine> {
+    let websocket_origins = Some(origins);
+    Harness::engine(EngineConfig { websocket_origins, ..EngineConfig::default() })
+}
+
+/// Opens a WebSocket with these origins; returns whether it was let in.
+fn is_let_in(h: &mut Harness<Engine>, origins: &[&[u8]]) -> bool {
+    let headers: Vec<_> = origins.iter().map(|origin| ("Origin", *origin)).collect();
+    let ws = h.upgrade_with("/engine.io/?EIO=4&transport=websocket", &headers);
+    let open = h.is_open(ws);
+    if !open {
+        assert_eq!(h.refusal(ws), "403 Origin not allowed");
+    }
+    open
+}
+
+#[test]
+fn websockets_of_other_origins_are_turned_away() {
+    let mut h = with_websocket_origins(list());
+
+    assert!(is_let_in(&mut h, &[GOOD.as_bytes()]));
+    assert!(is_let_in(&mut h, &[]), "it comes from no page");
+    for origin in [
+        &b""[..],
+        b"null",
+        b"https://evil.example",
+        b"https://good.example.evil.com",
+        b"https://GOOD.example",
+        b"https://good.example\xff",
+    ] {
+        assert!(!is_let_in(&mut h, &[origin]), "{origin:?}");
+    }
+    assert!(!is_let_in(&mut h, &[GOOD.as_bytes(), b"https://evil.example"]));
+    assert!(!is_let_in(&mut h, &[b"https://evil.example", GOOD.as_bytes()]));
+    assert_eq!(h.told().len(), 2);
+}
+
+#[test]
+fn a_websocket_that_is_to_take_over_a_session_is_checked_like_a_new_one() {
+    let mut h = with_websocket_origins(list());
+    let (sid, _) = h.open_polling();
+    let target = Harness::<Engine>::target("websocket", Some(&sid));
+
+    let ws = h.upgrade_with(&target, &[("Origin", b"https://evil.example")]);
+
+    assert_eq!(h.refusal(ws), "403 Origin not allowed");
+    let ws = h.upgrade_with(&target, &[("Origin", GOOD.as_bytes())]);
+    assert!(h.is_open(ws));
+}
+
+#[test]
+fn the_origins_of_websockets_say_nothing_about_polling() {
+    let mut h = with_websocket_origins(list());
+
+    let (status, headers) = ask(&mut h, "GET", HANDSHAKE, "https://evil.example");
+
+    assert_eq!((status, headers.len()), (200, 0));
+}
