@@ -59,3 +59,7 @@ pub use crate::limits::Limits;
 pub use crate::peer::Peer;
 pub use crate::serve::Serve;
 pub use crate::server::Server;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -116,8 +116,9 @@ impl Server {
         if let Some(gathering) = self.gatherings.remove(&ack) {
             let Gathering { answers, waiting, lost, timer } = gathering;
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
-            // Those who are late are not waited for any more.
-            self.forgive(ack);
+            if waiting > 0 {
+                self.forgive(ack);
+            }
             self.tell(Event::Gathered { ack, answers, lost, late: waiting });
         }
     }
