@@ -111,6 +111,7 @@
 mod ack;
 mod args;
 mod de;
+pub mod differences;
 pub mod engine;
 mod error;
 mod id;

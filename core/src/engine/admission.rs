@@ -137,6 +137,14 @@ impl Engine {
         }
     }
 
+    /// Turns all handshakes away that the application has not decided about.
+    pub(super) fn turn_all_away(&mut self) {
+        for (_, pending) in std::mem::take(&mut self.pending) {
+            self.cx.timers.clear(pending.timer);
+            self.turn_away(pending.from, &Refusal::Busy, pending.extra);
+        }
+    }
+
     /// Forgets a handshake whose client is gone.
     pub(super) fn withdraw(&mut self, from: From) {
         let id = self.pending.iter().find(|(_, pending)| pending.from == from);
@@ -236,6 +244,7 @@ impl Engine {
             if transport != via || !fits || session.codec.v3 != v3 {
                 return Err(Refusal::BadRequest);
             }
+            self.check_origin(request, via)?;
             return Ok(Passage::Session(id));
         }
         if request.method != "GET" {
@@ -244,9 +253,7 @@ impl Engine {
         if transport != via {
             return Err(Refusal::BadRequest);
         }
-        if via == Transport::WebSocket && !self.is_welcome(request) {
-            return Err(Refusal::Forbidden("Origin not allowed".to_owned()));
-        }
+        self.check_origin(request, via)?;
         if v3 && !config.allow_v3 {
             return Err(Refusal::UnsupportedProtocol);
         }
@@ -254,12 +261,18 @@ impl Engine {
         Ok(Passage::Open(Codec { v3, base64 }))
     }
 
-    /// Whether a WebSocket may come from the origin that it comes from.
-    fn is_welcome(&self, request: &Request<'_>) -> bool {
-        let allowed = self.cx.config.websocket_origins.as_ref();
-        allowed.is_none_or(|allowed| {
-            request.header("origin").is_none_or(|origin| allowed.contains(origin))
-        })
+    /// Checks that a WebSocket may come from where it comes from: from each origin that it names.
+    fn check_origin(&self, request: &Request<'_>, via: Transport) -> Result<(), Refusal> {
+        let Some(allowed) = &self.cx.config.websocket_origins else { return Ok(()) };
+        let mut headers = request.headers.iter();
+        let is_welcome =
+            |value: &[u8]| std::str::from_utf8(value).is_ok_and(|origin| allowed.contains(origin));
+        let fits =
+            headers.all(|(name, value)| !name.eq_ignore_ascii_case("origin") || is_welcome(value));
+        if via == Transport::WebSocket && !fits {
+            return Err(Refusal::Forbidden("Origin not allowed".to_owned()));
+        }
+        Ok(())
     }
 
     fn add_hooked(&self, request: &Request<'_>, stage: Stage, extra: &mut Extra) {

@@ -189,6 +189,7 @@ impl Engine {
     /// Closes all sessions, and opens no more.
     pub fn shut_down(&mut self, now: Instant) {
         self.closing = true;
+        self.turn_all_away();
         let ids: Vec<_> = self.sessions.iter().map(|(_, session)| session.id).collect();
         for id in ids {
             self.close(id, now);

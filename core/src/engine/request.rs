@@ -53,6 +53,11 @@ impl Extra {
             headers.extend(self.success);
         }
         headers.retain(|(name, value)| is_header_name(name) && is_header_value(value));
+        for (name, _) in &mut headers {
+            if name.contains(|c: char| c.is_ascii_uppercase()) {
+                name.to_mut().make_ascii_lowercase();
+            }
+        }
         headers
     }
 }

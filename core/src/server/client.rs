@@ -191,7 +191,7 @@ impl Server {
         if let Some(client) = self.clients.get_mut(&session) {
             client.left.retain(|other| **other != *name);
         }
-        let back = self.take_back(namespace, &auth);
+        let back = if old { None } else { self.take_back(namespace, &auth) };
         let skip = back.is_some()
             && self.recovery.as_ref().is_some_and(|recovery| recovery.config.skip_middlewares);
         let socket = self.add(session, namespace, back);

@@ -20,18 +20,23 @@ impl Server {
         namespace: usize,
         back: Option<Return>,
     ) -> SocketId {
-        let (sid, pid, missed, rooms) = match back {
-            Some(Return { pid, away, missed }) => (away.sid, Some(pid), Some(missed), away.rooms),
+        let (sid, pid, rooms) = match &back {
+            Some(Return { pid, away, .. }) => {
+                (away.sid.clone(), Some(pid.clone()), away.rooms.clone())
+            }
             None => {
-                let pid = self.recovery.is_some().then(|| self.mint.long_sid());
-                (self.new_sid(session, namespace), pid, None, Vec::new())
+                // Old clients know nothing of keys.
+                let old = self.clients.get(&session).is_some_and(|client| client.old);
+                let returns = self.recovery.is_some() && !old;
+                let pid = returns.then(|| self.mint.long_sid());
+                (self.new_sid(session, namespace), pid, Vec::new())
             }
         };
+        let back = back.map(Box::new);
         let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
         let phase = Phase::Connecting(Args::none());
         let none = BTreeSet::new();
-        let socket =
-            Socket { id, session, namespace, sid, phase, rooms: none, owed: 0, pid, missed };
+        let socket = Socket { id, session, namespace, sid, phase, rooms: none, owed: 0, pid, back };
         self.sockets.insert(socket);
         self.namespaces[namespace].sockets += 1;
         if let Some(mut socket) = self.socket(id) {
@@ -68,9 +73,10 @@ impl Server {
     /// Makes a socket a connected one.
     pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
         self.set_phase(id, Phase::Connected);
+        let missed = self.catch_up(id);
         let Some(socket) = self.get_mut(id) else { return };
         let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
-        let (pid, missed) = (socket.pid.clone(), socket.missed.take());
+        let pid = socket.pid.clone();
         let recovered = missed.is_some();
         self.by_sid.insert(sid.clone(), id);
         // As with the official server, what was missed comes before the answer.
@@ -93,7 +99,9 @@ impl Server {
     /// Ends a socket and says so. Its client must not list it any more.
     pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
         let connected = self.is_connected(id);
-        let may_return = connected && self.depart(id, reason);
+        let back = self.get(id).and_then(|socket| socket.back.as_ref());
+        let returning = back.map(|back| back.away.sid.clone());
+        let may_return = (connected || returning.is_some()) && self.depart(id, reason);
         while let Some((ack, owed)) = self.acks.abandon(id) {
             match owed {
                 Owed::Together => self.gather(ack, id, None),
@@ -110,6 +118,7 @@ impl Server {
         } else {
             Event::Withdrawn { socket: id }
         });
+        self.tell_expired(returning.filter(|_| !may_return));
     }
 
     pub(super) fn forget(&mut self, id: SocketId) -> Vec<Room> {

@@ -9,7 +9,7 @@ use slab::Slab;
 
 use super::broadcast::Gatherings;
 use super::client::Client;
-use super::recovery::Recovery;
+use super::recovery::{Recovery, Return};
 use super::rooms::{Members, Room};
 use super::socket::SocketMut;
 use super::{Counts, Event, NamespaceConfig, ServerConfig};
@@ -86,8 +86,8 @@ pub(super) struct Socket {
     pub(super) owed: usize,
     /// The key with which the client can come back, where recovery is on.
     pub(super) pid: Option<Sid>,
-    /// What the client has missed while it was away, until it is told.
-    pub(super) missed: Option<Vec<Encoded>>,
+    /// That it was away, until it is let in again.
+    pub(super) back: Option<Box<Return>>,
 }
 
 #[derive(Debug)]
@@ -269,12 +269,14 @@ impl Server {
     }
 
     fn turn_away(&mut self, connecting: SocketId, refusal: &Encoded) {
-        let Some(session) = self.get(connecting).map(|socket| socket.session) else { return };
+        let Some(socket) = self.get_mut(connecting) else { return };
+        let (session, back) = (socket.session, socket.back.take());
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
             client.refused += 1;
         }
         self.forget(connecting);
+        self.tell_expired(back.map(|back| back.away.sid));
         self.engine.send(session, refusal, false);
         self.settle();
     }

@@ -20,8 +20,9 @@ pub struct RecoveryConfig {
     pub max_disconnection: Duration,
     /// Whether a client that comes back is let in without asking the application, by default true.
     pub skip_middlewares: bool,
-    /// How many bytes of packets are kept for those who are away, in all namespaces, by default
-    /// 16 MiB. Older ones are dropped first; who has missed one of them is not recovered.
+    /// How many bytes the packets may take that are kept for those who are away, in all
+    /// namespaces, by default 16 MiB. Older ones are dropped first; who has missed one of them is
+    /// not recovered.
     pub max_bytes: usize,
     /// How many clients that are away are remembered, by default 10,000. The oldest is forgotten
     /// first.
@@ -51,9 +52,11 @@ pub(super) struct Recovery {
     first: u64,
     bytes: usize,
     away: BTreeMap<Sid, Away>,
-    /// Those who are away by the time of their going, for forgetting; some may have come back.
-    leavers: VecDeque<(Instant, Sid)>,
-    pub(super) has_timer: bool,
+    /// The keys of those who are away, in the order of their going.
+    leavers: BTreeMap<u64, (Instant, Sid)>,
+    /// How many have gone so far.
+    departures: u64,
+    has_timer: bool,
 }
 
 #[derive(Debug)]
@@ -64,20 +67,32 @@ struct Logged {
     encoded: Encoded,
 }
 
+impl Logged {
+    /// The memory that it takes, in bytes.
+    fn size(&self) -> usize {
+        let names = self.selector.rooms.iter().chain(&self.selector.except);
+        let names: usize = names.map(|name| name.len() + size_of::<Room>()).sum();
+        self.encoded.len() + names + size_of::<Self>()
+    }
+}
+
 /// A socket whose client is away.
 #[derive(Debug)]
 pub(super) struct Away {
     pub(super) sid: Sid,
     namespace: Room,
     pub(super) rooms: Vec<Room>,
+    /// Its place among the leavers.
+    place: u64,
 }
 
-/// What a client that comes back is given.
+/// A socket whose client comes back.
 #[derive(Debug)]
 pub(super) struct Return {
     pub(super) pid: Sid,
     pub(super) away: Away,
-    pub(super) missed: Vec<Encoded>,
+    /// The number of the first packet that the client has not seen.
+    next: u64,
 }
 
 impl Recovery {
@@ -89,14 +104,20 @@ impl Recovery {
             first: 0,
             bytes: 0,
             away: BTreeMap::new(),
-            leavers: VecDeque::new(),
+            leavers: BTreeMap::new(),
+            departures: 0,
             has_timer: false,
         }
     }
 
     /// The offset of the packet that is logged next.
     pub(super) fn next_offset(&self) -> String {
-        format!("{}{:x}", self.life, self.first + self.log.len() as u64)
+        format!("{}{:x}", self.life, self.next())
+    }
+
+    /// The number of the packet that is logged next.
+    fn next(&self) -> u64 {
+        self.first + self.log.len() as u64
     }
 
     pub(super) fn log(
@@ -106,8 +127,9 @@ impl Recovery {
         encoded: Encoded,
         now: Instant,
     ) {
-        self.bytes += encoded.len();
-        self.log.push_back(Logged { at: now, namespace, selector, encoded });
+        let logged = Logged { at: now, namespace, selector, encoded };
+        self.bytes += logged.size();
+        self.log.push_back(logged);
         while self.bytes > self.config.max_bytes {
             self.drop_oldest();
         }
@@ -115,43 +137,47 @@ impl Recovery {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.log.pop_front() {
-            self.bytes -= oldest.encoded.len();
+            self.bytes -= oldest.size();
             self.first += 1;
         }
     }
 
-    fn depart(&mut self, pid: Sid, away: Away, now: Instant) -> Option<Sid> {
-        self.leavers.push_back((now, pid.clone()));
+    fn depart(&mut self, pid: Sid, mut away: Away, now: Instant) -> Option<Sid> {
+        self.departures += 1;
+        away.place = self.departures;
+        self.leavers.insert(away.place, (now, pid.clone()));
         self.away.insert(pid, away);
         if self.away.len() > self.config.max_sessions { self.forget_oldest() } else { None }
     }
 
     /// Forgets who has been away for longest; returns the id of the socket.
     fn forget_oldest(&mut self) -> Option<Sid> {
-        while let Some((_, pid)) = self.leavers.pop_front() {
-            if let Some(away) = self.away.remove(&pid) {
-                return Some(away.sid);
-            }
-        }
-        None
+        let (_, (_, pid)) = self.leavers.pop_first()?;
+        self.away.remove(&pid).map(|away| away.sid)
     }
 
     /// Forgets what is too old; returns the ids of sockets that can't come back any more.
-    pub(super) fn purge(&mut self, now: Instant) -> Vec<Sid> {
-        let expired =
-            |at: Instant| now.saturating_duration_since(at) > self.config.max_disconnection;
+    fn purge(&mut self, now: Instant) -> Vec<Sid> {
+        let limit = self.config.max_disconnection;
+        let expired = |at: Instant| now.saturating_duration_since(at) >= limit;
         let mut gone = Vec::new();
-        let leavers = self.leavers.iter().take_while(|(at, _)| expired(*at)).count();
-        let packets = self.log.iter().take_while(|logged| expired(logged.at)).count();
-        for (_, pid) in self.leavers.drain(..leavers) {
-            gone.extend(self.away.remove(&pid).map(|away| away.sid));
+        while self.leavers.first_key_value().is_some_and(|(_, (at, _))| expired(*at)) {
+            gone.extend(self.forget_oldest());
         }
-        (0..packets).for_each(|_| self.drop_oldest());
+        while self.log.front().is_some_and(|logged| expired(logged.at)) {
+            self.drop_oldest();
+        }
         gone
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.log.is_empty() && self.leavers.is_empty()
+    /// After what time to purge again, if there is anything: when the oldest is too old, but not
+    /// too often.
+    fn purge_delay(&self, now: Instant) -> Option<Duration> {
+        let limit = self.config.max_disconnection;
+        let leaver = self.leavers.first_key_value().map(|(_, (at, _))| *at);
+        let oldest = self.log.front().map(|logged| logged.at).into_iter().chain(leaver).min()?;
+        let age = now.saturating_duration_since(oldest);
+        Some(limit.saturating_sub(age).max(limit / 16))
     }
 
     /// How many who are away are remembered.
@@ -161,17 +187,21 @@ impl Recovery {
 
     /// The socket with this key, if it is away. The key works once.
     fn claim(&mut self, pid: &str) -> Option<(Sid, Away)> {
-        self.away.remove_entry(pid)
+        let (pid, away) = self.away.remove_entry(pid)?;
+        self.leavers.remove(&away.place);
+        Some((pid, away))
     }
 
-    /// What a socket has missed since an offset; `None` if that is not known any more.
-    fn missed(&self, away: &Away, offset: &str) -> Option<Vec<Encoded>> {
+    /// The number of the packet after this offset; `None` if it is not known any more.
+    fn after(&self, offset: &str) -> Option<u64> {
         let seen = u64::from_str_radix(offset.strip_prefix(&self.life)?, 16).ok()?;
-        let next = self.first + self.log.len() as u64;
-        if seen >= next || seen + 1 < self.first {
-            return None;
-        }
-        let skip = usize::try_from(seen + 1 - self.first).ok()?;
+        (seen < self.next() && seen + 1 >= self.first).then_some(seen + 1)
+    }
+
+    /// What a socket has missed; `None` if a part of it is not there any more.
+    fn missed(&self, back: &Return) -> Option<Vec<Encoded>> {
+        let Return { away, next, .. } = back;
+        let skip = usize::try_from(next.checked_sub(self.first)?).ok()?;
         let is_in = |room: &Room| **room == *away.sid.as_str() || away.rooms.contains(room);
         let missed = self.log.iter().skip(skip).filter(|logged| {
             let Selector { rooms, except, .. } = &logged.selector;
@@ -199,15 +229,30 @@ impl Server {
         let claimed = recovery.claim(&pid);
         self.tell_expired(gone);
         let (pid, away) = claimed?;
-        let recovery = self.recovery.as_ref()?;
-        let missed = recovery
-            .missed(&away, &offset)
-            .filter(|_| away.namespace == self.namespaces[namespace].name);
-        let Some(missed) = missed else {
+        let next = self.recovery.as_ref()?.after(&offset);
+        let next = next.filter(|_| away.namespace == self.namespaces[namespace].name);
+        let Some(next) = next else {
             self.tell_expired([away.sid]);
             return None;
         };
-        Some(Return { pid, away, missed })
+        Some(Return { pid, away, next })
+    }
+
+    /// What a socket that is let in has missed; `None` if it was not away. One that has waited so
+    /// long for its admission that a part is gone becomes a new one.
+    pub(super) fn catch_up(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
+        let back = self.get_mut(id)?.back.take()?;
+        let missed = self.recovery.as_ref()?.missed(&back);
+        if missed.is_none() {
+            let (sid, pid) = (self.mint.sid(), self.mint.long_sid());
+            for room in &back.away.rooms {
+                self.socket(id)?.leave(room);
+            }
+            let socket = self.get_mut(id)?;
+            (socket.sid, socket.pid) = (sid, Some(pid));
+            self.tell_expired([back.away.sid]);
+        }
+        missed
     }
 
     /// Remembers a socket whose client may come back.
@@ -224,10 +269,14 @@ impl Server {
         };
         let Some(socket) = self.get(id).filter(|_| recoverable) else { return false };
         let (Some(pid), Some(now)) = (socket.pid.clone(), self.now) else { return false };
+        if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_sessions == 0) {
+            return false;
+        }
         let away = Away {
             sid: socket.sid.clone(),
             namespace: Room::clone(&self.namespaces[socket.namespace].name),
             rooms: socket.rooms.iter().cloned().collect(),
+            place: 0,
         };
         let forgotten = self.recovery.as_mut().and_then(|recovery| recovery.depart(pid, away, now));
         self.tell_expired(forgotten);
@@ -256,7 +305,7 @@ impl Server {
         self.watch_recovery();
     }
 
-    fn tell_expired(&mut self, sids: impl IntoIterator<Item = Sid>) {
+    pub(super) fn tell_expired(&mut self, sids: impl IntoIterator<Item = Sid>) {
         for sid in sids {
             self.tell(super::Event::Expired { sid });
         }
@@ -265,9 +314,9 @@ impl Server {
     /// Looks again later whether something is too old.
     fn watch_recovery(&mut self) {
         let (Some(recovery), Some(now)) = (&mut self.recovery, self.now) else { return };
-        if !recovery.has_timer && !recovery.is_empty() {
+        let delay = recovery.purge_delay(now).filter(|_| !recovery.has_timer);
+        if let Some(delay) = delay {
             recovery.has_timer = true;
-            let delay = recovery.config.max_disconnection;
             self.timers.set(now, delay, Alarm::Recovery);
         }
     }

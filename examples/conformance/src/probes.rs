@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sockeye_smol::core::RecoveryConfig;
 use sockeye_smol::core::engine::{Cookie, Cors, EngineConfig, Handshake, Origins};
+use sockeye_smol::core::packet::{DefaultParser, MsgpackParser};
 use sockeye_smol::{
     App, Auth, DisconnectReason, IntoMachine, Namespace, Refusal, ServerConfig, Socket, State,
 };
@@ -86,6 +87,10 @@ fn config() -> ServerConfig {
         engine,
         connect_timeout: millis("CONNECT_TIMEOUT", 3000),
         recovery: flag("RECOVERY", true).then_some(recovery),
+        parser: match std::env::var("PARSER").as_deref() {
+            Ok("msgpack") => Arc::new(MsgpackParser),
+            _ => Arc::new(DefaultParser),
+        },
         ..ServerConfig::default()
     }
 }

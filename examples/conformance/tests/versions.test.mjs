@@ -1,16 +1,11 @@
 // Published clients of several versions against the conformance server (contract B).
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { ask, next, plain, start } from "./support.mjs";
 
 const require = createRequire(import.meta.url);
-const SERVER =
-  process.env.CONFORMANCE_SERVER ??
-  fileURLToPath(new URL("../../../target/release/sockeye-conformance", import.meta.url));
 const VERSIONS = ["2.5", "3.1", "4.0", "4.4", "4.8"];
 const TRANSPORTS = [["polling", "websocket"], ["websocket"], ["polling"]];
 const WITHIN = { timeout: 20_000 };
@@ -19,15 +14,11 @@ let server;
 let url;
 
 before(async () => {
-  server = spawn(SERVER, { env: { ...process.env, PORT: "0" }, stdio: ["ignore", "pipe", "inherit"] });
-  server.once("error", (error) => {
-    throw new Error(`${SERVER} can't be started (${error.message}); build it, or set CONFORMANCE_SERVER`);
-  });
-  const [line] = await once(server.stdout, "data");
-  url = `http://localhost:${/listening on .*:(\d+)/.exec(line)[1]}`;
+  server = await start();
+  url = server.url;
 });
 
-after(() => server.kill());
+after(() => server.stop());
 
 for (const version of VERSIONS) {
   for (const transports of TRANSPORTS) {
@@ -149,24 +140,4 @@ for (const version of VERSIONS) {
       }
     });
   }
-}
-
-function next(socket, event) {
-  return new Promise((resolve) => socket.once(event, (...args) => resolve(args)));
-}
-
-function ask(socket, event, ...args) {
-  return new Promise((resolve) => socket.emit(event, ...args, (...answer) => resolve(answer)));
-}
-
-/** Binary comes as a Buffer or an ArrayBuffer, by version and transport. */
-function plain(value) {
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
-    return { bytes: Buffer.from(value.buffer ?? value, value.byteOffset, value.byteLength).toString("hex") };
-  }
-  if (Array.isArray(value)) return value.map(plain);
-  if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
-  }
-  return value;
 }

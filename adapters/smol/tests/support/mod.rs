@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use sockeye_smol::{Handle, Limits, Serve, Server};
 
+#[allow(unused_imports, reason = "each test file uses some of it")]
 pub use client::Bystander;
 #[allow(unused_imports, reason = "each test file uses some of it")]
 pub use frames::{Frame, Opcode};
