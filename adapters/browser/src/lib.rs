@@ -1,7 +1,7 @@
 //! The Socket.IO client for browsers, embedded for servers to hand out.
 //!
 //! A server answers `GET /socket.io/socket.io.js`, and the requests for the other [`FILES`], with
-//! what [`file`] returns:
+//! what [`file()`] returns:
 //!
 //! ```
 //! let client = sockeye_browser::file("socket.io.min.js").expect("a known name");

@@ -45,8 +45,8 @@ impl Server {
         data: &(impl Serialize + ?Sized),
         emission: Emission,
     ) -> Result<(), EmitError> {
-        let index = self.namespace(namespace.as_bytes());
-        let recovery = self.recovery.as_ref().filter(|_| !emission.volatile && index.is_some());
+        let kept = self.kept_for(namespace).filter(|_| !emission.volatile);
+        let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
         let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
@@ -54,8 +54,8 @@ impl Server {
         for socket in self.select(namespace, selector) {
             self.send(socket, &encoded, emission.volatile);
         }
-        if let (Some(index), Some(_)) = (index, offset) {
-            self.log(index, selector.clone(), &encoded);
+        if let Some(namespace) = kept {
+            self.log(namespace, selector.clone(), &encoded);
         }
         self.settle();
         Ok(())

@@ -23,8 +23,8 @@ pub(super) struct Client {
     /// One for each namespace that was joined or is being joined.
     pub(super) sockets: Vec<SocketId>,
     decoder: Decoder,
-    /// The namespaces that the server removed the client from. What was under way to them then is
-    /// nobody's fault.
+    /// The last namespaces that the server removed the client from. What was under way to them
+    /// then is nobody's fault.
     left: Vec<Room>,
     pub(super) refused: usize,
     /// For the first namespace to be joined.
@@ -46,10 +46,13 @@ impl Client {
         self.connect_timer.into_iter().chain(self.attachment_timer)
     }
 
-    /// Notes that the server has removed the client from a namespace.
-    pub(super) fn leave(&mut self, socket: SocketId, namespace: Room) {
+    /// Notes that the server has removed the client from a namespace; of `limit` at most.
+    pub(super) fn leave(&mut self, socket: SocketId, namespace: Room, limit: usize) {
         self.sockets.retain(|&other| other != socket);
         self.left.push(namespace);
+        if self.left.len() > limit {
+            self.left.remove(0);
+        }
     }
 }
 

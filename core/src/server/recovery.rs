@@ -180,6 +180,12 @@ impl Recovery {
         Some(limit.saturating_sub(age).max(limit / 16))
     }
 
+    /// The namespace, if somebody is away from it.
+    fn left(&self, namespace: &str) -> Option<Room> {
+        let mut away = self.away.values().filter(|away| *away.namespace == *namespace);
+        away.next().map(|away| Room::clone(&away.namespace))
+    }
+
     /// How many who are away are remembered.
     pub(super) fn away(&self) -> usize {
         self.away.len()
@@ -195,7 +201,8 @@ impl Recovery {
     /// The number of the packet after this offset; `None` if it is not known any more.
     fn after(&self, offset: &str) -> Option<u64> {
         let seen = u64::from_str_radix(offset.strip_prefix(&self.life)?, 16).ok()?;
-        (seen < self.next() && seen + 1 >= self.first).then_some(seen + 1)
+        let next = seen.checked_add(1)?;
+        (self.first..=self.next()).contains(&next).then_some(next)
     }
 
     /// What a socket has missed; `None` if a part of it is not there any more.
@@ -284,13 +291,21 @@ impl Server {
         true
     }
 
+    /// The namespace, if packets for it are to be kept: it is there, or somebody is away from it.
+    pub(super) fn kept_for(&self, namespace: &str) -> Option<Room> {
+        let recovery = self.recovery.as_ref()?;
+        match self.namespace(namespace.as_bytes()) {
+            Some(index) => Some(Room::clone(&self.namespaces[index].name)),
+            None => recovery.left(namespace),
+        }
+    }
+
     /// Keeps a packet for those who are away. The sender of a broadcast counts by its id, which
     /// survives it.
-    pub(super) fn log(&mut self, namespace: usize, mut selector: Selector, encoded: &Encoded) {
+    pub(super) fn log(&mut self, namespace: Room, mut selector: Selector, encoded: &Encoded) {
         let sender = selector.except_socket.take().and_then(|sender| self.get(sender));
         selector.except.extend(sender.map(|sender| Room::from(sender.sid.as_str())));
         let Some(now) = self.now else { return };
-        let namespace = Room::clone(&self.namespaces[namespace].name);
         if let Some(recovery) = &mut self.recovery {
             recovery.log(namespace, selector, encoded.clone(), now);
             self.watch_recovery();

@@ -141,7 +141,7 @@ impl SocketMut<'_> {
         let encoded = self.encode(name, data, carried)?;
         let sent = self.server.send(self.id, &encoded, emission.volatile);
         if offset.is_some() {
-            let (namespace, own) = (self.get().namespace, self.sid().as_str());
+            let (namespace, own) = (Room::clone(self.namespace()), self.sid().as_str());
             let selector = Selector::all().to(own);
             self.server.log(namespace, selector, &encoded);
         }
@@ -251,7 +251,7 @@ impl Server {
         let name = Room::clone(&self.namespaces[namespace].name);
         let farewell = packet::disconnect(&*self.config.parser, &name);
         if let Some(client) = self.clients.get_mut(&session) {
-            client.leave(id, name);
+            client.leave(id, name, self.config.max_namespaces_per_client);
         }
         self.engine.send(session, &farewell, false);
         self.remove(id, DisconnectReason::ServerNamespaceDisconnect);

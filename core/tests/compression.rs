@@ -1,0 +1,101 @@
+//! Answers of long-polling that are compressed.
+#![cfg(feature = "compression")]
+
+mod common;
+
+use std::io::Read as _;
+
+use common::Harness;
+use sockeye_core::engine::{Compression, Encoded, Engine, EngineConfig};
+use sockeye_core::{Emission, Response, Selector, Server};
+
+/// Fetches a message of this many bytes; returns the encoding and the body, which is checked.
+fn fetch(length: usize, accept: &str, config: impl FnOnce(&mut EngineConfig)) -> (String, Vec<u8>) {
+    let mut options = EngineConfig::default();
+    config(&mut options);
+    let mut h = Harness::engine(options);
+    let (sid, session) = h.open_polling();
+    let text = "abc".repeat(length).split_off(2 * length);
+    h.server.send(session, &Encoded::text(&text), false);
+    let target = Harness::<Engine>::target("polling", Some(&sid));
+    let req = h.request("GET", &target, &[("Accept-Encoding", accept.as_bytes())]);
+    let response = h.response(req);
+    let encoding = encodings(&response).concat();
+    let body = decoded(&response);
+    assert_eq!(body, format!("4{text}").into_bytes());
+    (encoding, response.body.to_vec())
+}
+
+fn encodings(response: &Response) -> Vec<&str> {
+    let headers = response.headers.iter().filter(|(name, _)| name == "content-encoding");
+    headers.map(|(_, value)| &**value).collect()
+}
+
+fn decoded(response: &Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    match encodings(response)[..] {
+        ["gzip"] => flate2::read::GzDecoder::new(&response.body[..]).read_to_end(&mut body),
+        ["deflate"] => flate2::read::ZlibDecoder::new(&response.body[..]).read_to_end(&mut body),
+        [] => (&response.body[..]).read_to_end(&mut body),
+        ref other => panic!("unknown encoding {other:?}"),
+    }
+    .expect("what was encoded");
+    body
+}
+
+#[test]
+fn answers_are_compressed_from_the_threshold_on_as_the_client_accepts() {
+    for (accept, encoding) in [
+        ("gzip, deflate, br", "gzip"),
+        ("deflate", "deflate"),
+        ("GZIP", "gzip"),
+        ("gzip;q=0.1,deflate;q=0.9", "deflate"),
+        ("gzip; q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("*;q=0.5, gzip;q=0", "deflate"),
+        ("", ""),
+        ("br", ""),
+        ("identity", ""),
+        ("gzip;q=0", ""),
+        ("gzip;q=0.0, deflate;q=0", ""),
+        ("gzip;q=nonsense", ""),
+        (",,;;q=", ""),
+    ] {
+        let (used, body) = fetch(1024, accept, |_| {});
+        assert_eq!(used, encoding, "{accept}");
+        assert!(encoding.is_empty() || body.len() < 200);
+    }
+    assert_eq!(fetch(1023, "gzip", |_| {}).0, "gzip", "with the type it is 1,024");
+    assert_eq!(fetch(1022, "gzip", |_| {}).0, "");
+    let threshold = |threshold| {
+        move |config: &mut EngineConfig| config.compression = Some(Compression { threshold })
+    };
+    assert_eq!(fetch(10, "gzip", threshold(11)).0, "gzip");
+    assert_eq!(fetch(10, "gzip", threshold(12)).0, "");
+    assert_eq!(fetch(100_000, "gzip", |config| config.compression = None).0, "");
+}
+
+#[test]
+fn an_event_may_ask_not_to_be_compressed() {
+    let mut h = Harness::<Server>::new();
+    let client = h.connect_polling("/");
+    let target = Harness::<Server>::target("polling", Some(&client.sid));
+    let text = "x".repeat(2000);
+    let encoding = |h: &mut Harness<Server>| {
+        let req = h.request("GET", &target, &[("accept-encoding", b"gzip")]);
+        let response = h.response(req);
+        assert!(decoded(&response).starts_with(b"42"));
+        encodings(&response).concat()
+    };
+
+    let plain = Emission { compress: false, ..Emission::default() };
+    h.socket(client.socket).emit("e", &text, plain).unwrap();
+    assert_eq!(encoding(&mut h), "");
+    h.socket(client.socket).emit("e", &text, Emission::default()).unwrap();
+    assert_eq!(encoding(&mut h), "gzip");
+    h.socket(client.socket).emit("e", &text, plain).unwrap();
+    h.emit(client.socket, "e", "another one that may be");
+    assert_eq!(encoding(&mut h), "gzip", "one that may be is enough");
+    h.server.emit("/", &Selector::all(), "e", &text, plain).unwrap();
+    assert_eq!(encoding(&mut h), "");
+}

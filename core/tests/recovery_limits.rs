@@ -1,0 +1,340 @@
+//! What the recovery of connections costs, and when it is forgotten.
+
+mod common;
+mod returning;
+
+use common::{Harness, secs};
+use returning::{
+    ask, away, back, connect, expired, is_new, joined, names, offset, returns, server, server_with,
+};
+use sockeye_core::{Closure, Counts, Emission, Event, Selector, Server};
+
+const POLICY: &str = "/secret";
+
+/// Asks to join the namespace that decides, and is let in.
+fn connect_by_policy(h: &mut Harness<Server>) -> returning::Client {
+    let ws = h.open_websocket();
+    h.frame(ws, format!("40{POLICY},"));
+    let socket = h.last_socket();
+    h.server.accept(socket);
+    let received = h.received(ws);
+    h.told();
+    joined(h, ws, &received[0])
+}
+
+fn emit_by_policy(h: &mut Harness<Server>, name: &str) {
+    let sent = h.server.emit(POLICY, &Selector::all(), name, &(), Emission::default());
+    sent.expect("an event that can be sent");
+}
+
+/// One that has seen an event in the namespace that decides, and is away.
+fn away_by_policy(h: &mut Harness<Server>) -> (returning::Client, String) {
+    let client = connect_by_policy(h);
+    h.socket(client.socket).join("room");
+    let seen = offset(h, &client);
+    h.closed(client.ws, Closure::Error);
+    assert_eq!(returns(h), [true]);
+    let packet = back(&client.pid, &seen).replacen("40", &format!("40{POLICY},"), 1);
+    (client, packet)
+}
+
+#[test]
+fn who_does_not_come_back_in_time_is_forgotten_and_told_once() {
+    let mut h = server();
+    let (client, seen) = away(&mut h);
+
+    h.advance(secs(119));
+    assert_eq!(h.server.counts().away, 1);
+    assert!(expired(&mut h).is_empty());
+    h.advance(secs(1));
+    assert_eq!(expired(&mut h), [client.id.as_str()]);
+    assert_eq!(h.server.counts(), Counts::default());
+    h.advance(secs(1000));
+
+    assert!(expired(&mut h).is_empty());
+    is_new(&mut h, &back(&client.pid, &seen), &client);
+}
+
+#[test]
+fn who_comes_back_at_the_last_moment_is_recovered() {
+    let mut h = server();
+    let (client, seen) = away(&mut h);
+
+    h.advance(secs(119));
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+
+    assert!(received[0].contains(&client.id));
+    h.advance(secs(40));
+    assert!(expired(&mut h).is_empty(), "it is there");
+    h.closed(ws, Closure::Error);
+    h.advance(secs(1000));
+    assert_eq!(expired(&mut h), [client.id.as_str()]);
+}
+
+#[test]
+fn every_absence_has_its_own_time() {
+    let mut h = server();
+    let (client, seen) = away(&mut h);
+    h.advance(secs(100));
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+    let client = joined(&h, ws, &received[0]);
+    let seen = offset(&mut h, &client);
+    h.advance(secs(10));
+    h.closed(ws, Closure::Error);
+    h.told();
+
+    h.advance(secs(119));
+    assert!(expired(&mut h).is_empty(), "the first absence is no matter any more");
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+
+    // What it had seen has become too old by now, as nobody needs it that long.
+    let again = joined(&h, ws, received.last().unwrap());
+    assert_eq!(again.id, client.id);
+}
+
+#[test]
+fn who_comes_and_goes_often_is_remembered_once() {
+    let mut h = server_with(|config| config.max_sessions = 2);
+    let (client, seen) = away(&mut h);
+    for _ in 0..10 {
+        let (ws, _) = ask(&mut h, &back(&client.pid, &seen));
+        h.closed(ws, Closure::Peer);
+    }
+    assert_eq!(returns(&mut h), [true; 10]);
+    let (other, _) = away(&mut h);
+
+    assert_eq!(h.server.counts().away, 2);
+    let (third, _) = away_and_expired(&mut h, &[&client.id]);
+    let (_, _) = away_and_expired(&mut h, &[&other.id]);
+    h.advance(secs(1000));
+    assert_eq!(expired(&mut h)[0], third.id);
+}
+
+/// Lets one more client go, which makes the server forget these.
+fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (returning::Client, String) {
+    let client = connect(h);
+    let seen = offset(h, &client);
+    h.closed(client.ws, Closure::Error);
+    assert_eq!(expired(h), ids);
+    (client, seen)
+}
+
+#[test]
+fn nobody_is_remembered_where_no_session_may_be() {
+    let mut h = server_with(|config| config.max_sessions = 0);
+    let client = connect(&mut h);
+    h.closed(client.ws, Closure::Error);
+
+    let events = h.events();
+    assert!(matches!(events[..], [Event::Disconnected { may_return: false, .. }]), "{events:?}");
+    assert_eq!(h.server.counts().away, 0);
+}
+
+#[test]
+fn who_has_missed_too_much_to_be_kept_is_not_recovered() {
+    let mut h = server_with(|config| config.max_bytes = 10_000);
+    let (client, seen) = away(&mut h);
+    let all = Selector::all();
+    for _ in 0..5 {
+        h.server.emit("/", &all, "e", &"x".repeat(1000), Emission::default()).unwrap();
+    }
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+    assert_eq!(received.len(), 6);
+    let client = joined(&h, ws, received.last().unwrap());
+    h.closed(ws, Closure::Error);
+    h.told();
+    for _ in 0..20 {
+        h.server.emit("/", &all, "e", &"x".repeat(1000), Emission::default()).unwrap();
+    }
+
+    is_new(&mut h, &back(&client.pid, &seen), &client);
+    assert_eq!(h.server.counts().away, 0);
+}
+
+#[test]
+fn small_packets_count_with_what_they_cost() {
+    let mut h = server_with(|config| config.max_bytes = 10_000);
+    let (client, seen) = away(&mut h);
+
+    for _ in 0..500 {
+        h.emit_to(&Selector::all(), "e");
+    }
+
+    is_new(&mut h, &back(&client.pid, &seen), &client);
+}
+
+#[test]
+fn a_packet_that_is_too_large_to_be_kept_is_sent_all_the_same() {
+    let mut h = server_with(|config| config.max_bytes = 1000);
+    let client = connect(&mut h);
+    let seen = offset(&mut h, &client);
+
+    h.emit(client.socket, "large", &"x".repeat(2000));
+    let large = h.received(client.ws).pop().unwrap();
+    assert!(large.starts_with("42[\"large\""));
+    let large_seen = large.split('"').nth(5).unwrap().to_owned();
+    h.closed(client.ws, Closure::Error);
+    h.told();
+
+    let (_, received) = ask(&mut h, &back(&client.pid, &large_seen));
+    assert!(received[0].contains(&client.id), "it has missed nothing");
+    let (client, _) = away(&mut h);
+    is_new(&mut h, &back(&client.pid, &seen), &client);
+}
+
+#[test]
+fn packets_are_kept_for_as_long_as_somebody_may_need_them() {
+    let mut h = server();
+    let client = connect(&mut h);
+    h.frame(client.ws, "41");
+    h.closed(client.ws, Closure::Peer);
+    assert_eq!(h.server.counts(), Counts::default());
+    h.emit_to(&Selector::all(), "e");
+    assert_eq!(h.server.counts().timers, 1);
+
+    h.advance(secs(119));
+    assert_eq!(h.server.counts().timers, 1);
+    h.emit_to(&Selector::all(), "e");
+    h.advance(secs(140));
+
+    assert_eq!(h.server.counts().timers, 0);
+    assert_eq!(h.server.poll_timeout(), None);
+}
+
+#[test]
+fn a_middleware_is_skipped_for_those_who_come_back() {
+    let mut h = server();
+    let (client, packet) = away_by_policy(&mut h);
+    emit_by_policy(&mut h, "missed");
+
+    let (_, received) = ask(&mut h, &packet);
+
+    assert_eq!(names(&received), ["missed", "sid"]);
+    assert!(received[1].contains(&client.id));
+    assert_eq!(h.events().len(), 1, "nobody was asked");
+}
+
+#[test]
+fn a_middleware_may_be_asked_about_those_who_come_back() {
+    let mut h = server_with(|config| config.skip_middlewares = false);
+    let (client, packet) = away_by_policy(&mut h);
+    emit_by_policy(&mut h, "before");
+
+    let (ws, received) = ask(&mut h, &packet);
+    assert!(received.is_empty());
+    let socket = h.last_socket();
+    assert_eq!(h.sid(socket), client.id);
+    assert_eq!(h.server.find(&client.id), None, "it is not in yet");
+    emit_by_policy(&mut h, "meanwhile");
+    h.server
+        .emit(POLICY, &Selector::all().to("room"), "to its room", &(), Emission::default())
+        .unwrap();
+    h.server.accept(socket);
+    emit_by_policy(&mut h, "after");
+
+    let received = h.received(ws);
+    assert_eq!(names(&received), ["before", "meanwhile", "to its room", "sid", "after"]);
+    let events = h.told();
+    assert!(events[0].starts_with("#2 connecting /secret"), "{events:?}");
+    assert!(events[1].starts_with("#2 recovered /secret"), "{events:?}");
+}
+
+#[test]
+fn who_is_turned_away_when_it_comes_back_has_expired() {
+    let mut h = server_with(|config| config.skip_middlewares = false);
+    let (client, packet) = away_by_policy(&mut h);
+
+    let (ws, _) = ask(&mut h, &packet);
+    let socket = h.last_socket();
+    h.server.reject(socket, "no", &()).unwrap();
+
+    assert_eq!(h.received(ws), ["44/secret,{\"message\":\"no\"}"]);
+    assert_eq!(expired(&mut h), [client.id.as_str()]);
+    assert_eq!((h.server.counts().away, h.server.counts().rooms), (0, 0));
+}
+
+#[test]
+fn who_is_gone_again_before_it_was_let_in_may_still_come_back() {
+    let mut h = server_with(|config| config.skip_middlewares = false);
+    let (client, packet) = away_by_policy(&mut h);
+    emit_by_policy(&mut h, "missed");
+    let (ws, _) = ask(&mut h, &packet);
+    h.closed(ws, Closure::Error);
+    assert_eq!(h.told().last().unwrap(), "#2 withdrawn");
+    assert_eq!(h.server.counts().away, 1);
+
+    let (ws, _) = ask(&mut h, &packet);
+    let socket = h.last_socket();
+    h.server.accept(socket);
+
+    let received = h.received(ws);
+    assert_eq!(names(&received), ["missed", "sid"]);
+    assert!(received[1].contains(&client.id));
+    h.told();
+    h.closed(ws, Closure::Error);
+    let (ws, _) = ask(&mut h, &packet);
+    h.frame(ws, "7");
+    assert_eq!(expired(&mut h), [client.id.as_str()], "it broke the rules");
+}
+
+#[test]
+fn who_waits_so_long_that_a_part_is_lost_becomes_a_new_one() {
+    let mut h = server_with(|config| {
+        config.skip_middlewares = false;
+        config.max_bytes = 2000;
+    });
+    let (client, packet) = away_by_policy(&mut h);
+    let (ws, _) = ask(&mut h, &packet);
+    let socket = h.last_socket();
+    for _ in 0..100 {
+        emit_by_policy(&mut h, "much");
+    }
+
+    h.server.accept(socket);
+
+    let received = h.received(ws);
+    assert_eq!(received.len(), 1);
+    let new = joined(&h, ws, &received[0]);
+    assert_ne!((&new.id, &new.pid), (&client.id, &client.pid));
+    assert_eq!(h.socket(new.socket).rooms().count(), 0);
+    assert_eq!(h.server.counts().rooms, 0);
+    assert_eq!(expired(&mut h), [client.id.as_str()]);
+}
+
+#[test]
+fn a_server_that_shuts_down_lets_clients_hope() {
+    let mut h = server();
+    let client = connect(&mut h);
+
+    let now = h.now;
+    h.server.shut_down(now);
+
+    assert_eq!(returns(&mut h), [true]);
+    assert!(!h.is_open(client.ws));
+    h.advance(secs(121));
+    assert_eq!(expired(&mut h), [client.id.as_str()]);
+    assert_eq!(h.server.counts(), Counts::default());
+}
+
+#[test]
+fn old_clients_get_offsets_and_do_not_come_back() {
+    let mut h = Harness::<Server>::with(|config| {
+        config.engine.allow_v3 = true;
+        config.recovery = Some(sockeye_core::RecoveryConfig::default());
+    });
+    let (client, seen) = away(&mut h);
+    let target = "/socket.io/?EIO=3&transport=websocket";
+    let ws = h.upgrade_with(target, &[]);
+    assert_eq!(h.received(ws)[1..], ["40"]);
+    h.emit_to(&Selector::all(), "e");
+    assert!(h.received(ws)[0].starts_with("42[\"e\",\""));
+    h.frame(ws, "40/admin");
+    h.frame(ws, format!("40/secret?pid={}&offset={seen},", client.pid));
+    assert_eq!(h.received(ws), ["40/admin,"]);
+    h.told();
+
+    h.closed(ws, Closure::Error);
+
+    assert_eq!(returns(&mut h), [false, false]);
+    assert_eq!(h.server.counts().away, 1);
+}
