@@ -157,9 +157,14 @@ impl Session {
         } else {
             self.schedule_ping(cx, now);
         }
-        self.push(Item::Control(open.into()), cx);
-        if let Some(message) = cx.config.initial_message.clone() {
-            self.push(Item::Messages(message), cx);
+        // With the OPEN packet, so that it costs no request of its own.
+        let open = Item::Control(open.into());
+        match cx.config.initial_message.clone() {
+            None => self.push(open, cx),
+            Some(message) => {
+                self.outbox.push(open);
+                self.push(Item::Messages(message), cx);
+            }
         }
     }
 
