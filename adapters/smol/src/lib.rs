@@ -15,6 +15,22 @@
 //! a graceful end, a future to run inside another smol program, and streams accepted elsewhere,
 //! like those of TLS.
 //!
+//! # Engine.IO alone
+//!
+//! An [`EngineApp`] speaks the layer below, messages without names, and is served in the same way;
+//! a pair of apps with different paths shares a port:
+//!
+//! ```no_run
+//! use sockeye_smol::core::Frame;
+//! use sockeye_smol::{App, EngineApp, Serve, Session};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let echo = EngineApp::new()
+//!         .on_message(|session: &Session, message: Frame| session.send(message));
+//!     (App::new(), echo).serve("0.0.0.0:3000")
+//! }
+//! ```
+//!
 //! # What a client gets
 //!
 //! HTTP/1.1 with keep-alive, and WebSockets without compression. On one connection requests are
