@@ -38,6 +38,14 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Forgets a socket that was asking to join. Who came back by it may try again.
+    fn withdraw(&mut self, socket: SocketId) {
+        if let Some(socket) = self.sockets.remove(&socket).filter(Socket::is_recovered) {
+            let (sid, data) = socket.keep();
+            self.kept.insert(sid, data);
+        }
+    }
+
     pub(crate) fn sockets(&self, namespace: &str, selector: &Selector) -> Vec<Socket> {
         let keys = self.server.select(namespace, selector);
         keys.iter().filter_map(|key| self.sockets.get(key).cloned()).collect()
@@ -118,7 +126,7 @@ impl Shard {
                 };
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
-            Event::Withdrawn { socket } => self.driven.with(|state| state.forget(socket)),
+            Event::Withdrawn { socket } => self.driven.with(|state| state.withdraw(socket)),
             Event::Connected { socket: key, namespace, auth, .. } => {
                 let Some(socket) = self.meet(key, namespace) else { return };
                 for handler in &socket.handlers().connect {

@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use common::World;
 use sockeye_app::core::{RecoveryConfig, ServerConfig};
-use sockeye_app::{Ack, Answers, App, Args, Io, Socket, Value};
+use sockeye_app::{Ack, Answers, App, Args, Io, Refusal, Socket, Value};
 
 #[test]
 fn the_answers_to_a_broadcast_are_gathered() {
@@ -141,6 +144,47 @@ fn a_client_that_comes_back_finds_its_data_and_what_it_has_missed() {
     let texts = back(&mut world);
     assert!(!texts[0].contains(&pid), "a key works once");
     assert!(texts[1].starts_with(r#"42["hello",false,null,"#), "{texts:?}");
+}
+
+#[test]
+fn a_client_that_is_cut_off_again_while_it_comes_back_still_has_its_data() {
+    let recovery = Some(RecoveryConfig { skip_middlewares: false, ..RecoveryConfig::default() });
+    let config = ServerConfig { recovery, ..ServerConfig::default() };
+    let open = Arc::new(AtomicBool::new(true));
+    let gate = Arc::clone(&open);
+    let app = App::new()
+        .config(config)
+        .middleware(move || {
+            let gate = Arc::clone(&gate);
+            async move {
+                let is_open = || gate.load(Ordering::Relaxed);
+                poll_fn(|_| if is_open() { Poll::Ready(()) } else { Poll::Pending }).await;
+                Ok::<_, Refusal>(())
+            }
+        })
+        .on_connect(|socket: Socket| {
+            socket.emit("hello", (socket.is_recovered(), socket.data::<u8>().map(|data| *data)));
+            socket.set_data(7_u8);
+        });
+    let mut world = World::new(app);
+    let ws = world.connect();
+    let texts = world.texts(ws);
+    let pid = texts[0].split('"').nth(7).unwrap().to_owned();
+    let offset = texts[1].rsplit('"').nth(1).unwrap().to_owned();
+    let back = format!(r#"40{{"pid":"{pid}","offset":"{offset}"}}"#);
+    world.hang_up(ws);
+
+    open.store(false, Ordering::Relaxed);
+    let ws = world.open();
+    world.say(ws, &back);
+    world.hang_up(ws);
+    open.store(true, Ordering::Relaxed);
+    world.settle();
+
+    let ws = world.open();
+    world.say(ws, &back);
+    let texts = world.texts(ws).concat();
+    assert!(texts.contains(r#"42["hello",true,7,"#), "{texts}");
 }
 
 #[test]
