@@ -93,13 +93,19 @@ impl Shard {
     /// The handle to a socket, made when the machine first tells of it.
     fn meet(self: &Arc<Self>, key: SocketId, namespace: Room) -> Option<Socket> {
         self.driven.with(|state| {
-            if let Some(socket) = state.sockets.get(&key) {
+            let sid = state.server.socket(key)?.sid().clone();
+            let met = state.sockets.get(&key);
+            if let Some(socket) = met.filter(|socket| socket.id() == sid.as_str()) {
                 return Some(socket.clone());
             }
-            let sid = state.server.socket(key)?.sid().clone();
+            // Who came back too late for what it has missed got a new id while it was waiting.
+            let renamed = met.map(|socket| socket.keep().1);
             let handlers = self.handlers.find(&namespace)?;
             let kept = state.kept.remove(&sid);
-            let socket = Socket::new(Arc::clone(self), key, sid, namespace, handlers, kept);
+            let recovered = kept.is_some();
+            let data = kept.or(renamed).unwrap_or_default();
+            let shard = Arc::clone(self);
+            let socket = Socket::new(shard, key, sid, namespace, handlers, data, recovered);
             state.sockets.insert(key, socket.clone());
             Some(socket)
         })

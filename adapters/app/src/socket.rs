@@ -44,10 +44,9 @@ impl Socket {
         sid: Sid,
         namespace: Room,
         handlers: Arc<Handlers>,
-        kept: Option<Arc<Data>>,
+        data: Arc<Data>,
+        recovered: bool,
     ) -> Self {
-        let recovered = kept.is_some();
-        let data = kept.unwrap_or_default();
         Self(Arc::new(Inner { shard, key, sid, namespace, handlers, recovered, data }))
     }
 

@@ -188,6 +188,49 @@ fn a_client_that_is_cut_off_again_while_it_comes_back_still_has_its_data() {
 }
 
 #[test]
+fn who_comes_back_too_late_for_what_it_has_missed_is_a_new_socket() {
+    let recovery =
+        RecoveryConfig { skip_middlewares: false, max_bytes: 10_000, ..RecoveryConfig::default() };
+    let config = ServerConfig { recovery: Some(recovery), ..ServerConfig::default() };
+    let open = Arc::new(AtomicBool::new(true));
+    let gate = Arc::clone(&open);
+    let app = App::new()
+        .config(config)
+        .middleware(move |socket: Socket| {
+            let gate = Arc::clone(&gate);
+            socket.set_data("who it is");
+            async move {
+                let is_open = || gate.load(Ordering::Relaxed);
+                poll_fn(|_| if is_open() { Poll::Ready(()) } else { Poll::Pending }).await;
+                Ok::<_, Refusal>(())
+            }
+        })
+        .on_connect(|socket: Socket| {
+            let known = socket.data::<&'static str>().is_some();
+            socket.emit("hello", (socket.id(), socket.is_recovered(), known));
+        });
+    let io = app.io();
+    let mut world = World::new(app);
+    let ws = world.connect();
+    let texts = world.texts(ws);
+    let pid = texts[0].split('"').nth(7).unwrap().to_owned();
+    let offset = texts[1].rsplit('"').nth(1).unwrap().to_owned();
+    world.hang_up(ws);
+
+    open.store(false, Ordering::Relaxed);
+    let ws = world.open();
+    world.say(ws, &format!(r#"40{{"pid":"{pid}","offset":"{offset}"}}"#));
+    (0..20).for_each(|_| io.emit("news", "x".repeat(2000)));
+    open.store(true, Ordering::Relaxed);
+    world.settle();
+
+    let texts = world.texts(ws);
+    let sid = texts[0].split('"').nth(3).unwrap();
+    let hello = format!(r#"42["hello","{sid}",false,true,"#);
+    assert!(texts[1].starts_with(&hello), "{texts:?}");
+}
+
+#[test]
 fn volatile_events_and_arguments_of_any_form_go_out_as_they_are() {
     let app = App::new().on("echo", |socket: Socket, any: Value, rest: Args| {
         socket.volatile().compress(false).emit("echo", (any, rest.len()));
