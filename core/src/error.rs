@@ -89,6 +89,13 @@ pub enum EmitError {
     /// The packet has 4 GiB or more.
     #[error("a packet can't hold 4 GiB")]
     TooLarge,
+    /// Too much waits to be sent to the client, and it is to be
+    /// [refused](crate::WhenFull::Refuse).
+    #[error("more than {limit} bytes wait to be sent to the client")]
+    Full {
+        /// How many bytes may wait.
+        limit: usize,
+    },
     /// The socket owes too many acknowledgements.
     #[error("more than {limit} acknowledgements are owed by the socket")]
     TooManyAcks {

@@ -134,6 +134,18 @@ pub enum Output<E> {
         /// The messages, in order.
         frames: Frames,
     },
+    /// Stop reading from a WebSocket until [`Output::Resume`], so that the peer has to wait. What
+    /// was read before may still be fed; a driver that reads on makes the bounds on what a client
+    /// can have handled at once less strict, and breaks nothing else.
+    Pause {
+        /// The WebSocket.
+        ws: WsId,
+    },
+    /// Read from a WebSocket again.
+    Resume {
+        /// The WebSocket.
+        ws: WsId,
+    },
     /// Close a WebSocket after everything sent to it was written: with a Close frame and a
     /// deadline of the driver's for the peer's answer. No further input is needed.
     Close {
@@ -160,6 +172,8 @@ impl<E> Output<E> {
             Self::Accept { ws, headers, limit } => Output::Accept { ws, headers, limit },
             Self::Refuse { ws, response } => Output::Refuse { ws, response },
             Self::Send { ws, frames } => Output::Send { ws, frames },
+            Self::Pause { ws } => Output::Pause { ws },
+            Self::Resume { ws } => Output::Resume { ws },
             Self::Close { ws } => Output::Close { ws },
         })
     }

@@ -127,7 +127,7 @@ pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
 pub use server::{
-    Counts, Emission, Event, NamespaceConfig, RecoveryConfig, Responder, Room, Selector, Server,
-    ServerConfig, SocketMut,
+    Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
+    RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,
 };
 pub use value::Value;

@@ -54,14 +54,19 @@ fn what_waits_is_counted_and_a_write_takes_it_off() {
     let client = h.connect_websocket("/");
     h.stall(client.ws);
 
+    let size = r#"42["a"]"#.len();
     h.emit(client.socket, "a", &());
-    assert_eq!(h.socket(client.socket).buffered(), 0);
+    assert_eq!(h.socket(client.socket).buffered(), size);
     h.emit(client.socket, "b", &());
     h.emit(client.socket, "c", &());
-    assert_eq!(h.socket(client.socket).buffered(), 2 * r#"42["b"]"#.len());
+    assert_eq!(h.socket(client.socket).buffered(), 3 * size);
+    assert_eq!(h.server.counts().buffered, 3 * size);
+    h.drained(client.ws);
+    assert_eq!(h.socket(client.socket).buffered(), 2 * size);
     h.drained(client.ws);
 
     assert_eq!(h.socket(client.socket).buffered(), 0);
+    assert_eq!(h.server.counts().buffered, 0);
 }
 
 #[test]

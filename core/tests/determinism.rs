@@ -97,6 +97,8 @@ impl Bytes {
                 Output::Close { ws } => self.closed.push(ws),
                 Output::Event(event) => self.events.push(format!("{event:?}")),
                 Output::ReadBody { .. }
+                | Output::Pause { .. }
+                | Output::Resume { .. }
                 | Output::Abort { .. }
                 | Output::Accept { .. }
                 | Output::Refuse { .. } => {}

@@ -128,6 +128,12 @@ impl Hub {
         self.slots.borrow().get(&id).cloned()
     }
 
+    fn pause(&self, id: u64, pause: bool) {
+        if let Some(slot) = self.slot(id) {
+            slot.pause(pause);
+        }
+    }
+
     fn decide(&self, id: u64, verdict: Verdict) {
         if let Some(slot) = self.slot(id) {
             slot.decide(verdict);
@@ -156,6 +162,8 @@ impl Runtime for Hands<'_> {
                     slot.send(frames);
                 }
             }
+            Output::Pause { ws } => hub.pause(ws.0, true),
+            Output::Resume { ws } => hub.pause(ws.0, false),
             Output::Close { ws } => {
                 if let Some(slot) = hub.slot(ws.0) {
                     slot.close();

@@ -28,6 +28,8 @@ struct Contents {
     /// At most one batch is in flight, so one place is enough.
     batch: Option<Frames>,
     closed: bool,
+    /// Nothing is to be read.
+    paused: bool,
     waiting: Option<Waker>,
 }
 
@@ -45,6 +47,14 @@ impl Slot {
 
     pub(crate) fn close(&self) {
         self.change(|contents| contents.closed = true);
+    }
+
+    pub(crate) fn pause(&self, pause: bool) {
+        self.change(|contents| contents.paused = pause);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.borrow().paused
     }
 
     pub(crate) fn poll_verdict(&self, cx: &Context<'_>) -> Poll<Verdict> {

@@ -96,6 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 cx.waker().wake_by_ref();
                 break;
             }
+            if self.ticket.slot().is_paused() {
+                break;
+            }
             // The library clears its buffer for each attempt.
             if self.stream.get_ref().is_quiet(cx) {
                 break;
@@ -161,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         fed: &mut bool,
     ) -> Result<(), Ending> {
         self.stream.get_mut().allow(RATION);
-        while *budget > 0 {
+        while *budget > 0 && !self.ticket.slot().is_paused() {
             *budget -= 1;
             let message = match Pin::new(&mut self.stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => message,

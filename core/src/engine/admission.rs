@@ -164,6 +164,7 @@ impl Engine {
     ) {
         let config = &self.cx.config;
         if self.closing || self.sessions.len() + self.pending.len() >= config.max_sessions {
+            self.cx.totals.sessions_refused += 1;
             return self.turn_away(from, &Refusal::Busy, extra);
         }
         let wanted = config.decides || config.keep_handshakes;
@@ -213,6 +214,7 @@ impl Engine {
             }
         }
         self.by_sid.insert(sid, id);
+        self.cx.totals.sessions += 1;
         self.with(id, |session, cx| session.open(handshake, cx, now));
     }
 

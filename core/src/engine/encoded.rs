@@ -51,6 +51,11 @@ impl Encoded {
         text + self.0.binary.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// How many messages they are.
+    pub(super) fn count(&self) -> usize {
+        usize::from(self.0.text.is_some()) + self.0.binary.len()
+    }
+
     /// Whether there is nothing in the messages; never true for one that holds text.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -12,7 +12,7 @@ use super::{CloseReason, Encoded, EngineConfig, Event, HandshakeId};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdHashing, Mint, SessionId, Sid};
 use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
-use crate::server::Counts;
+use crate::server::{Counts, Totals};
 use crate::timers::Timers;
 
 /// A server of Engine.IO sessions.
@@ -95,6 +95,8 @@ impl Engine {
             timers: Timers::new(),
             requests: HashMap::with_hasher(IdHashing),
             websockets: HashMap::with_hasher(IdHashing),
+            totals: Totals::default(),
+            buffered: 0,
             turn: 0,
         };
         let by_sid = HashMap::with_hasher(mint.hashing());
@@ -188,10 +190,8 @@ impl Engine {
 
     /// Closes all sessions, and opens no more.
     pub fn shut_down(&mut self, now: Instant) {
-        self.closing = true;
-        self.turn_all_away();
-        let ids: Vec<_> = self.sessions.iter().map(|(_, session)| session.id).collect();
-        for id in ids {
+        self.refuse_new();
+        for id in self.session_ids() {
             self.close(id, now);
         }
     }
@@ -238,7 +238,43 @@ impl Engine {
     /// How many bytes wait to be sent to a session.
     #[must_use]
     pub fn buffered(&self, session: SessionId) -> Option<usize> {
-        self.get(session).map(|session| session.outbox.bytes())
+        self.get(session).map(|session| session.outbox.unsent())
+    }
+
+    /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to a session. Returns
+    /// true, and does nothing, if that is so already, or if there is no such session.
+    pub fn watch_drained(&mut self, session: SessionId) -> bool {
+        let mut drained = true;
+        self.with(session, |session, _| {
+            drained = session.outbox.unsent() == 0;
+            session.watched |= !drained;
+        });
+        drained
+    }
+
+    /// Stops reading what a client sends, or goes on with it: its WebSocket with
+    /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies. So a
+    /// client that sends more than can be handled has to wait.
+    ///
+    /// What was read already is still taken in. Heartbeats do not end a session that is paused.
+    pub fn pause(&mut self, session: SessionId, pause: bool, now: Instant) {
+        self.with(session, |session, cx| session.pause(pause, cx, now));
+    }
+
+    /// Opens no more sessions: handshakes are answered with 503.
+    pub fn refuse_new(&mut self) {
+        self.closing = true;
+        self.turn_all_away();
+    }
+
+    /// The sessions, in no particular order, with those that are being closed.
+    pub(crate) fn session_ids(&self) -> Vec<SessionId> {
+        self.sessions.iter().map(|(_, session)| session.id).collect()
+    }
+
+    /// How much of everything there was so far.
+    pub(crate) const fn totals(&self) -> Totals {
+        self.cx.totals
     }
 
     pub(crate) fn seed(&mut self) -> [u8; 32] {
@@ -251,6 +287,7 @@ impl Engine {
         counts.requests = self.cx.requests.len();
         counts.websockets = self.cx.websockets.len();
         counts.timers = self.cx.timers.len();
+        counts.buffered = self.cx.buffered;
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
@@ -263,8 +300,16 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == id) else {
             return;
         };
+        let before = session.outbox.unsent();
         act(session, &mut self.cx);
-        if session.phase == Phase::Gone {
+        let gone = session.phase == Phase::Gone;
+        let after = if gone { 0 } else { session.outbox.unsent() };
+        self.cx.buffered = self.cx.buffered + after - before;
+        if session.watched && after == 0 && session.phase == Phase::Open {
+            session.watched = false;
+            self.cx.push(Output::Event(Event::Drained { session: id }));
+        }
+        if gone {
             self.by_sid.remove(&session.sid);
             self.sessions.remove(index);
         }

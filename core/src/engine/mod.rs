@@ -7,7 +7,9 @@ mod config;
 mod cookie;
 mod cors;
 mod encoded;
+mod flow;
 mod handshake;
+mod heartbeat;
 mod http;
 mod machine;
 mod outbox;
@@ -60,6 +62,12 @@ pub enum Event {
     },
     /// The session went over from long-polling to a WebSocket.
     Upgraded {
+        /// The session.
+        session: SessionId,
+    },
+    /// Nothing waits to be sent to the session any more. Comes once for each
+    /// [`Engine::watch_drained`] that was false, unless the session ends first.
+    Drained {
         /// The session.
         session: SessionId,
     },

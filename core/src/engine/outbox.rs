@@ -15,6 +15,8 @@ pub(super) enum Item {
     /// A packet of the protocol's own, as text.
     Control(Bytes),
     Messages(Encoded),
+    /// Messages that may be dropped if there are too many.
+    Volatile(Encoded),
 }
 
 impl Item {
@@ -27,21 +29,21 @@ impl Item {
     fn len(&self) -> usize {
         match self {
             Self::Control(text) => text.len(),
-            Self::Messages(messages) => messages.len(),
+            Self::Messages(messages) | Self::Volatile(messages) => messages.len(),
         }
     }
 
     fn is_compressible(&self) -> bool {
         match self {
             Self::Control(_) => true,
-            Self::Messages(messages) => messages.is_compressible(),
+            Self::Messages(messages) | Self::Volatile(messages) => messages.is_compressible(),
         }
     }
 
     fn parts(&self) -> (Option<&Bytes>, &[Bytes]) {
         match self {
             Self::Control(text) => (Some(text), &[]),
-            Self::Messages(messages) => messages.parts(),
+            Self::Messages(messages) | Self::Volatile(messages) => messages.parts(),
         }
     }
 }
@@ -67,6 +69,8 @@ pub(super) struct Body {
 pub(super) struct Outbox {
     queue: VecDeque<Item>,
     bytes: usize,
+    /// How many bytes the WebSocket is writing.
+    in_flight: usize,
 }
 
 impl Outbox {
@@ -74,9 +78,33 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// How many bytes wait.
+    /// How many bytes wait for a credit.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes wait for a credit or are being written.
+    pub(super) const fn unsent(&self) -> usize {
+        self.bytes + self.in_flight
+    }
+
+    /// Notes that what was on its way is written.
+    pub(super) const fn arrived(&mut self) {
+        self.in_flight = 0;
+    }
+
+    /// Notes that an item is on its way that never waited here; returns its size.
+    pub(super) fn bypass(&mut self, item: &Item) -> usize {
+        self.in_flight = item.len();
+        self.in_flight
+    }
+
+    /// Drops the volatile items; returns how many they were.
+    pub(super) fn shed(&mut self) -> u64 {
+        let before = self.queue.len();
+        self.queue.retain(|item| !matches!(item, Item::Volatile(_)));
+        self.bytes = self.queue.iter().map(Item::len).sum();
+        (before - self.queue.len()) as u64
     }
 
     pub(super) fn push(&mut self, item: Item) {
@@ -86,6 +114,7 @@ impl Outbox {
 
     /// Takes everything, as WebSocket messages.
     pub(super) fn take_frames(&mut self, codec: Codec) -> Frames {
+        self.in_flight = self.bytes;
         let mut frames = Frames::new();
         for item in self.take() {
             codec.push_frames(&item, &mut frames);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::config::EngineConfig;
+use super::heartbeat::Heartbeat;
 use super::outbox::{Body, Codec, Item, Outbox};
 use super::packet::{self, Packet};
 use super::request::{Form, OpenRequest};
@@ -13,7 +14,8 @@ use super::upgrade::{Late, Probe};
 use super::{CloseReason, Encoded, Event, Handshake, HandshakeId, http, v3};
 use crate::id::{IdHashing, SessionId, Sid};
 use crate::io::{Frame, Output, RequestId, Response, WsId};
-use crate::timers::{TimerId, Timers};
+use crate::server::Totals;
+use crate::timers::Timers;
 
 /// What a session works with besides itself.
 pub(super) struct Context {
@@ -23,6 +25,9 @@ pub(super) struct Context {
     /// Requests that were not answered yet.
     pub(super) requests: HashMap<RequestId, OpenRequest, IdHashing>,
     pub(super) websockets: HashMap<WsId, SessionId, IdHashing>,
+    pub(super) totals: Totals,
+    /// How many bytes wait to be sent, to all clients.
+    pub(super) buffered: usize,
     /// Counts the inputs, so that a session knows whether something happened during this one.
     pub(super) turn: u64,
 }
@@ -84,7 +89,13 @@ pub(super) struct Session {
     pub(super) late: Option<Box<Late>>,
     pub(super) outbox: Outbox,
     pub(super) codec: Codec,
-    heartbeat: Heartbeat,
+    pub(super) heartbeat: Heartbeat,
+    /// Nothing is read from the client until further notice.
+    pub(super) paused: bool,
+    /// The body of the POST is to be read once that is over.
+    pub(super) deferred: bool,
+    /// Somebody waits until everything is sent.
+    pub(super) watched: bool,
     /// The turn in which the last credit was spent, or the last greeting sent.
     spent: u64,
 }
@@ -104,22 +115,6 @@ pub(super) enum Channel {
     WebSocket { ws: WsId, ready: bool },
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Heartbeat {
-    /// A ping is due then.
-    Due(TimerId),
-    /// A pong is due then.
-    Sent {
-        timer: TimerId,
-        refreshed: bool,
-    },
-    /// A ping of the client's is due then, in protocol 3.
-    Awaited(TimerId),
-    /// Whoever has not fetched the rest by then gets nothing more.
-    Closing(TimerId),
-    Stopped,
-}
-
 impl Session {
     pub(super) fn new(id: SessionId, sid: Sid, channel: Channel, codec: Codec) -> Self {
         Self {
@@ -132,6 +127,9 @@ impl Session {
             outbox: Outbox::default(),
             codec,
             heartbeat: Heartbeat::Stopped,
+            paused: false,
+            deferred: false,
+            watched: false,
             spent: 0,
         }
     }
@@ -208,7 +206,10 @@ impl Session {
             self.end(CloseReason::TransportError, cx);
         } else {
             *post = Some(req);
-            cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
+            self.deferred = self.paused;
+            if !self.paused {
+                cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
+            }
         }
     }
 
@@ -251,6 +252,7 @@ impl Session {
 
     pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
         cx.respond(req, Response::empty(413));
+        cx.totals.too_large += 1;
         self.end(CloseReason::TransportError, cx);
     }
 
@@ -275,6 +277,8 @@ impl Session {
         match packet {
             Packet::Message(message) => {
                 self.refresh(cx, now);
+                cx.totals.messages_in += 1;
+                cx.totals.bytes_in += message.len() as u64;
                 cx.push(Output::Event(Event::Message { session: self.id, message }));
             }
             Packet::Ping { .. } if self.codec.v3 => {
@@ -297,6 +301,7 @@ impl Session {
     pub(super) fn on_drained(&mut self, cx: &mut Context) {
         if let Channel::WebSocket { ready, .. } = &mut self.channel {
             *ready = true;
+            self.outbox.arrived();
             self.flush(cx);
         }
         if self.phase == Phase::Closing {
@@ -312,9 +317,12 @@ impl Session {
         // A credit spent in this very turn says nothing about how fast the client reads; and who
         // was greeted in it has had no chance to get ready.
         if volatile && !self.has_credit() && self.spent != cx.turn {
+            cx.totals.dropped += 1;
             return false;
         }
-        self.push(Item::Messages(messages.clone()), cx);
+        cx.totals.messages_out += messages.count() as u64;
+        let messages = messages.clone();
+        self.push(if volatile { Item::Volatile(messages) } else { Item::Messages(messages) }, cx);
         self.phase == Phase::Open
     }
 
@@ -330,11 +338,12 @@ impl Session {
         }
     }
 
-    fn push(&mut self, item: Item, cx: &mut Context) {
+    pub(super) fn push(&mut self, item: Item, cx: &mut Context) {
         if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
             if self.outbox.is_empty() {
                 *ready = false;
                 self.spent = cx.turn;
+                cx.totals.bytes_out += self.outbox.bypass(&item) as u64;
                 cx.push(Output::Send { ws: *ws, frames: self.codec.frames(&item) });
                 return;
             }
@@ -342,6 +351,10 @@ impl Session {
         self.outbox.push(item);
         self.flush(cx);
         if self.outbox.bytes() > cx.config.max_buffered {
+            cx.totals.dropped += self.outbox.shed();
+        }
+        if self.outbox.bytes() > cx.config.max_buffered {
+            cx.totals.overflows += 1;
             self.end(CloseReason::TransportError, cx);
         }
     }
@@ -351,6 +364,7 @@ impl Session {
         if self.outbox.is_empty() {
             return;
         }
+        let bytes = self.outbox.bytes() as u64;
         match &mut self.channel {
             Channel::Polling { get, .. } => {
                 let Some(req) = get.take() else { return };
@@ -362,6 +376,7 @@ impl Session {
                 cx.push(Output::Send { ws: *ws, frames: self.outbox.take_frames(self.codec) });
             }
         }
+        cx.totals.bytes_out += bytes;
         self.spent = cx.turn;
     }
 
@@ -427,59 +442,6 @@ impl Session {
         }
         if phase == Phase::Open {
             cx.push(Output::Event(Event::Closed { session: self.id, reason }));
-        }
-    }
-
-    pub(super) fn on_alarm(&mut self, cx: &mut Context, now: Instant) {
-        match self.heartbeat {
-            Heartbeat::Due(_) => {
-                let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-                self.heartbeat = Heartbeat::Sent { timer, refreshed: false };
-                self.push(Item::PING, cx);
-            }
-            Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
-                self.end(CloseReason::PingTimeout, cx);
-            }
-            Heartbeat::Closing(_) | Heartbeat::Stopped => self.end(CloseReason::ForcedClose, cx),
-        }
-    }
-
-    /// Only the pong that is waited for counts; further ones cause no work.
-    fn on_pong(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, .. } = self.heartbeat {
-            cx.timers.clear(timer);
-            self.schedule_ping(cx, now);
-        }
-    }
-
-    /// Gives a client that is busy sending once more time for its pong.
-    fn refresh(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, refreshed: false } = self.heartbeat {
-            cx.timers.clear(timer);
-            let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-            self.heartbeat = Heartbeat::Sent { timer, refreshed: true };
-        }
-    }
-
-    fn await_ping(&mut self, cx: &mut Context, now: Instant) {
-        self.stop_heartbeat(cx);
-        let within = cx.config.ping_interval.saturating_add(cx.config.ping_timeout);
-        let timer = cx.timers.set(now, within, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Awaited(timer);
-    }
-
-    fn schedule_ping(&mut self, cx: &mut Context, now: Instant) {
-        let timer = cx.timers.set(now, cx.config.ping_interval, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Due(timer);
-    }
-
-    fn stop_heartbeat(&mut self, cx: &mut Context) {
-        match std::mem::replace(&mut self.heartbeat, Heartbeat::Stopped) {
-            Heartbeat::Due(timer)
-            | Heartbeat::Sent { timer, .. }
-            | Heartbeat::Awaited(timer)
-            | Heartbeat::Closing(timer) => cx.timers.clear(timer),
-            Heartbeat::Stopped => {}
         }
     }
 }

@@ -113,6 +113,9 @@ impl Session {
             return;
         };
         probe.clear_timers(cx);
+        // Nothing overtakes a POST, so the one that waits is read now.
+        self.read_deferred(cx);
+        let ws = probe.ws;
         let channel = Channel::WebSocket { ws: probe.ws, ready: probe.ready };
         if let Channel::Polling { get, post } = std::mem::replace(&mut self.channel, channel) {
             if let Some(req) = get {
@@ -122,6 +125,9 @@ impl Session {
         }
         if self.phase == Phase::Closing {
             return self.finish_closing(cx);
+        }
+        if self.paused {
+            cx.push(Output::Pause { ws });
         }
         cx.push(Output::Event(Event::Upgraded { session: self.id }));
         self.flush(cx);

@@ -64,6 +64,9 @@ impl Server {
     /// Emits an event that all sockets that the selector means are to acknowledge. The answers
     /// come as one [`Event::Gathered`]: when the last one is in or gone, or after `timeout`.
     ///
+    /// A socket that owes [`max_pending_acks`](super::ServerConfig::max_pending_acks) already is
+    /// not asked, and counts as lost.
+    ///
     /// # Errors
     ///
     /// If the event can't be sent to anybody, because of its name or data.
@@ -80,10 +83,15 @@ impl Server {
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
         let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
         let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
-        let sockets = self.select(namespace, selector);
+        let (sockets, full): (Vec<_>, Vec<_>) = {
+            let most = self.config.max_pending_acks;
+            let can_owe = |id: &SocketId| self.get(*id).is_some_and(|socket| socket.owed < most);
+            self.select(namespace, selector).into_iter().partition(can_owe)
+        };
+        self.totals.acks_refused += full.len() as u64;
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
         let waiting = sockets.len();
-        let gathering = Gathering { answers: Vec::new(), waiting, lost: 0, timer };
+        let gathering = Gathering { answers: Vec::new(), waiting, lost: full.len(), timer };
         self.gatherings.insert(ack, gathering);
         for &socket in &sockets {
             self.owe(socket, ack, Owed::Together);
@@ -93,6 +101,46 @@ impl Server {
         }
         self.finish_gathering(ack, false);
         self.settle();
+        Ok(ack)
+    }
+
+    /// Emits an event to the other servers of a cluster, for their applications.
+    ///
+    /// This machine is a server of its own, so there is nobody to hear it.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn server_side_emit(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<(), EmitError> {
+        if matches!(name, "connection" | "new_namespace") {
+            return Err(EmitError::Reserved);
+        }
+        let carried = Carried { ack: None, offset: None, compress: true };
+        packet::event(&*self.config.parser, namespace, name, data, carried, usize::MAX).map(drop)
+    }
+
+    /// Emits an event to the other servers of a cluster, which are to answer. The answers come as
+    /// one [`Event::Gathered`].
+    ///
+    /// This machine is a server of its own, so there are none.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn server_side_emit_with_ack(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<AckId, EmitError> {
+        self.server_side_emit(namespace, name, data)?;
+        let ack = self.acks.next_id();
+        self.tell(Event::Gathered { ack, answers: Vec::new(), lost: 0, late: 0 });
         Ok(ack)
     }
 

@@ -34,6 +34,10 @@ pub(super) struct Client {
     pub(super) old: bool,
     /// For the rest of a binary packet to come.
     attachment_timer: Option<TimerId>,
+    /// Until when all it has sent is paid for, where its rate is limited.
+    pub(super) paid: Option<Instant>,
+    /// When it is read again.
+    pub(super) rate_timer: Option<TimerId>,
 }
 
 impl Client {
@@ -43,7 +47,7 @@ impl Client {
 
     /// The deadlines to clear when the client is gone.
     pub(super) fn timers(&self) -> impl Iterator<Item = TimerId> {
-        self.connect_timer.into_iter().chain(self.attachment_timer)
+        self.connect_timer.into_iter().chain(self.attachment_timer).chain(self.rate_timer)
     }
 
     /// Notes that the server has removed the client from a namespace; of `limit` at most.
@@ -77,10 +81,13 @@ impl Server {
         self.watch_attachments(session, waiting, now);
         let outcome = match decoded {
             Ok(None) => Ok(()),
-            Ok(Some(packet)) => self.on_packet(session, packet),
+            Ok(Some(packet)) => {
+                self.count_packet(session, now).and_then(|()| self.on_packet(session, packet))
+            }
             Err(_) => Err(Violation),
         };
         if outcome.is_err() {
+            self.totals.violations += 1;
             self.engine.close(session, now);
             // What came along with the violation may be waiting already.
             self.on_closed(session, CloseReason::ForcedClose);

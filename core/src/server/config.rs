@@ -47,6 +47,65 @@ pub struct ServerConfig {
     /// The greatest number of acknowledgements that one socket may owe, by default 10,000. Asking
     /// for more is an error.
     pub max_pending_acks: usize,
+    /// What becomes of an event for one socket when more than
+    /// [`max_buffered`](EngineConfig::max_buffered) bytes wait for its client, by default
+    /// [`WhenFull::Close`].
+    pub when_full: WhenFull,
+    /// How many packets a client may send in a time, by default as many as it likes.
+    pub rate: Option<RateLimit>,
+    /// Whether joining and leaving of rooms is told with [`Event::Room`](super::Event::Room), by
+    /// default not.
+    pub room_events: bool,
+}
+
+/// What becomes of an event for a client that does not keep up. Volatile events are dropped
+/// first, in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The client is closed with
+    /// [`TransportError`](crate::DisconnectReason::TransportError).
+    #[default]
+    Close,
+    /// [`SocketMut::emit`](super::SocketMut::emit) is an error, so that the caller can wait for
+    /// [`Event::Drained`](super::Event::Drained). Where nobody can wait, with broadcasts and
+    /// acknowledgements, the client is closed.
+    Refuse,
+}
+
+/// How fast a client may send, over all its namespaces. Events, acknowledgements and requests to
+/// join count as one each, with all their binary values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many packets there may be, at least one.
+    pub packets: u32,
+    /// In how much time.
+    pub per: Duration,
+    /// What becomes of a client that sends more.
+    pub excess: Excess,
+}
+
+impl RateLimit {
+    /// So many packets in a second on average, and in one go; more have to wait.
+    #[must_use]
+    pub const fn per_second(packets: u32) -> Self {
+        Self { packets, per: Duration::from_secs(1), excess: Excess::Delay }
+    }
+
+    /// How long a client that was quiet may send without being quiet.
+    pub(super) const fn burst(&self) -> Duration {
+        self.per
+    }
+}
+
+/// What becomes of a client that sends too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Excess {
+    /// Nothing more is read from it for as long as it takes; it is not told.
+    Delay,
+    /// Its connection is closed.
+    Disconnect,
 }
 
 impl Default for ServerConfig {
@@ -64,6 +123,9 @@ impl Default for ServerConfig {
             recovery: None,
             parser: Arc::new(DefaultParser),
             max_pending_acks: 10_000,
+            when_full: WhenFull::default(),
+            rate: None,
+            room_events: false,
         }
     }
 }
@@ -78,6 +140,9 @@ impl ServerConfig {
         let mut names: Vec<_> = self.namespaces.iter().map(|namespace| &namespace.name).collect();
         names.sort();
         let fault = |problem| Err(ConfigError { field: "namespaces", problem });
+        if self.rate.is_some_and(|rate| rate.packets == 0 || rate.per.is_zero()) {
+            return Err(ConfigError { field: "rate", problem: "must not be zero" });
+        }
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return fault("must differ from each other");
         }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Event;
 use super::machine::{Phase, Server, Socket};
 use super::recovery::Return;
 use super::rooms::Room;
+use super::{Event, RoomChange};
 use crate::ack::Owed;
 use crate::args::Args;
 use crate::error::{AckError, DisconnectReason};
@@ -35,8 +35,19 @@ impl Server {
         let back = back.map(Box::new);
         let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
         let phase = Phase::Connecting(Args::none());
-        let none = BTreeSet::new();
-        let socket = Socket { id, session, namespace, sid, phase, rooms: none, owed: 0, pid, back };
+        let socket = Socket {
+            id,
+            session,
+            namespace,
+            sid,
+            phase,
+            rooms: BTreeSet::new(),
+            owed: 0,
+            pid,
+            back,
+            paused: false,
+            watched: false,
+        };
         self.sockets.insert(socket);
         self.namespaces[namespace].sockets += 1;
         if let Some(mut socket) = self.socket(id) {
@@ -112,32 +123,60 @@ impl Server {
                 }
             }
         }
-        let rooms = self.forget(id);
+        let Some(socket) = self.take(id) else { return };
+        let rooms = socket.rooms.iter().cloned().collect();
         self.tell(if connected {
             Event::Disconnected { socket: id, reason, rooms, may_return }
         } else {
             Event::Withdrawn { socket: id }
         });
+        self.vacate(&socket);
         self.tell_expired(returning.filter(|_| !may_return));
     }
 
-    pub(super) fn forget(&mut self, id: SocketId) -> Vec<Room> {
-        if self.get(id).is_none() {
-            return Vec::new();
+    pub(super) fn forget(&mut self, id: SocketId) {
+        if let Some(socket) = self.take(id) {
+            self.vacate(&socket);
         }
+    }
+
+    /// Takes a socket out of the lists of its namespace, except for its rooms.
+    fn take(&mut self, id: SocketId) -> Option<Socket> {
+        self.get(id)?;
         let socket = self.sockets.remove(id.index as usize);
         self.by_sid.remove(&socket.sid);
-        let members = &mut self.namespaces[socket.namespace].members;
+        self.namespaces[socket.namespace].members.remove(id);
+        Some(socket)
+    }
+
+    /// Has a socket that is gone leave its rooms, and its namespace with it.
+    fn vacate(&mut self, socket: &Socket) {
         for room in &socket.rooms {
-            members.leave(id, room);
+            self.leave_room(socket.namespace, socket.id, &socket.sid, room);
         }
-        members.remove(id);
         let namespace = &mut self.namespaces[socket.namespace];
         namespace.sockets -= 1;
         if namespace.dynamic && namespace.sockets == 0 {
             let namespace = self.namespaces.remove(socket.namespace);
             self.by_name.remove(&namespace.name);
         }
-        socket.rooms.into_iter().collect()
+        if let Some(now) = self.now.filter(|_| socket.paused) {
+            self.adjust_pause(socket.session, now);
+        }
+    }
+
+    pub(super) fn leave_room(&mut self, namespace: usize, id: SocketId, sid: &Sid, room: &Room) {
+        let ended = self.namespaces[namespace].members.leave(id, room);
+        self.tell_room(namespace, room, RoomChange::Left(sid.clone()));
+        if ended {
+            self.tell_room(namespace, room, RoomChange::Deleted);
+        }
+    }
+
+    pub(super) fn tell_room(&mut self, namespace: usize, room: &Room, change: RoomChange) {
+        if self.config.room_events {
+            let namespace = Room::clone(&self.namespaces[namespace].name);
+            self.tell(Event::Room { namespace, room: Room::clone(room), change });
+        }
     }
 }

@@ -10,9 +10,10 @@ use slab::Slab;
 use super::broadcast::Gatherings;
 use super::client::Client;
 use super::recovery::{Recovery, Return};
+use super::retire::Retirement;
 use super::rooms::{Members, Room};
 use super::socket::SocketMut;
-use super::{Counts, Event, NamespaceConfig, ServerConfig};
+use super::{Counts, Event, NamespaceConfig, ServerConfig, Totals};
 use crate::ack::{Acks, Owed};
 use crate::args::Args;
 use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
@@ -52,11 +53,13 @@ pub struct Server {
     pub(super) timers: Timers<Alarm>,
     outputs: VecDeque<Output<Event>>,
     pub(super) mint: Mint,
-    closing: bool,
+    pub(super) closing: bool,
     pub(super) gatherings: Gatherings,
     pub(super) recovery: Option<Recovery>,
     /// The time of the last input, for what needs no better one.
     pub(super) now: Option<Instant>,
+    pub(super) totals: Totals,
+    pub(super) retirement: Option<Retirement>,
 }
 
 pub(super) struct Namespace {
@@ -88,6 +91,10 @@ pub(super) struct Socket {
     pub(super) pid: Option<Sid>,
     /// That it was away, until it is let in again.
     pub(super) back: Option<Box<Return>>,
+    /// Its caller has enough in hand.
+    pub(super) paused: bool,
+    /// Its caller waits until everything is sent.
+    pub(super) watched: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +115,10 @@ pub(super) enum Alarm {
     Gathering(AckId),
     /// To forget who and what can't be recovered any more.
     Recovery,
+    /// To read what a client sends again.
+    Rate(SessionId),
+    /// To send the next ones away.
+    Retire,
 }
 
 impl Server {
@@ -147,6 +158,8 @@ impl Server {
             gatherings: Gatherings::new(),
             recovery,
             now: None,
+            totals: Totals::default(),
+            retirement: None,
         })
     }
 
@@ -179,6 +192,8 @@ impl Server {
                 }
                 Alarm::Gathering(ack) => self.finish_gathering(ack, true),
                 Alarm::Recovery => self.purge_recovery(now),
+                Alarm::Rate(session) => self.on_rate_alarm(session, now),
+                Alarm::Retire => self.go_on_retiring(now),
             }
             self.follow(now);
         }
@@ -299,6 +314,7 @@ impl Server {
     /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
     pub fn shut_down(&mut self, now: Instant) {
         self.closing = true;
+        self.stop_retiring();
         self.engine.shut_down(now);
         self.follow(now);
     }
@@ -324,6 +340,7 @@ impl Server {
                     self.on_message(session, message, now);
                 }
                 Ok(engine::Event::Upgraded { session }) => self.on_upgraded(session),
+                Ok(engine::Event::Drained { session }) => self.on_drained(session),
                 Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
             }
         }
@@ -335,6 +352,7 @@ impl Server {
             match output.into_event() {
                 Err(output) => self.outputs.push_back(output),
                 Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
+                Ok(engine::Event::Drained { session }) => self.on_drained(session),
                 Ok(
                     engine::Event::Requested { .. }
                     | engine::Event::Opened { .. }
@@ -378,6 +396,9 @@ impl Server {
             if self.closing { DisconnectReason::ServerShuttingDown } else { reason.into() };
         for socket in client.sockets {
             self.remove(socket, reason);
+        }
+        if self.clients.is_empty() {
+            self.stop_retiring();
         }
     }
 
@@ -456,10 +477,17 @@ impl Server {
             acks: self.acks.len(),
             away: self.recovery.as_ref().map_or(0, Recovery::away),
             rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
+            logged: self.recovery.as_ref().map_or(0, Recovery::bytes),
             ..Counts::default()
         };
         self.engine.count(&mut counts);
         counts.timers += self.timers.len();
         counts
+    }
+    /// How much of everything there was so far, and how often limits were reached.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let Totals { refused, throttled, violations, acks_refused, .. } = self.totals;
+        Totals { refused, throttled, violations, acks_refused, ..self.engine.totals() }
     }
 }

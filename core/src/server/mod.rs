@@ -3,13 +3,17 @@
 mod broadcast;
 mod client;
 mod config;
+mod figures;
+mod flow;
 mod life;
 mod machine;
 mod recovery;
+mod retire;
 mod rooms;
 mod socket;
 
-pub use config::{NamespaceConfig, ServerConfig};
+pub use config::{Excess, NamespaceConfig, RateLimit, ServerConfig, WhenFull};
+pub use figures::{Counts, Totals};
 pub use machine::Server;
 pub use recovery::RecoveryConfig;
 pub use rooms::{Room, Selector};
@@ -98,6 +102,23 @@ pub enum Event {
         /// The arguments of the answer, or why there is none.
         result: Result<Args, AckError>,
     },
+    /// Nothing waits to be sent to the client any more. Comes once for each
+    /// [`SocketMut::watch_drained`] that was false, unless the socket is disconnected first.
+    Drained {
+        /// The socket.
+        socket: SocketId,
+    },
+    /// Somebody joined or left a room, where such changes are to be
+    /// [told](ServerConfig::room_events). Those that come with the end of a socket follow its
+    /// `Disconnected`.
+    Room {
+        /// The namespace.
+        namespace: Room,
+        /// The room, which is not that of a socket's own id.
+        room: Room,
+        /// What changed.
+        change: RoomChange,
+    },
     /// A socket is not connected any more. Comes exactly once for each `Connected`, after all
     /// other events of the socket.
     Disconnected {
@@ -118,29 +139,21 @@ pub enum Event {
     },
 }
 
+/// What happens to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomChange {
+    /// It exists, because somebody is about to join it.
+    Created,
+    /// The socket of this id joined it.
+    Joined(Sid),
+    /// The socket of this id left it.
+    Left(Sid),
+    /// It does not exist any more, because nobody is in it.
+    Deleted,
+}
+
 /// The right to answer one event with an acknowledgement, once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the client waits for its acknowledgement"]
 pub struct Responder(pub(crate) u64);
-
-/// How many things a machine remembers, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Engine.IO sessions, with those that are being closed.
-    pub sessions: usize,
-    /// HTTP requests that were not answered yet.
-    pub requests: usize,
-    /// WebSockets, with those that are to take over a session.
-    pub websockets: usize,
-    /// Sockets, with those that are asking to join.
-    pub sockets: usize,
-    /// Rooms in all namespaces, without those of the sockets' own ids.
-    pub rooms: usize,
-    /// Sockets whose clients are away and may come back.
-    pub away: usize,
-    /// Acknowledgements that are owed.
-    pub acks: usize,
-    /// Deadlines.
-    pub timers: usize,
-}

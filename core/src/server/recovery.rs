@@ -115,6 +115,11 @@ impl Recovery {
         format!("{}{:x}", self.life, self.next())
     }
 
+    /// The size of the log.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The number of the packet that is logged next.
     fn next(&self) -> u64 {
         self.first + self.log.len() as u64

@@ -21,6 +21,8 @@ pub struct Selector {
     pub except: Vec<Room>,
     /// Not this socket.
     pub except_socket: Option<SocketId>,
+    /// Only sockets of this machine, where several make up one server; by default false.
+    pub local: bool,
 }
 
 /// The sockets of one namespace, ordered by the time of connection, and their rooms.
@@ -51,28 +53,31 @@ impl Members {
         self.all.len()
     }
 
-    /// Returns the room if the socket was not in it.
-    pub(super) fn join(&mut self, socket: SocketId, room: &str) -> Option<Room> {
+    /// Returns the room if the socket was not in it, and whether it was made for it.
+    pub(super) fn join(&mut self, socket: SocketId, room: &str) -> Option<(Room, bool)> {
         if let Some((name, members)) = self.rooms.get_key_value(room) {
             if members.contains(&socket) {
                 return None;
             }
             let name = Room::clone(name);
             self.rooms.get_mut(room)?.insert(socket);
-            return Some(name);
+            return Some((name, false));
         }
         let name = Room::from(room);
         self.rooms.insert(Room::clone(&name), BTreeSet::from([socket]));
-        Some(name)
+        Some((name, true))
     }
 
-    pub(super) fn leave(&mut self, socket: SocketId, room: &str) {
+    /// Returns whether that was the end of the room.
+    pub(super) fn leave(&mut self, socket: SocketId, room: &str) -> bool {
         if let Some(members) = self.rooms.get_mut(room) {
             members.remove(&socket);
             if members.is_empty() {
                 self.rooms.remove(room);
+                return true;
             }
         }
+        false
     }
 
     /// The sockets that a selector means, ordered by the time of connection.

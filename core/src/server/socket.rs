@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::machine::{Alarm, Server, Socket};
 use super::rooms::Room;
-use super::{Responder, Selector};
+use super::{Responder, RoomChange, Selector};
 use crate::ack::Owed;
 use crate::engine::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError};
@@ -100,10 +100,13 @@ impl SocketMut<'_> {
         if room == socket.sid.as_str() {
             return;
         }
-        let namespace = socket.namespace;
-        let Some(room) = self.server.namespaces[namespace].members.join(self.id, room) else {
-            return;
-        };
+        let (namespace, sid) = (socket.namespace, socket.sid.clone());
+        let members = &mut self.server.namespaces[namespace].members;
+        let Some((room, made)) = members.join(self.id, room) else { return };
+        if made {
+            self.server.tell_room(namespace, &room, RoomChange::Created);
+        }
+        self.server.tell_room(namespace, &room, RoomChange::Joined(sid));
         if let Some(socket) = self.server.get_mut(self.id) {
             socket.rooms.insert(room);
         }
@@ -111,11 +114,10 @@ impl SocketMut<'_> {
 
     /// Leaves a room; does nothing if it is not in it. That of its own id can't be left.
     pub fn leave(&mut self, room: &str) {
-        let namespace = self.get().namespace;
-        let removed = self.server.get_mut(self.id).is_some_and(|socket| socket.rooms.remove(room));
-        if removed {
-            self.server.namespaces[namespace].members.leave(self.id, room);
-        }
+        let Some(socket) = self.server.get_mut(self.id) else { return };
+        let Some(room) = socket.rooms.take(room) else { return };
+        let (namespace, sid) = (socket.namespace, socket.sid.clone());
+        self.server.leave_room(namespace, self.id, &sid, &room);
     }
 
     /// Emits an event to this client. A tuple is several arguments, `()` none, everything else one.
@@ -135,6 +137,9 @@ impl SocketMut<'_> {
         emission: Emission,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
+        if !emission.volatile {
+            self.check_room()?;
+        }
         let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
@@ -165,8 +170,10 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<AckId, EmitError> {
         self.check_connected()?;
+        self.check_room()?;
         let limit = self.server.config.max_pending_acks;
         if self.get().owed >= limit {
+            self.server.totals.acks_refused += 1;
             return Err(EmitError::TooManyAcks { limit });
         }
         let ack = self.server.acks.next_id();
@@ -276,6 +283,13 @@ impl Selector {
     #[must_use]
     pub fn except(mut self, room: impl Into<Room>) -> Self {
         self.except.push(room.into());
+        self
+    }
+
+    /// Means only sockets of this machine, where several make up one server.
+    #[must_use]
+    pub const fn local(mut self) -> Self {
+        self.local = true;
         self
     }
 

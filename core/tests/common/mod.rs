@@ -67,6 +67,7 @@ struct Pipe {
     headers: Headers,
     in_flight: bool,
     stalled: bool,
+    paused: bool,
     received: Vec<Frame>,
     /// How many messages each `Send` carried.
     sends: Vec<usize>,
@@ -159,6 +160,14 @@ impl<M: Machine> Harness<M> {
                 pipe.in_flight = true;
                 pipe.sends.push(frames.as_slice().len());
                 pipe.received.extend(frames);
+            }
+            Output::Pause { ws } => {
+                let pipe = self.pipe(ws, &State::Open);
+                assert!(!std::mem::replace(&mut pipe.paused, true), "paused once");
+            }
+            Output::Resume { ws } => {
+                let pipe = self.pipe(ws, &State::Open);
+                assert!(std::mem::replace(&mut pipe.paused, false), "resumed once");
             }
             Output::Close { ws } => {
                 let pipe = self.pipe(ws, &State::Open);
@@ -368,6 +377,12 @@ impl<M: Machine> Harness<M> {
     pub(crate) fn is_asking(&mut self, ws: WsId) -> bool {
         self.collect();
         self.websockets[&ws].state == State::Asking
+    }
+
+    /// Whether nothing is to be read from a WebSocket.
+    pub(crate) fn is_paused(&mut self, ws: WsId) -> bool {
+        self.collect();
+        self.websockets[&ws].paused
     }
 
     /// The headers of the answer to a WebSocket handshake, whether it was accepted or refused.

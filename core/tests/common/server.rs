@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sockeye_core::{
-    AckId, Args, Counts, Emission, Event, Input, NamespaceConfig, Output, Responder, Selector,
-    Server, ServerConfig, SocketId, SocketMut, WsId,
+    AckId, Args, Counts, Emission, Event, Input, NamespaceConfig, Output, Responder, RoomChange,
+    Selector, Server, ServerConfig, SocketId, SocketMut, WsId,
 };
 
 use super::{Harness, Machine, SEED};
@@ -53,16 +53,19 @@ impl Machine for Server {
                 let before = watch.lives.get(socket).map(|_| Connecting);
                 (socket, before, Connected)
             }
-            Event::Received { socket, .. } | Event::Upgraded { socket } => {
-                (socket, Some(Connected), Connected)
-            }
+            Event::Received { socket, .. }
+            | Event::Upgraded { socket }
+            | Event::Drained { socket } => (socket, Some(Connected), Connected),
             Event::Acked { socket, ack, .. } => {
                 assert!(watch.acked.insert((*socket, *ack)), "acked once");
                 (socket, Some(Connected), Connected)
             }
             Event::Disconnected { socket, .. } => (socket, Some(Connected), Over),
             Event::Withdrawn { socket } => (socket, Some(Connecting), Over),
-            Event::Requested { .. } | Event::Expired { .. } | Event::Gathered { .. } => return,
+            Event::Requested { .. }
+            | Event::Expired { .. }
+            | Event::Room { .. }
+            | Event::Gathered { .. } => return,
             other => panic!("unknown event {other:?}"),
         };
         assert_eq!(watch.lives.insert(*socket, after), before, "{event:?}");
@@ -228,6 +231,12 @@ impl Harness<Server> {
             }
             Event::Withdrawn { socket } => format!("{} withdrawn", number(socket)),
             Event::Upgraded { socket } => format!("{} upgraded", number(socket)),
+            Event::Drained { socket } => format!("{} drained", number(socket)),
+            Event::Room { namespace, room, change } => match change {
+                RoomChange::Joined(_) => format!("{room} in {namespace}: joined"),
+                RoomChange::Left(_) => format!("{room} in {namespace}: left"),
+                other => format!("{room} in {namespace}: {other:?}").to_lowercase(),
+            },
             Event::Requested { .. } => "requested".to_owned(),
             Event::Expired { .. } => "expired".to_owned(),
             Event::Gathered { answers, lost, late, .. } => {

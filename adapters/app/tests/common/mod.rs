@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +27,7 @@ struct Work {
     closed: Vec<WsId>,
     responses: Vec<Response>,
     drained: Vec<WsId>,
+    paused: BTreeSet<WsId>,
     tasks: Vec<Task>,
 }
 
@@ -38,6 +39,8 @@ impl Runtime for Work {
                 self.drained.push(ws);
             }
             Output::Close { ws } => self.closed.push(ws),
+            Output::Pause { ws } => assert!(self.paused.insert(ws), "paused once"),
+            Output::Resume { ws } => assert!(self.paused.remove(&ws), "resumed once"),
             Output::Accept { .. } => {}
             Output::Respond { response, .. } => self.responses.push(response),
             other @ (Output::ReadBody { .. }
