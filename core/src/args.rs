@@ -10,13 +10,21 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::de::{Binary, Shape};
+use crate::error::EmitError;
 use crate::json::{self, Scanner};
+use crate::packet::Outgoing;
 
 /// The name of an event. What is no text in it, such as a lone surrogate, was replaced by U+FFFD.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Bytes);
 
 impl Name {
+    /// The name of an event that did not come from a client.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(Bytes::copy_from_slice(name.as_bytes()))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -102,6 +110,21 @@ impl Args {
     #[must_use]
     pub const fn none() -> Self {
         Self::new(Bytes::new(), Vec::new())
+    }
+
+    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
+    ///
+    /// ```
+    /// let args = sockeye_core::Args::of(&(1, "two"))?;
+    /// assert_eq!(args.get::<String>(1)?, "two");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be sent.
+    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
+        Outgoing::read_back(data)
     }
 
     /// The JSON text of each argument, with placeholders where binary values belong.
@@ -210,7 +233,23 @@ impl Args {
             Some(json) if self.attachments.is_empty() => serde_json::from_str(json),
             Some(json) => Binary::new(json.as_bytes(), &self.attachments).read(),
         };
-        value.map_err(|error| ArgError { index, problem: Problem::Mismatch(error) })
+        value.map_err(|error| {
+            let path = json.and_then(|json| self.path_of_fault::<T>(json)).unwrap_or_default();
+            ArgError { index, path, problem: Problem::Mismatch(error) }
+        })
+    }
+
+    /// Reads a value that does not fit once more, to learn where in it the fault is.
+    fn path_of_fault<T: DeserializeOwned>(&self, json: &str) -> Option<String> {
+        let path = if self.attachments.is_empty() {
+            let mut deserializer = serde_json::Deserializer::from_str(json);
+            let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
+            fault.path().to_string()
+        } else {
+            Binary::new(json.as_bytes(), &self.attachments).path_of_fault::<T>()?
+        };
+        // What is of no use to a reader: the value itself, and parts that could not be named.
+        (path != "." && !path.contains('?')).then_some(path)
     }
 }
 
@@ -239,10 +278,21 @@ impl Serialize for Args {
 
 /// Why an argument can't be read.
 #[derive(Debug, Error)]
-#[error("argument {index}: {problem}")]
+#[error("argument {index}{}: {problem}", At(.path))]
 pub struct ArgError {
     index: usize,
+    /// Where the fault is within the argument; empty for the argument itself.
+    path: String,
     problem: Problem,
+}
+
+/// Shows a path after the number of the argument.
+struct At<'a>(&'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ", field `{}`", self.0) }
+    }
 }
 
 #[derive(Debug, Error)]
@@ -255,7 +305,24 @@ enum Problem {
 
 impl ArgError {
     const fn missing(index: usize) -> Self {
-        Self { index, problem: Problem::Missing }
+        Self { index, path: String::new(), problem: Problem::Missing }
+    }
+
+    /// The same fault, in what is the field of this name to the reader.
+    #[must_use]
+    pub fn in_field(mut self, name: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => name.to_owned(),
+            path if path.starts_with('[') => format!("{name}{path}"),
+            path => format!("{name}.{path}"),
+        };
+        self
+    }
+
+    /// Where in the argument the fault is, like `user.tags[2]`; empty if it is the argument itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Which argument it is, counted from 0.

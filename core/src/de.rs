@@ -29,7 +29,17 @@ impl<'a> Binary<'a> {
         Self { json, attachments }
     }
 
+    /// Where in the value the fault is that keeps it from being read.
+    pub(crate) fn path_of_fault<T: DeserializeOwned>(&self) -> Option<String> {
+        let read = |cursor: &mut Cursor<'_>| serde_path_to_error::deserialize::<_, T>(cursor);
+        Some(self.with_cursor(read).err()?.path().to_string())
+    }
+
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.with_cursor(|cursor| T::deserialize(cursor))
+    }
+
+    fn with_cursor<T>(&self, read: impl FnOnce(&mut Cursor<'_>) -> T) -> T {
         // Each attachment may be copied, but naming one a thousand times copies no thousandfold.
         let budget = Cell::new(self.attachments.iter().map(Bytes::len).sum::<usize>() * 2);
         let mut cursor = Cursor {
@@ -38,7 +48,7 @@ impl<'a> Binary<'a> {
             attachments: self.attachments,
             budget: &budget,
         };
-        T::deserialize(&mut cursor)
+        read(&mut cursor)
     }
 }
 

@@ -120,6 +120,7 @@ mod json;
 pub mod packet;
 mod server;
 mod timers;
+mod typed;
 mod value;
 
 pub use args::{ArgError, Args, Name};
@@ -130,4 +131,12 @@ pub use server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
     RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,
 };
+pub use typed::TypedEvent;
 pub use value::Value;
+
+/// For [`events!`] alone.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde::ser::SerializeTuple;
+    pub use serde::{Serialize, Serializer};
+}

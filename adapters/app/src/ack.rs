@@ -19,12 +19,30 @@ use crate::socket::Socket;
 #[derive(Debug)]
 pub struct AckSender {
     socket: Socket,
-    responder: Responder,
+    right: Right,
+}
+
+/// The right to answer: one's own, or the one of whoever is first.
+#[derive(Debug)]
+enum Right {
+    Own(Responder),
+    Shared(Arc<Mutex<Option<Responder>>>),
 }
 
 impl AckSender {
     pub(crate) const fn new(socket: Socket, responder: Responder) -> Self {
-        Self { socket, responder }
+        Self { socket, right: Right::Own(responder) }
+    }
+
+    /// Makes a second one; the first of them to be sent is the acknowledgement.
+    pub(crate) fn share(self) -> (Self, Self) {
+        let Self { socket, right } = self;
+        let shared = match right {
+            Right::Own(responder) => Arc::new(Mutex::new(Some(responder))),
+            Right::Shared(shared) => shared,
+        };
+        let first = Self { socket: socket.clone(), right: Right::Shared(Arc::clone(&shared)) };
+        (first, Self { socket, right: Right::Shared(shared) })
     }
 
     /// Sends it. A tuple is several arguments, `()` none, everything else one. Data that can't be
@@ -40,9 +58,18 @@ impl AckSender {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent. That the socket is gone is no error: nobody waits any more.
+    /// If the data can't be sent. That the socket is gone is no error: nobody waits any more; nor
+    /// is that another handler for the same event has answered.
     pub fn try_send(self, data: impl Serialize) -> Result<(), EmitError> {
-        let Self { socket, responder } = self;
+        let Self { socket, right } = self;
+        let responder = match right {
+            Right::Own(responder) => responder,
+            Right::Shared(shared) => {
+                let taken = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(responder) = taken else { return Ok(()) };
+                responder
+            }
+        };
         socket.command(|socket| socket.ack(responder, &data)).unwrap_or(Ok(()))
     }
 }
@@ -82,7 +109,7 @@ impl<T> Slot<T> {
         }
     }
 
-    fn poll(&self, cx: &Context<'_>) -> Poll<T> {
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<T> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(result) = slot.result.take() {
             return Poll::Ready(result);

@@ -1,23 +1,27 @@
 //! The set of handlers that makes up a server.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use sockeye_core::engine::{Admission, Handshake};
-use sockeye_core::{ConfigError, NamespaceConfig, Room, ServerConfig};
+use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig, TypedEvent};
 
-use crate::call::{ConnectCall, DisconnectCall, EventCall};
+use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
 use crate::error::Error;
 use crate::files::ClientFiles;
 use crate::gate::{Veto, veto};
-use crate::handler::{BoxHandler, Handler, boxed};
+use crate::handler::Handler;
 use crate::io::Io;
 use crate::machine::{IntoMachine, Machine};
+use crate::namespace::{Directory, Handlers, Namespace};
+use crate::packet::PacketCall;
+use crate::pattern::{self, Finding, Matcher};
 use crate::reply::BoxError;
 use crate::shard::Shard;
+use crate::typed::TypedHandler;
 
 /// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
 ///
@@ -47,7 +51,7 @@ use crate::shard::Shard;
 pub struct App {
     config: ServerConfig,
     namespaces: Vec<(String, Handlers)>,
-    matching: Vec<(Pattern, Handlers)>,
+    matching: Vec<(Result<Matcher, &'static str>, Handlers)>,
     shared: Shared,
     files: ClientFiles,
     shard: Arc<OnceLock<Arc<Shard>>>,
@@ -59,35 +63,8 @@ pub(crate) struct Shared {
     pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
     pub(crate) veto: Option<Veto>,
-}
-
-/// The handlers of all namespaces.
-#[derive(Default)]
-pub(crate) struct Directory {
-    known: HashMap<Room, Arc<Handlers>>,
-    matching: Vec<(Pattern, Arc<Handlers>)>,
-}
-
-/// Which names of namespaces are meant.
-type Pattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
-
-impl Directory {
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Handlers>> {
-        let mut matching = self.matching.iter();
-        let known = self.known.get(name);
-        known.or_else(|| matching.find(|(holds, _)| holds(name)).map(|(_, it)| it)).cloned()
-    }
-}
-
-/// The handlers of one namespace.
-#[derive(Default)]
-pub(crate) struct Handlers {
-    pub(crate) middleware: Vec<BoxHandler<ConnectCall>>,
-    pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
-    pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
-    pub(crate) any: Vec<BoxHandler<EventCall>>,
-    pub(crate) events: HashMap<String, Vec<BoxHandler<EventCall>>>,
-    pub(crate) wants_handshake: bool,
+    /// How many handlers of one socket may be waiting at once.
+    pub(crate) max_handlers: Option<NonZeroUsize>,
 }
 
 impl App {
@@ -123,6 +100,17 @@ impl App {
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(handler));
+        self
+    }
+
+    /// Sets how many handlers for events of one socket may be waiting at once, by default 100.
+    ///
+    /// From then on nothing more is read from that client until one of them is done: TCP lets it
+    /// wait, so a client that asks for more than it is given costs no memory. Handlers that wait
+    /// for an acknowledgement of this client do not count.
+    #[must_use]
+    pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
+        self.shared.max_handlers = Some(limit);
         self
     }
 
@@ -187,6 +175,38 @@ impl App {
         self.of("/", |namespace| namespace.on_any(handler))
     }
 
+    /// Adds a handler for a typed event in `/`; see [`Namespace::on_event`].
+    #[must_use]
+    pub fn on_event<E: TypedEvent, M>(self, handler: impl TypedHandler<E, M>) -> Self {
+        self.of("/", |namespace| namespace.on_event(handler))
+    }
+
+    /// Adds a handler for everything that is emitted to sockets of `/`; see
+    /// [`Namespace::on_any_outgoing`].
+    #[must_use]
+    pub fn on_any_outgoing<M>(self, handler: impl Handler<EventCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_any_outgoing(handler))
+    }
+
+    /// Adds a middleware for the events of `/`; see [`Namespace::packet_middleware`].
+    #[must_use]
+    pub fn packet_middleware<M>(self, handler: impl Handler<PacketCall, M>) -> Self {
+        self.of("/", |namespace| namespace.packet_middleware(handler))
+    }
+
+    /// Adds a handler for connections to `/` that go over to a WebSocket.
+    #[must_use]
+    pub fn on_upgrade<M>(self, handler: impl Handler<UpgradeCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_upgrade(handler))
+    }
+
+    /// Adds a handler for connections to `/` that are ending; see
+    /// [`Namespace::on_disconnecting`].
+    #[must_use]
+    pub fn on_disconnecting<M>(self, handler: impl Handler<DisconnectCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_disconnecting(handler))
+    }
+
     /// Adds a handler for the end of connections to `/`.
     #[must_use]
     pub fn on_disconnect<M>(self, handler: impl Handler<DisconnectCall, M>) -> Self {
@@ -208,28 +228,59 @@ impl App {
         self
     }
 
-    /// Adds handlers to all namespaces whose names match, where no namespace of that very name has
-    /// handlers of its own. They come into being when somebody joins them, and go with the last
-    /// one who leaves. Of several patterns that match, the first one counts.
+    /// Adds handlers to all namespaces whose names fit a template, in which each `{name}` stands
+    /// for one or more characters other than `/`. Handlers find those in
+    /// [`Captures<Params>`](crate::Captures).
+    ///
+    /// Such a namespace comes into being when somebody joins it, and goes with the last one who
+    /// leaves. A namespace of that very name with handlers of its own comes first; of several
+    /// templates and [functions](Self::of_matching) that fit, the first one counts. A malformed
+    /// template is an error when the app is served.
     ///
     /// ```
-    /// use sockeye_app::{App, Socket};
+    /// use sockeye_app::{App, Captures, Params, Socket};
     ///
-    /// let is_room = |name: &str| {
-    ///     name.strip_prefix("/room-").is_some_and(|id| id.parse::<u32>().is_ok())
-    /// };
-    /// let app = App::new().of_matching(is_room, |namespace| {
-    ///     namespace.on("where", |socket: Socket| socket.emit("here", socket.namespace()))
+    /// let app = App::new().of_template("/{organization}/room-{id}", |namespace| {
+    ///     namespace.on_connect(|socket: Socket, Captures(found): Captures<Params>| {
+    ///         socket.emit("welcome to", (found.get("organization"), found.get("id")));
+    ///     })
     /// });
     /// ```
     #[must_use]
-    pub fn of_matching(
+    pub fn of_template(
         mut self,
-        pattern: impl Fn(&str) -> bool + Send + Sync + 'static,
+        template: &str,
         build: impl FnOnce(Namespace) -> Namespace,
     ) -> Self {
         let handlers = build(Namespace(Handlers::default())).0;
-        self.matching.push((Box::new(pattern), handlers));
+        self.matching.push((pattern::template(template), handlers));
+        self
+    }
+
+    /// Adds handlers to all namespaces whose names a function says match, with `true`, or with
+    /// `Some` of what it found in the name, which handlers get as [`Captures`](crate::Captures).
+    /// See [`of_template`](Self::of_template) for the rest.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Captures, Socket};
+    ///
+    /// let app = App::new().of_matching(
+    ///     |name| name.strip_prefix("/user-")?.parse::<u32>().ok(),
+    ///     |namespace| {
+    ///         namespace.on("who", |socket: Socket, user: Captures<u32>| {
+    ///             socket.emit("you are", *user.0);
+    ///         })
+    ///     },
+    /// );
+    /// ```
+    #[must_use]
+    pub fn of_matching<R: Finding>(
+        mut self,
+        matches: impl Fn(&str) -> R + Send + Sync + 'static,
+        build: impl FnOnce(Namespace) -> Namespace,
+    ) -> Self {
+        let handlers = build(Namespace(Handlers::default())).0;
+        self.matching.push((Ok(Box::new(move |name| matches(name).found())), handlers));
         self
     }
 
@@ -254,16 +305,21 @@ impl App {
             ..NamespaceConfig::new(name)
         };
         self.config.namespaces = self.namespaces.iter().map(config).collect();
-        self.config.engine.keep_handshakes |=
-            self.namespaces.iter().any(|(_, handlers)| handlers.wants_handshake)
-                || self.matching.iter().any(|(_, handlers)| handlers.wants_handshake);
-        self.config.dynamic_namespaces = !self.matching.is_empty();
-        let known = self.namespaces.into_iter();
-        let matching = self.matching.into_iter();
-        let directory = Directory {
-            known: known.map(|(name, it)| (name.into(), Arc::new(it))).collect(),
-            matching: matching.map(|(pattern, it)| (pattern, Arc::new(it))).collect(),
+        let all = || {
+            let known = self.namespaces.iter().map(|(_, handlers)| handlers);
+            known.chain(self.matching.iter().map(|(_, handlers)| handlers))
         };
+        self.config.engine.keep_handshakes |= all().any(|handlers| handlers.wants_handshake);
+        self.config.room_events |= all().any(|handlers| !handlers.room.is_empty());
+        self.config.dynamic_namespaces = !self.matching.is_empty();
+        let mut directory = Directory::default();
+        for (name, handlers) in self.namespaces {
+            directory.known.insert(name.into(), Arc::new(handlers));
+        }
+        for (matcher, handlers) in self.matching {
+            let unsound = |problem| ConfigError { field: "of_template", problem };
+            directory.matching.push((matcher.map_err(unsound)?, Arc::new(handlers)));
+        }
         if self.config.engine.files.is_empty() {
             let missing = ConfigError { field: "client_files", problem: "can't be read" };
             self.config.engine.files = self.files.load().map_err(|_| missing)?;
@@ -284,67 +340,5 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.namespaces.iter().map(|(name, _)| name).collect();
         f.debug_struct("App").field("namespaces", &names).finish_non_exhaustive()
-    }
-}
-
-/// The handlers of a namespace, as [`App::of`] builds them.
-pub struct Namespace(Handlers);
-
-impl Namespace {
-    /// Adds a middleware, which decides who may join: it returns `Ok(())`, or an error that the
-    /// client gets as its `connect_error`, perhaps with data: [`Refusal`](crate::Refusal). Several
-    /// are asked in the order of their registration, until one refuses.
-    ///
-    /// The socket is not connected yet. It may join rooms, and data may be kept with it.
-    #[must_use]
-    pub fn middleware<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
-        let handler = self.boxed(handler);
-        self.0.middleware.push(handler);
-        self
-    }
-
-    fn boxed<C: 'static, M, H: Handler<C, M>>(&mut self, handler: H) -> BoxHandler<C> {
-        self.0.wants_handshake |= H::WANTS_HANDSHAKE;
-        boxed(handler)
-    }
-
-    /// Adds a handler for new connections.
-    #[must_use]
-    pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
-        let handler = self.boxed(handler);
-        self.0.connect.push(handler);
-        self
-    }
-
-    /// Adds a handler for an event. Several for one event run in the order of their registration;
-    /// the first of them that answers gives the acknowledgement.
-    #[must_use]
-    pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
-        let handler = self.boxed(handler);
-        self.0.events.entry(event.to_owned()).or_default().push(handler);
-        self
-    }
-
-    /// Adds a handler for all events, which runs before those for single ones.
-    #[must_use]
-    pub fn on_any<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
-        let handler = self.boxed(handler);
-        self.0.any.push(handler);
-        self
-    }
-
-    /// Adds a handler for the end of connections. The socket's data is still there, its rooms are
-    /// a parameter of type [`Rooms`](crate::Rooms).
-    #[must_use]
-    pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
-        let handler = self.boxed(handler);
-        self.0.disconnect.push(handler);
-        self
-    }
-}
-
-impl fmt::Debug for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").finish_non_exhaustive()
     }
 }

@@ -37,6 +37,12 @@ pub struct DisconnectCall {
     pub(crate) rooms: Vec<Room>,
 }
 
+/// A connection went over from long-polling to a WebSocket.
+#[derive(Debug)]
+pub struct UpgradeCall {
+    pub(crate) socket: Socket,
+}
+
 /// What all kinds of calls have in common.
 pub trait Call {
     /// The socket that it is about.
@@ -46,6 +52,10 @@ pub trait Call {
     /// The name under which errors are reported.
     #[doc(hidden)]
     fn event(&self) -> String;
+
+    /// Whether handlers that wait count against [`App::max_handlers`](crate::App::max_handlers).
+    #[doc(hidden)]
+    const IS_COUNTED: bool = false;
 
     /// The acknowledgement that the client waits for, if no parameter has taken it.
     #[doc(hidden)]
@@ -65,6 +75,8 @@ impl Call for ConnectCall {
 }
 
 impl Call for EventCall {
+    const IS_COUNTED: bool = true;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -75,6 +87,16 @@ impl Call for EventCall {
 
     fn take_ack(&mut self) -> Option<AckSender> {
         self.ack.take()
+    }
+}
+
+impl Call for UpgradeCall {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "upgrade".to_owned()
     }
 }
 

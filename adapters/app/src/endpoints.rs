@@ -1,7 +1,7 @@
 //! Several endpoints on one port.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sockeye_core::{ConfigError, Input};
 
@@ -75,6 +75,11 @@ impl Machine for Pair {
     fn close(&self, now: Instant) {
         self.0.close(now);
         self.1.close(now);
+    }
+
+    fn retire(&self, over: Duration, now: Instant) {
+        self.0.retire(over, now);
+        self.1.retire(over, now);
     }
 
     fn is_idle(&self) -> bool {

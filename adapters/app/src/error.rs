@@ -44,6 +44,9 @@ pub enum Fault {
     /// The handler wants a [`State`](crate::State) that was not given to the app.
     #[error("no state of type {0} was given to the app")]
     State(&'static str),
+    /// The handler wants [`Captures`](crate::Captures) that the pattern of the namespace does not make.
+    #[error("the pattern of the namespace captures no {0}")]
+    Captures(&'static str),
     /// The handler wants an [`AckSender`](crate::AckSender), but the client wants no answer.
     #[error("the client wants no acknowledgement")]
     NoAck,
@@ -75,7 +78,7 @@ impl Fault {
             Self::Argument(error) | Self::Auth(error) => Some(error),
             Self::Handler(error) => Some(&**error),
             Self::Emit(error) => Some(error),
-            Self::State(_) | Self::NoAck | Self::Gone | Self::Panic(_) => None,
+            Self::State(_) | Self::Captures(_) | Self::NoAck | Self::Gone | Self::Panic(_) => None,
         }
     }
 }

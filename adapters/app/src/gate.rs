@@ -67,6 +67,7 @@ impl Refusal {
             // What went wrong inside is nobody's business outside.
             Fault::Argument(_)
             | Fault::State(_)
+            | Fault::Captures(_)
             | Fault::NoAck
             | Fault::Gone
             | Fault::Panic(_)
@@ -176,7 +177,7 @@ impl<T: FnOnce(Result<Admission, String>) + Unpin> Future for Judging<T> {
 }
 
 /// Runs a future up to its first wait; returns what then is left of it.
-fn start(future: impl Future<Output = ()> + 'static) -> Option<Task> {
+pub(crate) fn start(future: impl Future<Output = ()> + 'static) -> Option<Task> {
     let mut future: Task = Box::pin(future);
     let mut cx = Context::from_waker(Waker::noop());
     // The first poll by the runtime's executor gives it a waker that wakes.

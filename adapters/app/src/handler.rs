@@ -1,12 +1,14 @@
 //! Closures as handlers: any number of parameters up to eight, sync or async.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::call::{Call, FromCall};
 use crate::error::Fault;
+use crate::flow::Waiting;
 use crate::machine::Task;
 use crate::marker::{Async, Immediate};
 use crate::reply::Reply;
@@ -95,10 +97,10 @@ handler!(A MA, B MB, D MD, E ME, G MG, H MH, I MI);
 handler!(A MA, B MB, D MD, E ME, G MG, H MH, I MI, J MJ);
 
 /// A handler whose type is forgotten.
-pub(crate) type BoxHandler<C> = Box<dyn Fn(C) -> Outcome + Send + Sync>;
+pub(crate) type BoxHandler<C> = Arc<dyn Fn(C) -> Outcome + Send + Sync>;
 
 pub(crate) fn boxed<C: 'static, M>(handler: impl Handler<C, M>) -> BoxHandler<C> {
-    Box::new(move |call| handler.call(call))
+    Arc::new(move |call| handler.call(call))
 }
 
 /// Runs a handler up to its first wait; returns what then is left of it. What goes wrong is
@@ -113,12 +115,15 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
             None
         }
         Ok(Outcome::Future(future)) => {
-            let mut running = Box::pin(Running { future, socket, event });
+            let mut running = Box::pin(Running { future, socket, event, counted: None });
             let mut cx = Context::from_waker(Waker::noop());
             match running.as_mut().poll(&mut cx) {
                 Poll::Ready(()) => None,
                 // The first poll by the runtime's executor gives it a waker that wakes.
-                Poll::Pending => Some(running),
+                Poll::Pending => {
+                    running.counted = C::IS_COUNTED.then(|| Waiting::new(&running.socket));
+                    Some(running)
+                }
             }
         }
         Err(panic) => {
@@ -128,11 +133,22 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
     }
 }
 
+/// Waits for what a handler comes to, and makes an error of its panic.
+pub(crate) async fn guard(handler: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    let mut handler = pin!(handler);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(Fault::from_panic(&*panic))))
+    })
+    .await
+}
+
 /// A handler's future that reports what goes wrong instead of passing it on.
 struct Running {
     future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
     socket: Socket,
     event: String,
+    counted: Option<Waiting>,
 }
 
 impl Future for Running {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{Emission, EmitError, Room, Selector};
+use sockeye_core::{AckId, Emission, EmitError, Room, Selector, TypedEvent};
 
 use crate::ack::{AnswersFuture, Gathered, Slot};
+use crate::figures::Snapshot;
+use crate::remote::{FetchError, RemoteSocket};
 use crate::rooms::IntoRooms;
 use crate::shard::{Shard, State};
 use crate::socket::Socket;
@@ -67,10 +69,95 @@ impl Io {
         self.everybody().emit(event, data);
     }
 
-    /// All sockets of the namespace, in the order of their connection.
+    /// Emits the event `message` to everybody in the namespace.
+    pub fn send(&self, data: impl Serialize) {
+        self.everybody().send(data);
+    }
+
+    /// Emits a typed event to everybody in the namespace.
+    pub fn emit_event<E: TypedEvent>(&self, event: E) {
+        self.everybody().emit_event(event);
+    }
+
+    /// Emits an event to the other servers of a cluster, for their applications.
+    ///
+    /// A server that runs alone has nobody to tell: nothing happens then.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data; besides the
+    /// [usual ones](EmitError::Reserved), the names `connection` and `new_namespace` are reserved.
+    pub fn server_side_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+        self.shard.get().map_or(Ok(()), |shard| {
+            shard.command(|state| state.server.server_side_emit(&self.namespace, event, &data))
+        })
+    }
+
+    /// Emits an event to the other servers of a cluster, and waits for the answers of their
+    /// applications. A server that runs alone gets none.
+    pub fn server_side_emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        data: impl Serialize,
+    ) -> AnswersFuture<T> {
+        gather(self.shard.get(), |state| {
+            state.server.server_side_emit_with_ack(&self.namespace, event, &data)
+        })
+    }
+
+    /// All sockets of the namespace that are connected to this server, in the order of their
+    /// connection.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
         self.everybody().sockets()
+    }
+
+    /// All sockets of the namespace, on whichever server they are; see
+    /// [`Operator::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// If other servers do not answer in time.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        self.everybody().fetch_sockets().await
+    }
+
+    /// Those who are connected to this server, where several make up one.
+    #[must_use]
+    pub fn local(&self) -> Operator {
+        self.everybody().local()
+    }
+
+    /// Says whether answers of long-polling that hold the event may be compressed.
+    #[must_use]
+    pub fn compress(&self, compress: bool) -> Operator {
+        self.everybody().compress(compress)
+    }
+
+    /// How much of everything there is and was, in all namespaces. Costs little.
+    ///
+    /// ```
+    /// # fn example(io: sockeye_app::Io) {
+    /// let now = io.snapshot();
+    /// println!("{} sockets, {} bytes wait", now.counts.sockets, now.counts.buffered);
+    /// println!("{} clients were too slow", now.totals.overflows);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shard.get().map(|shard| shard.snapshot()).unwrap_or_default()
+    }
+
+    /// Closes all connections of this server one by one, spread evenly `over` this time, and lets
+    /// nobody in any more: the way to replace a server without a rush of clients to the others.
+    ///
+    /// Sockets are disconnected with `server shutting down`, what was sent to them is delivered,
+    /// and their clients take it for a lost connection and come back, to wherever the balancer in
+    /// front sends them.
+    pub fn retire(&self, over: Duration) {
+        if let Some(shard) = self.shard.get() {
+            shard.command(|state| state.server.retire(over, Instant::now()));
+        }
     }
 
     /// Lets all sockets of the namespace join a room, or several.
@@ -163,6 +250,13 @@ impl Operator {
         self
     }
 
+    /// Of them only those who are connected to this server, where several make up one.
+    #[must_use]
+    pub fn local(mut self) -> Self {
+        self.selector = self.selector.local();
+        self
+    }
+
     /// With events that are dropped for clients that are not ready to receive.
     #[must_use]
     pub const fn volatile(mut self) -> Self {
@@ -200,19 +294,30 @@ impl Operator {
         event: &str,
         data: impl Serialize,
     ) -> AnswersFuture<T> {
-        let slot = Arc::new(Slot::default());
-        let Some(shard) = self.io.shard.get() else {
-            slot.fill(Gathered { answers: Vec::new(), lost: 0, late: 0 });
-            return AnswersFuture::new(Ok(slot));
-        };
         let (namespace, selector, timeout) = (&self.io.namespace, &self.selector, self.timeout);
-        AnswersFuture::new(shard.command(|state| {
+        gather(self.io.shard.get(), |state| {
             let now = Instant::now();
             let sent =
                 state.server.emit_with_ack(namespace, selector, event, &data, timeout, now)?;
-            state.gathering.insert(sent, Arc::clone(&slot));
-            Ok(slot)
-        }))
+            state.note_broadcast(namespace, selector, event, &data);
+            Ok(sent)
+        })
+    }
+
+    /// Emits a typed event to each of them and waits for their answers; see
+    /// [`emit_with_ack`](Self::emit_with_ack).
+    pub fn ask<E: TypedEvent>(&self, event: E) -> AnswersFuture<E::Answer> {
+        self.emit_with_ack(E::NAME, event)
+    }
+
+    /// Emits a typed event to each of them.
+    pub fn emit_event<E: TypedEvent>(&self, event: E) {
+        self.emit(E::NAME, event);
+    }
+
+    /// Emits the event `message` to each of them.
+    pub fn send(&self, data: impl Serialize) {
+        self.emit("message", data);
     }
 
     /// Lets each of them join a room, or several.
@@ -236,7 +341,26 @@ impl Operator {
         });
     }
 
-    /// All of them, in the order of their connection.
+    /// All of them, on whichever server they are, in the order of their connection.
+    ///
+    /// ```
+    /// # async fn example(io: sockeye_app::Io) -> Result<(), sockeye_app::FetchError> {
+    /// for socket in io.in_("lobby").fetch_sockets().await? {
+    ///     println!("{} is in {:?}", socket.id(), socket.rooms());
+    ///     socket.leave("lobby");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If other servers do not answer in time. A server that runs alone answers at once.
+    #[allow(clippy::unused_async, reason = "servers of a cluster take their time")]
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        Ok(self.sockets().into_iter().map(RemoteSocket::local_one).collect())
+    }
+
+    /// All of them that are connected to this server, in the order of their connection.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
         let mut sockets = Vec::new();
@@ -270,7 +394,11 @@ impl Operator {
             return Ok(());
         };
         let (namespace, selector) = (&self.io.namespace, &self.selector);
-        shard.command(|state| state.server.emit(namespace, selector, event, &data, self.emission))
+        shard.command(|state| {
+            state.server.emit(namespace, selector, event, &data, self.emission)?;
+            state.note_broadcast(namespace, selector, event, &data);
+            Ok(())
+        })
     }
 
     /// How many they are.
@@ -280,4 +408,21 @@ impl Operator {
         let shard = self.io.shard.get();
         shard.map_or(0, |shard| shard.command(|s| s.server.select(namespace, selector).len()))
     }
+}
+
+/// Has the machine collect answers, for whoever waits for them.
+fn gather<T>(
+    shard: Option<&Arc<Shard>>,
+    ask: impl FnOnce(&mut State) -> Result<AckId, EmitError>,
+) -> AnswersFuture<T> {
+    let slot = Arc::new(Slot::default());
+    let Some(shard) = shard else {
+        slot.fill(Gathered { answers: Vec::new(), lost: 0, late: 0 });
+        return AnswersFuture::new(Ok(slot));
+    };
+    AnswersFuture::new(shard.command(|state| {
+        let asked = ask(state)?;
+        state.gathering.insert(asked, Arc::clone(&slot));
+        Ok(slot)
+    }))
 }

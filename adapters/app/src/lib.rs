@@ -50,36 +50,58 @@
 mod ack;
 mod app;
 mod call;
+mod dispatch;
 mod driven;
+mod emitter;
 mod endpoints;
 mod error;
+mod figures;
 mod files;
+mod flow;
 mod gate;
 mod handler;
 mod io;
+mod listeners;
 mod machine;
 pub mod marker;
+mod namespace;
+mod packet;
+mod pattern;
 mod raw;
+mod remote;
 mod reply;
 mod rooms;
 mod shard;
 mod socket;
+mod typed;
 
 pub use ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
-pub use app::{App, Namespace};
+pub use app::App;
 pub use bytes::Bytes;
-pub use call::{Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Rooms, State};
+pub use call::{
+    Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Rooms, State, UpgradeCall,
+};
+pub use emitter::Emitter;
 pub use error::{Error, Fault};
+pub use figures::Snapshot;
 pub use files::ClientFiles;
 pub use gate::Refusal;
 pub use handler::{Handler, Outcome};
 pub use io::{Io, Operator};
+pub use listeners::ListenerId;
 pub use machine::{IntoMachine, Machine, Runtime, Task};
+pub use namespace::Namespace;
+pub use packet::{Packet, PacketCall};
+pub use pattern::{Captures, Finding, Params};
 pub use raw::{EngineApp, Session};
+pub use remote::{FetchError, RemoteSocket};
 pub use reply::{Ack, BoxError, Reply};
 pub use rooms::IntoRooms;
-pub use socket::{Emitter, Socket};
+pub use socket::Socket;
 pub use sockeye_core as core;
+pub use sockeye_core::events;
 pub use sockeye_core::{
-    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, ServerConfig, Value,
+    AckError, Args, ConfigError, DisconnectReason, EmitError, Excess, Name, RateLimit, RoomChange,
+    ServerConfig, TypedEvent, Value, WhenFull,
 };
+pub use typed::{Answer, TypedHandler};

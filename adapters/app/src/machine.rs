@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sockeye_core::{Input, Output};
 
@@ -51,6 +51,13 @@ pub trait Machine: Send + Sync {
 
     /// Closes everything gracefully; the adapter drives on until [`is_idle`](Self::is_idle).
     fn close(&self, now: Instant);
+
+    /// Closes the sessions one by one, spread evenly over this time, and opens no new ones. A
+    /// machine that can't do so closes them all at once.
+    fn retire(&self, over: Duration, now: Instant) {
+        let _ = over;
+        self.close(now);
+    }
 
     /// Whether no session is left, not even one that is being closed.
     fn is_idle(&self) -> bool;

@@ -8,6 +8,10 @@ pub struct Itself;
 #[derive(Debug)]
 pub struct Decoded;
 
+/// Marks answers that may be errors instead.
+#[derive(Debug)]
+pub struct Fallible<M>(std::marker::PhantomData<M>);
+
 /// Marks handlers that return what they have to say.
 #[derive(Debug)]
 pub struct Immediate;

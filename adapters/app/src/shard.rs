@@ -1,30 +1,38 @@
 //! The core's server together with the handlers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use sockeye_core::engine::{Admission, EngineConfig};
+use serde::Serialize;
+use sockeye_core::engine::EngineConfig;
 use sockeye_core::{
-    AckId, ConfigError, Event, Input, Output, Room, Selector, Server, ServerConfig, Sid, SocketId,
+    AckId, Args, ConfigError, EmitError, Event, Input, Name, Output, Room, Selector, Server,
+    ServerConfig, Sid, SocketId,
 };
 
-use crate::ack::{AckSender, Gathered, Slot};
-use crate::app::{Directory, Shared};
-use crate::call::{ConnectCall, DisconnectCall, EventCall};
+use crate::ack::{Gathered, Slot};
+use crate::app::Shared;
 use crate::driven::{Driven, Source, Wake};
 use crate::error::Error;
-use crate::gate::{decide, judge};
-use crate::handler::run;
+use crate::figures::Snapshot;
 use crate::machine::{Machine, Runtime};
-use crate::socket::{Data, Socket};
+use crate::namespace::Directory;
+use crate::socket::{Data, Origin, Socket};
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
 pub(crate) struct Shard {
-    driven: Driven<State>,
-    handlers: Directory,
-    shared: Shared,
+    pub(crate) driven: Driven<State>,
+    pub(crate) handlers: Directory,
+    pub(crate) shared: Shared,
     config: EngineConfig,
+    /// How many handlers for events are waiting.
+    waiting: AtomicUsize,
+    /// When the figures were last handed to the recorder of metrics.
+    #[cfg(feature = "metrics")]
+    published: std::sync::Mutex<Option<Instant>>,
 }
 
 /// What is changed under the lock.
@@ -33,13 +41,73 @@ pub(crate) struct State {
     pub(crate) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
     pub(crate) gathering: HashMap<AckId, Arc<Slot<Gathered>>>,
     /// The data of sockets whose clients are away.
-    kept: HashMap<Sid, Arc<Data>>,
-    sockets: HashMap<SocketId, Socket>,
+    pub(crate) kept: HashMap<Sid, Arc<Data>>,
+    pub(crate) sockets: HashMap<SocketId, Socket>,
+    /// Who waits until everything is sent to a socket.
+    draining: HashMap<SocketId, Vec<Arc<Slot<bool>>>>,
+    /// The rooms of the socket whose end is being told.
+    pub(crate) leaving: Option<(SocketId, Vec<Room>)>,
+    /// Somebody wants to hear what is emitted.
+    is_watched: bool,
+    /// What was emitted, for those who want to hear it.
+    sent: VecDeque<(Socket, Name, Args)>,
+}
+
+/// Something that handlers are called for.
+pub(crate) enum Happening {
+    Told(Event),
+    Sent(Socket, Name, Args),
 }
 
 impl State {
+    /// Where it is told that everything is sent; `None` if that is so already.
+    pub(crate) fn watch_drained(
+        &mut self,
+        key: SocketId,
+    ) -> Result<Option<Arc<Slot<bool>>>, EmitError> {
+        let mut socket = self.server.socket(key).ok_or(EmitError::Disconnected)?;
+        if socket.watch_drained() {
+            return Ok(None);
+        }
+        let slot = Arc::new(Slot::default());
+        let waiting = self.draining.entry(key).or_default();
+        // Those who have stopped waiting.
+        waiting.retain(|other| Arc::strong_count(other) > 1);
+        waiting.push(Arc::clone(&slot));
+        Ok(Some(slot))
+    }
+
+    pub(crate) fn take_draining(&mut self, key: SocketId) -> Vec<Arc<Slot<bool>>> {
+        self.draining.remove(&key).unwrap_or_default()
+    }
+
+    /// Notes what was emitted to sockets, for those who want to hear it.
+    pub(crate) fn note_sent(&mut self, sockets: &[&Socket], event: &str, data: &impl Serialize) {
+        let watched = || sockets.iter().filter(|socket| socket.is_watched());
+        if !self.is_watched || watched().next().is_none() {
+            return;
+        }
+        let Ok(args) = Args::of(data) else { return };
+        let name = Name::new(event);
+        self.sent.extend(watched().map(|&it| (it.clone(), name.clone(), args.clone())));
+    }
+
+    /// Notes what was emitted to a selection.
+    pub(crate) fn note_broadcast(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        event: &str,
+        data: &impl Serialize,
+    ) {
+        if self.is_watched {
+            let sockets = self.sockets(namespace, selector);
+            self.note_sent(&sockets.iter().collect::<Vec<_>>(), event, data);
+        }
+    }
+
     /// Forgets a socket that was asking to join. Who came back by it may try again.
-    fn withdraw(&mut self, socket: SocketId) {
+    pub(crate) fn withdraw(&mut self, socket: SocketId) {
         if let Some(socket) = self.sockets.remove(&socket).filter(Socket::is_recovered) {
             let (sid, data) = socket.keep();
             self.kept.insert(sid, data);
@@ -64,14 +132,27 @@ impl Shard {
     ) -> Result<Arc<Self>, ConfigError> {
         let engine = config.engine.clone();
         let server = Server::new(config, seed()?)?;
+        let is_watched = handlers.all().any(|handlers| !handlers.any_outgoing.is_empty());
         let state = State {
             server,
             waiting: HashMap::new(),
             gathering: HashMap::new(),
             kept: HashMap::new(),
             sockets: HashMap::new(),
+            draining: HashMap::new(),
+            leaving: None,
+            is_watched,
+            sent: VecDeque::new(),
         };
-        Ok(Arc::new(Self { driven: Driven::new(state), handlers, shared, config: engine }))
+        Ok(Arc::new(Self {
+            driven: Driven::new(state),
+            handlers,
+            shared,
+            config: engine,
+            waiting: AtomicUsize::new(0),
+            #[cfg(feature = "metrics")]
+            published: std::sync::Mutex::new(None),
+        }))
     }
 
     /// Applies a command at once, and sees to it that its outputs are carried out.
@@ -86,12 +167,52 @@ impl Shard {
         }
     }
 
+    /// How many handlers of one socket may be waiting at once.
+    pub(crate) fn max_handlers(&self) -> usize {
+        self.shared.max_handlers.map_or(100, NonZeroUsize::get)
+    }
+
+    pub(crate) fn count_handler(&self, begins: bool) {
+        if begins {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// From how many waiting bytes on a sender that can wait has to.
+    pub(crate) const fn high_water(&self) -> usize {
+        self.config.max_buffered / 4
+    }
+
+    pub(crate) fn watch_outgoing(&self) {
+        self.driven.with(|state| state.is_watched = true);
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let (counts, totals) =
+            self.driven.with(|state| (state.server.counts(), state.server.totals()));
+        Snapshot { counts, totals, handlers: self.waiting.load(Ordering::Relaxed) }
+    }
+
+    /// Hands the figures to the recorder of metrics, at most once in a second.
+    #[cfg(feature = "metrics")]
+    fn publish(&self) {
+        let now = Instant::now();
+        let mut last = self.published.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1)) {
+            *last = Some(now);
+            drop(last);
+            self.snapshot().publish();
+        }
+    }
+
     pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.shared.state.iter().find(|value| value.is::<T>()).cloned()?.downcast().ok()
     }
 
     /// The handle to a socket, made when the machine first tells of it.
-    fn meet(self: &Arc<Self>, key: SocketId, namespace: Room) -> Option<Socket> {
+    pub(crate) fn meet(self: &Arc<Self>, key: SocketId, namespace: Room) -> Option<Socket> {
         self.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
             let met = state.sockets.get(&key);
@@ -100,107 +221,30 @@ impl Shard {
             }
             // Who came back too late for what it has missed got a new id while it was waiting.
             let renamed = met.map(|socket| socket.keep().1);
-            let handlers = self.handlers.find(&namespace)?;
+            let (handlers, captured) = self.handlers.find(&namespace)?;
             let kept = state.kept.remove(&sid);
             let recovered = kept.is_some();
             let data = kept.or(renamed).unwrap_or_default();
-            let shard = Arc::clone(self);
-            let socket = Socket::new(shard, key, sid, namespace, handlers, data, recovered);
+            let origin = Origin { namespace, handlers, captured, data, recovered };
+            let socket = Socket::new(self, key, sid, origin);
             state.sockets.insert(key, socket.clone());
             Some(socket)
         })
     }
-
-    /// Hands an event to whoever waits for it.
-    fn dispatch(self: &Arc<Self>, event: Event, runtime: &mut dyn Runtime) {
-        match event {
-            Event::Requested { id, handshake } => {
-                let Some(veto) = &self.shared.veto else { return };
-                let shard = Arc::clone(self);
-                let tell = move |verdict: Result<Admission, String>| {
-                    shard.command(|state| match verdict {
-                        Ok(admission) => state.server.allow(id, admission, Instant::now()),
-                        Err(message) => state.server.deny(id, &message),
-                    });
-                };
-                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
-            }
-            Event::Connecting { socket: key, namespace, auth } => {
-                let Some(socket) = self.meet(key, namespace) else {
-                    // Nobody has told what to do with a namespace of this name.
-                    return self.command(|state| state.server.reject_namespace(key));
-                };
-                decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
-            }
-            Event::Withdrawn { socket } => self.driven.with(|state| state.withdraw(socket)),
-            Event::Connected { socket: key, namespace, auth, .. } => {
-                let Some(socket) = self.meet(key, namespace) else { return };
-                for handler in &socket.handlers().connect {
-                    let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
-                }
-            }
-            Event::Received { socket: key, name, args, ack } => {
-                let socket = self.driven.with(|state| state.sockets.get(&key).cloned());
-                let Some(socket) = socket else { return };
-                let handlers = socket.handlers();
-                let single = handlers.events.get(name.as_str()).into_iter().flatten();
-                let mut ack = ack.map(|responder| AckSender::new(socket.clone(), responder));
-                let last = single.clone().count();
-                for (index, handler) in handlers.any.iter().chain(single).enumerate() {
-                    // The right to answer goes to the first handler for this very event.
-                    let first = index == handlers.any.len() && last > 0;
-                    let call = EventCall {
-                        socket: socket.clone(),
-                        name: name.clone(),
-                        args: args.clone(),
-                        ack: if first { ack.take() } else { None },
-                    };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
-                }
-            }
-            Event::Acked { socket, ack, result } => {
-                let slot = self.driven.with(|state| state.waiting.remove(&(socket, ack)));
-                if let Some(slot) = slot {
-                    slot.fill(result);
-                }
-            }
-            Event::Gathered { ack, answers, lost, late } => {
-                let slot = self.driven.with(|state| state.gathering.remove(&ack));
-                if let Some(slot) = slot {
-                    slot.fill(Gathered { answers, lost, late });
-                }
-            }
-            Event::Expired { sid } => {
-                self.driven.with(|state| state.kept.remove(&sid));
-            }
-            Event::Disconnected { socket: key, reason, rooms, may_return } => {
-                let socket = self.driven.with(|state| {
-                    let socket = state.sockets.remove(&key)?;
-                    if may_return {
-                        let (sid, data) = socket.keep();
-                        state.kept.insert(sid, data);
-                    }
-                    Some(socket)
-                });
-                let Some(socket) = socket else { return };
-                for handler in &socket.handlers().disconnect {
-                    let (socket, rooms) = (socket.clone(), rooms.clone());
-                    let call = DisconnectCall { socket, reason, rooms };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
-                }
-            }
-            // The core may learn to tell more, which an older app does not ask for.
-            Event::Upgraded { .. } | _ => {}
-        }
-    }
 }
 
 impl Source for State {
-    type Event = Event;
+    type Event = Happening;
 
-    fn poll_output(&mut self) -> Option<Output<Event>> {
-        self.server.poll_output()
+    fn poll_output(&mut self) -> Option<Output<Happening>> {
+        if let Some(output) = self.server.poll_output() {
+            return Some(match output.into_event() {
+                Ok(event) => Output::Event(Happening::Told(event)),
+                Err(output) => output,
+            });
+        }
+        let (socket, name, args) = self.sent.pop_front()?;
+        Some(Output::Event(Happening::Sent(socket, name, args)))
     }
 }
 
@@ -223,6 +267,8 @@ impl Machine for Shard {
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
         self.driven.drive(runtime, |event, runtime| self.dispatch(event, runtime));
+        #[cfg(feature = "metrics")]
+        self.publish();
     }
 
     fn set_waker(&self, wake: Wake) {
@@ -231,6 +277,10 @@ impl Machine for Shard {
 
     fn close(&self, now: Instant) {
         self.driven.command(|state| state.server.shut_down(now));
+    }
+
+    fn retire(&self, over: Duration, now: Instant) {
+        self.driven.command(|state| state.server.retire(over, now));
     }
 
     fn is_idle(&self) -> bool {

@@ -2,18 +2,19 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sockeye_core::engine::{Handshake, Transport};
-use sockeye_core::{Emission, EmitError, Room, Selector, Sid, SocketId, SocketMut};
+use sockeye_core::{Room, Selector, Sid, SocketId, SocketMut};
 
-use crate::ack::{AckFuture, Slot};
-use crate::app::Handlers;
 use crate::error::{Error, Fault};
 use crate::io::{Io, Operator};
+use crate::listeners::Listeners;
+use crate::namespace::Handlers;
+use crate::pattern::Captured;
 use crate::rooms::IntoRooms;
 use crate::shard::Shard;
 
@@ -32,22 +33,43 @@ struct Inner {
     handlers: Arc<Handlers>,
     recovered: bool,
     data: Arc<Data>,
+    /// What the pattern of the namespace found in its name.
+    captured: Option<Captured>,
+    listeners: OnceLock<Box<Mutex<Listeners>>>,
+    /// How many handlers for its events are waiting.
+    waiting: AtomicUsize,
+    /// They are so many that nothing more is read.
+    paused: AtomicBool,
+}
+
+/// What a socket has from the beginning.
+pub(crate) struct Origin {
+    pub(crate) namespace: Room,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) captured: Option<Captured>,
+    pub(crate) data: Arc<Data>,
+    pub(crate) recovered: bool,
 }
 
 /// Values of different types that are kept with a socket.
 pub(crate) type Data = Mutex<Vec<Arc<dyn Any + Send + Sync>>>;
 
 impl Socket {
-    pub(crate) fn new(
-        shard: Arc<Shard>,
-        key: SocketId,
-        sid: Sid,
-        namespace: Room,
-        handlers: Arc<Handlers>,
-        data: Arc<Data>,
-        recovered: bool,
-    ) -> Self {
-        Self(Arc::new(Inner { shard, key, sid, namespace, handlers, recovered, data }))
+    pub(crate) fn new(shard: &Arc<Shard>, key: SocketId, sid: Sid, origin: Origin) -> Self {
+        let Origin { namespace, handlers, captured, data, recovered } = origin;
+        Self(Arc::new(Inner {
+            shard: Arc::clone(shard),
+            key,
+            sid,
+            namespace,
+            handlers,
+            recovered,
+            data,
+            captured,
+            listeners: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+            paused: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn keep(&self) -> (Sid, Arc<Data>) {
@@ -97,107 +119,6 @@ impl Socket {
         Io::on_shard(Arc::clone(&self.0.shard), Room::clone(&self.0.namespace))
     }
 
-    /// Emits an event to the client. A tuple is several arguments, `()` none, everything else one.
-    ///
-    /// What can't be sent is reported to [`App::on_error`](crate::App::on_error). If the client is
-    /// gone nothing happens; its `disconnect` says so.
-    ///
-    /// ```
-    /// # fn example(socket: sockeye_app::Socket) {
-    /// socket.emit("news", "one argument");
-    /// socket.emit("news", ("two", vec!["arguments"]));
-    /// socket.emit("news", ());
-    /// # }
-    /// ```
-    pub fn emit(&self, event: &str, data: impl Serialize) {
-        match self.try_emit(event, data) {
-            Ok(()) | Err(EmitError::Disconnected) => {}
-            Err(error) => self.report(event, Fault::Emit(error)),
-        }
-    }
-
-    /// Emits an event to the client.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be sent because of its name or data, or the client is gone.
-    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        let sent = self.command(|socket| socket.emit(event, &data, Emission::default()));
-        sent.unwrap_or(Err(EmitError::Disconnected)).map(drop)
-    }
-
-    /// Emits events that are dropped if the client is not ready to receive.
-    ///
-    /// ```
-    /// # fn example(socket: sockeye_app::Socket) {
-    /// socket.volatile().emit("position", (1.5, 2.5));
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn volatile(&self) -> Emitter<'_> {
-        self.emitter().volatile()
-    }
-
-    /// Says whether answers of long-polling that hold the event may be compressed.
-    #[must_use]
-    pub fn compress(&self, compress: bool) -> Emitter<'_> {
-        self.emitter().compress(compress)
-    }
-
-    fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, emission: Emission::default(), timeout: None }
-    }
-
-    /// Emits an event and waits for the client's acknowledgement, without a time limit: until it
-    /// comes or the client is gone. See [`timeout`](Self::timeout).
-    ///
-    /// The event is sent at once, not when the future is first polled. The answer is read as the
-    /// type that is asked for: a tuple for several arguments, `()` for none.
-    ///
-    /// ```
-    /// # async fn example(socket: sockeye_app::Socket) -> Result<(), Box<dyn std::error::Error>> {
-    /// let answer: String = socket.emit_with_ack("question", 42).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AckFuture<T> {
-        self.ask(event, &data, None)
-    }
-
-    /// Limits the time within which the acknowledgement must come.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # async fn example(socket: sockeye_app::Socket) -> Result<(), Box<dyn std::error::Error>> {
-    /// let limit = Duration::from_secs(5);
-    /// let (x, y): (i32, i32) = socket.timeout(limit).emit_with_ack("where", ()).await?;
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
-        self.emitter().timeout(timeout)
-    }
-
-    fn ask<T>(
-        &self,
-        event: &str,
-        data: &impl Serialize,
-        timeout: Option<Duration>,
-    ) -> AckFuture<T> {
-        AckFuture::new(self.0.shard.command(|state| {
-            let Some(mut socket) = state.server.socket(self.0.key) else {
-                return Err(EmitError::Disconnected);
-            };
-            let ack = socket.emit_with_ack(event, data, timeout, Instant::now())?;
-            let slot = Arc::new(Slot::default());
-            state.waiting.insert((self.0.key, ack), Arc::clone(&slot));
-            Ok(slot)
-        }))
-    }
-
     /// Joins a room, or several.
     ///
     /// ```
@@ -237,14 +158,18 @@ impl Socket {
         });
     }
 
-    /// The rooms it is in, in alphabetical order after that of its own id.
+    /// The rooms it is in, in alphabetical order after that of its own id. None once the client is
+    /// gone, but for handlers of [`on_disconnecting`](crate::Namespace::on_disconnecting).
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        let rooms = self.command(|socket| {
-            let own = Room::from(socket.sid().as_str());
-            std::iter::once(own).chain(socket.rooms().cloned()).collect()
-        });
-        rooms.unwrap_or_default()
+        let own = || std::iter::once(Room::from(self.id()));
+        self.0.shard.command(|state| match state.server.socket(self.0.key) {
+            Some(socket) => own().chain(socket.rooms().cloned()).collect(),
+            None => match &state.leaving {
+                Some((key, rooms)) if *key == self.0.key => own().chain(rooms.clone()).collect(),
+                Some(_) | None => Vec::new(),
+            },
+        })
     }
 
     /// All others of the namespace who are in the room.
@@ -317,6 +242,29 @@ impl Socket {
     pub(crate) fn handlers(&self) -> &Arc<Handlers> {
         &self.0.handlers
     }
+
+    pub(crate) fn key(&self) -> SocketId {
+        self.0.key
+    }
+
+    pub(crate) fn captured(&self) -> Option<&Captured> {
+        self.0.captured.as_ref()
+    }
+
+    pub(crate) fn listen<T>(&self, act: impl FnOnce(&mut Listeners) -> T) -> T {
+        let listeners = self.0.listeners.get_or_init(Box::default);
+        act(&mut listeners.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Like [`listen`](Self::listen), but only if there ever was a listener.
+    pub(crate) fn with_listeners<T>(&self, act: impl FnOnce(&mut Listeners) -> T) -> Option<T> {
+        self.0.listeners.get()?;
+        Some(self.listen(act))
+    }
+
+    pub(crate) fn waiting(&self) -> (&AtomicUsize, &AtomicBool) {
+        (&self.0.waiting, &self.0.paused)
+    }
 }
 
 impl fmt::Debug for Socket {
@@ -333,57 +281,3 @@ impl PartialEq for Socket {
 }
 
 impl Eq for Socket {}
-
-/// A way of emitting to a socket; made by [`Socket::volatile`], [`Socket::compress`] and
-/// [`Socket::timeout`].
-#[derive(Clone, Copy, Debug)]
-pub struct Emitter<'a> {
-    socket: &'a Socket,
-    emission: Emission,
-    timeout: Option<Duration>,
-}
-
-impl Emitter<'_> {
-    /// Emits events that are dropped if the client is not ready to receive.
-    #[must_use]
-    pub const fn volatile(mut self) -> Self {
-        self.emission.volatile = true;
-        self
-    }
-
-    /// Says whether answers of long-polling that hold the event may be compressed.
-    #[must_use]
-    pub const fn compress(mut self, compress: bool) -> Self {
-        self.emission.compress = compress;
-        self
-    }
-
-    /// Limits the time within which the acknowledgement must come.
-    #[must_use]
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Emits an event; returns whether it is sent. See [`Socket::emit`].
-    pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        let sent = self.socket.command(|socket| socket.emit(event, &data, self.emission));
-        match sent.unwrap_or(Err(EmitError::Disconnected)) {
-            Ok(sent) => sent,
-            Err(EmitError::Disconnected) => false,
-            Err(error) => {
-                self.socket.report(event, Fault::Emit(error));
-                false
-            }
-        }
-    }
-
-    /// Emits an event and waits for the client's acknowledgement; see [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AckFuture<T> {
-        self.socket.ask(event, &data, self.timeout)
-    }
-}

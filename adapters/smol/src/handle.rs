@@ -1,6 +1,7 @@
 //! Closing a server from elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::signal::Signal;
 
@@ -21,6 +22,14 @@ use crate::signal::Signal;
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) stop: Arc<Signal>,
+    pub(crate) retire: Arc<Retire>,
+}
+
+/// That the server is to end bit by bit, and over what time.
+#[derive(Debug, Default)]
+pub(crate) struct Retire {
+    pub(crate) asked: Signal,
+    pub(crate) over: OnceLock<Duration>,
 }
 
 impl Handle {
@@ -32,5 +41,19 @@ impl Handle {
     /// If the server is not running yet, it ends as soon as it does.
     pub fn shutdown(&self) {
         self.stop.raise();
+    }
+
+    /// Closes the server bit by bit: clients are disconnected one by one, spread evenly `over` this
+    /// time, so that they do not come all at once to the server that takes its place. See
+    /// [`Io::retire`](crate::Io::retire).
+    ///
+    /// Meanwhile new clients are told with status 503 that the server is busy, and other pages are
+    /// served. When everybody has gone the server's future ends, as it does by
+    /// [`shutdown`](Self::shutdown), which may come at any time. Of several calls the first one
+    /// counts.
+    pub fn retire(&self, over: Duration) {
+        if self.retire.over.set(over).is_ok() {
+            self.retire.asked.raise();
+        }
     }
 }

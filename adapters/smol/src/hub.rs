@@ -94,9 +94,7 @@ impl Hub {
     pub(crate) fn drive(&self) {
         Arc::clone(&self.shard).drive(&mut Hands(self));
         self.pulse.keep(self.shard.poll_timeout());
-        if self.seats.is_closing() {
-            self.seats.wake_watcher();
-        }
+        self.seats.wake_watcher();
     }
 
     /// Runs a task on this thread until it ends or panics.

@@ -50,8 +50,13 @@ impl Seats {
 
     /// Waits until this is true while no one is connected; looks again whenever something moves.
     pub(crate) async fn empty_and(&self, also: impl Fn() -> bool) {
+        self.until(|| self.taken.borrow().is_empty() && also()).await;
+    }
+
+    /// Waits until this is true; looks again whenever something moves.
+    pub(crate) async fn until(&self, done: impl Fn() -> bool) {
         poll_fn(|cx| {
-            if self.taken.borrow().is_empty() && also() {
+            if done() {
                 return Poll::Ready(());
             }
             self.watcher.set(Some(cx.waker().clone()));

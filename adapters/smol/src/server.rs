@@ -21,7 +21,7 @@ use sockeye_app::IntoMachine;
 use crate::accept::{accept, listen};
 use crate::body::BoxError;
 use crate::connection;
-use crate::handle::Handle;
+use crate::handle::{Handle, Retire};
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::linger::late;
@@ -45,6 +45,7 @@ struct Inner {
     listener: RefCell<Option<Arc<Async<TcpListener>>>>,
     address: Cell<Option<SocketAddr>>,
     stop: Arc<Signal>,
+    retire: Arc<Retire>,
     has_pulse: Cell<bool>,
 }
 
@@ -67,6 +68,7 @@ impl Server {
             listener: RefCell::default(),
             address: Cell::default(),
             stop: Arc::default(),
+            retire: Arc::default(),
             has_pulse: Cell::default(),
         };
         Ok(Self { inner: Rc::new(inner) })
@@ -168,7 +170,8 @@ impl Server {
     /// A handle that closes the server from elsewhere.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { stop: Arc::clone(&self.inner.stop) }
+        let Inner { stop, retire, .. } = &*self.inner;
+        Handle { stop: Arc::clone(stop), retire: Arc::clone(retire) }
     }
 
     /// Runs the server on this thread until it is [shut down](Handle::shutdown).
@@ -231,7 +234,7 @@ impl Server {
         let serving = async {
             let stopped = poll_fn(|cx| inner.stop.poll_raised(cx));
             let accepting = async { match accept(&inner.hub, &listener).await {} };
-            future::or(stopped, accepting).await;
+            future::or(stopped, future::or(self.retired(), accepting)).await;
             drop(listener);
             self.close().await;
         };
@@ -267,6 +270,17 @@ impl Server {
         self.ensure_pulse();
         let serving = connection::serve(Rc::clone(&self.inner.hub), stream, peer);
         self.inner.executor.run(serving).await;
+    }
+
+    /// Waits until it is to end bit by bit, and then until everybody has gone.
+    async fn retired(&self) {
+        let Inner { hub, retire, .. } = &*self.inner;
+        poll_fn(|cx| retire.asked.poll_raised(cx)).await;
+        let over = retire.over.get().copied().unwrap_or_default();
+        hub.shard().retire(over, Instant::now());
+        hub.drive();
+        let patience = over.saturating_add(hub.limits.get().shutdown_timeout);
+        future::or(hub.seats.until(|| hub.shard().is_idle()), late(patience)).await;
     }
 
     async fn close(&self) {

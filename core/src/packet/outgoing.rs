@@ -8,6 +8,7 @@ use serde_json::ser::Formatter;
 
 use super::PacketKind;
 use super::shape::{Found, Shape};
+use crate::args::Args;
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::io::Frame;
@@ -165,6 +166,16 @@ impl<'a> Outgoing<'a> {
         self.value(value)?;
         self.json.push(b']');
         Ok(())
+    }
+
+    /// The arguments that data stands for, as they would arrive.
+    pub(crate) fn read_back(data: &(impl Serialize + ?Sized)) -> Result<Args, EmitError> {
+        let mut packet = Self::new(PacketKind::Event, "/", None);
+        packet.raw(b"[");
+        packet.arguments(data, false)?;
+        let packet = packet.check(usize::MAX)?;
+        let brackets = packet.data + 1..packet.json.len() - 1;
+        Ok(Args::new(Bytes::from(packet.json).slice(brackets), packet.attachments))
     }
 
     pub(super) fn check(self, max_attachments: usize) -> Result<Self, EmitError> {

@@ -83,6 +83,12 @@ impl SocketMut<'_> {
         self.server.engine.transport(self.get().session)
     }
 
+    /// How many acknowledgements it owes.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.get().owed
+    }
+
     /// How many bytes wait to be sent to this client, those of its other namespaces included.
     #[must_use]
     pub fn buffered(&self) -> usize {

@@ -28,6 +28,9 @@ struct Work {
     responses: Vec<Response>,
     drained: Vec<WsId>,
     paused: BTreeSet<WsId>,
+    /// Those that do not read by themselves.
+    stalled: BTreeSet<WsId>,
+    in_flight: BTreeSet<WsId>,
     tasks: Vec<Task>,
 }
 
@@ -36,7 +39,11 @@ impl Runtime for Work {
         match output {
             Output::Send { ws, frames } => {
                 self.frames.entry(ws).or_default().extend(frames);
-                self.drained.push(ws);
+                if self.stalled.contains(&ws) {
+                    self.in_flight.insert(ws);
+                } else {
+                    self.drained.push(ws);
+                }
             }
             Output::Close { ws } => self.closed.push(ws),
             Output::Pause { ws } => assert!(self.paused.insert(ws), "paused once"),
@@ -135,6 +142,22 @@ impl World {
 
     pub(crate) fn is_closed(&self, ws: WsId) -> bool {
         self.work.closed.contains(&ws)
+    }
+
+    pub(crate) fn is_paused(&self, ws: WsId) -> bool {
+        self.work.paused.contains(&ws)
+    }
+
+    /// A client reads from now on only when it is told to [`drain`](Self::drain).
+    pub(crate) fn stall(&mut self, ws: WsId) {
+        self.work.stalled.insert(ws);
+    }
+
+    /// A stalled client reads what is on its way.
+    pub(crate) fn drain(&mut self, ws: WsId) {
+        if self.work.in_flight.remove(&ws) {
+            self.feed(Input::Drained { ws });
+        }
     }
 
     pub(crate) fn waiting_tasks(&self) -> usize {

@@ -1,0 +1,241 @@
+//! From what the machine tells to the handlers that want to hear it.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use sockeye_core::engine::Admission;
+use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomChange, SocketId};
+
+use crate::ack::{AckSender, Gathered};
+use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::flow::Waiting;
+use crate::gate::{decide, judge, start};
+use crate::handler::{BoxHandler, Outcome, run};
+use crate::io::Io;
+use crate::machine::{Runtime, Task};
+use crate::packet::{Packet, PacketCall};
+use crate::shard::{Happening, Shard};
+use crate::socket::Socket;
+
+impl Shard {
+    /// Hands an event to whoever waits for it.
+    pub(crate) fn dispatch(self: &Arc<Self>, happening: Happening, runtime: &mut dyn Runtime) {
+        let event = match happening {
+            Happening::Told(event) => event,
+            Happening::Sent(socket, name, args) => return sent(&socket, &name, &args, runtime),
+        };
+        match event {
+            Event::Requested { id, handshake } => {
+                let Some(veto) = &self.shared.veto else { return };
+                let shard = Arc::clone(self);
+                let tell = move |verdict: Result<Admission, String>| {
+                    shard.command(|state| match verdict {
+                        Ok(admission) => state.server.allow(id, admission, Instant::now()),
+                        Err(message) => state.server.deny(id, &message),
+                    });
+                };
+                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
+            }
+            Event::Connecting { socket: key, namespace, auth } => {
+                let Some(socket) = self.meet(key, namespace) else {
+                    // Nobody has told what to do with a namespace of this name.
+                    return self.command(|state| state.server.reject_namespace(key));
+                };
+                decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
+            }
+            Event::Withdrawn { socket } => self.driven.with(|state| state.withdraw(socket)),
+            Event::Connected { socket: key, namespace, auth, .. } => {
+                let Some(socket) = self.meet(key, namespace) else { return };
+                for handler in &socket.handlers().connect {
+                    let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };
+                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                }
+            }
+            Event::Upgraded { socket: key } => {
+                let Some(socket) = self.get(key) else { return };
+                for handler in &socket.handlers().upgrade {
+                    let call = UpgradeCall { socket: socket.clone() };
+                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                }
+            }
+            Event::Received { socket: key, name, args, ack } => {
+                let Some(socket) = self.get(key) else { return };
+                received(socket, name, args, ack, runtime);
+            }
+            Event::Acked { socket, ack, result } => {
+                let slot = self.driven.with(|state| state.waiting.remove(&(socket, ack)));
+                if let Some(slot) = slot {
+                    slot.fill(result);
+                }
+            }
+            Event::Gathered { ack, answers, lost, late } => {
+                let slot = self.driven.with(|state| state.gathering.remove(&ack));
+                if let Some(slot) = slot {
+                    slot.fill(Gathered { answers, lost, late });
+                }
+            }
+            Event::Drained { socket } => {
+                let waiting = self.driven.with(|state| state.take_draining(socket));
+                waiting.iter().for_each(|slot| slot.fill(true));
+            }
+            Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
+            Event::Expired { sid } => {
+                self.driven.with(|state| state.kept.remove(&sid));
+            }
+            Event::Disconnected { socket, reason, rooms, may_return } => {
+                self.disconnected(socket, reason, &rooms, may_return, runtime);
+            }
+            // The core may learn to tell more, which an older app does not ask for.
+            _ => {}
+        }
+    }
+
+    fn get(&self, key: SocketId) -> Option<Socket> {
+        self.driven.with(|state| state.sockets.get(&key).cloned())
+    }
+
+    fn tell_room(self: &Arc<Self>, namespace: Room, room: &str, change: &RoomChange) {
+        let Some((handlers, _)) = self.handlers.find(&namespace) else { return };
+        let io = Io::on_shard(Arc::clone(self), namespace);
+        for handler in &handlers.room {
+            if catch_unwind(AssertUnwindSafe(|| handler(&io, room, change))).is_err() {
+                log::error!("a handler for changes of rooms panicked");
+            }
+        }
+    }
+
+    fn disconnected(
+        &self,
+        key: SocketId,
+        reason: DisconnectReason,
+        rooms: &[Room],
+        may_return: bool,
+        runtime: &mut dyn Runtime,
+    ) {
+        let (socket, waiting) = self.driven.with(|state| {
+            let socket = state.sockets.remove(&key);
+            if let Some((sid, data)) = socket.as_ref().filter(|_| may_return).map(Socket::keep) {
+                state.kept.insert(sid, data);
+            }
+            state.leaving = Some((key, rooms.to_vec()));
+            (socket, state.take_draining(key))
+        });
+        waiting.iter().for_each(|slot| slot.fill(false));
+        let Some(socket) = socket else { return };
+        let call = || DisconnectCall { socket: socket.clone(), reason, rooms: rooms.to_vec() };
+        for handler in &socket.handlers().disconnecting {
+            run(handler, call()).into_iter().for_each(|task| runtime.spawn(task));
+        }
+        self.driven.with(|state| state.leaving = None);
+        for handler in &socket.handlers().disconnect {
+            run(handler, call()).into_iter().for_each(|task| runtime.spawn(task));
+        }
+    }
+}
+
+/// Calls those who want to hear what was emitted.
+fn sent(socket: &Socket, name: &Name, args: &Args, runtime: &mut dyn Runtime) {
+    let own = socket.outgoing_listeners();
+    for handler in socket.handlers().any_outgoing.iter().chain(&own) {
+        let (socket, name, args) = (socket.clone(), name.clone(), args.clone());
+        let call = EventCall { socket, name, args, ack: None };
+        run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+    }
+}
+
+/// An event with the right to answer it, which all of its handlers share.
+struct Arrival {
+    socket: Socket,
+    name: Name,
+    args: Args,
+    ack: Option<AckSender>,
+}
+
+impl Arrival {
+    /// What one handler is called with; the last one need not share.
+    fn call(&mut self, is_last: bool) -> EventCall {
+        let ack = match self.ack.take() {
+            Some(ack) if !is_last => {
+                let (first, second) = ack.share();
+                self.ack = Some(second);
+                Some(first)
+            }
+            ack => ack,
+        };
+        let (socket, name, args) = (self.socket.clone(), self.name.clone(), self.args.clone());
+        EventCall { socket, name, args, ack }
+    }
+
+    /// Calls the handlers for this very event; returns what is left of them.
+    fn deliver(mut self) -> Vec<Task> {
+        let handlers = Arc::clone(self.socket.handlers());
+        let shared = handlers.events.get(self.name.as_str());
+        let own = self.socket.listeners_for(&self.name);
+        let all: Vec<&BoxHandler<EventCall>> = shared.into_iter().flatten().chain(&own).collect();
+        let mut tasks = Vec::new();
+        for (index, handler) in all.iter().enumerate() {
+            tasks.extend(run(handler, self.call(index + 1 == all.len())));
+        }
+        tasks
+    }
+}
+
+fn received(
+    socket: Socket,
+    name: Name,
+    args: Args,
+    ack: Option<Responder>,
+    runtime: &mut dyn Runtime,
+) {
+    let ack = ack.map(|responder| AckSender::new(socket.clone(), responder));
+    let handlers = Arc::clone(socket.handlers());
+    let own = socket.any_listeners();
+    let mut arrival = Arrival { socket, name, args, ack };
+    for handler in handlers.any.iter().chain(&own) {
+        let call = arrival.call(false);
+        run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+    }
+    if handlers.packet.is_empty() {
+        arrival.deliver().into_iter().for_each(|task| runtime.spawn(task));
+    } else {
+        let socket = arrival.socket.clone();
+        if let Some(task) = start(pass(arrival)) {
+            let waiting = Waiting::new(&socket);
+            runtime.spawn(Box::pin(async move {
+                let _waiting = waiting;
+                task.await;
+            }));
+        }
+    }
+}
+
+/// Leads an event through the middlewares to its handlers.
+async fn pass(mut arrival: Arrival) {
+    let socket = arrival.socket.clone();
+    let packet = Packet::new(arrival.name.clone(), arrival.args.clone());
+    for middleware in &socket.handlers().packet {
+        let call = PacketCall { socket: socket.clone(), packet: packet.clone() };
+        let asked = async {
+            match middleware(call) {
+                Outcome::Done(result) => result,
+                Outcome::Future(future) => future.await,
+            }
+        };
+        if let Err(fault) = crate::handler::guard(asked).await {
+            return socket.report(&packet.name(), fault);
+        }
+    }
+    if !socket.is_connected() {
+        return;
+    }
+    (arrival.name, arrival.args) = packet.contents();
+    let mut tasks = arrival.deliver();
+    poll_fn(|cx| {
+        tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+        if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

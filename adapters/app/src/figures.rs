@@ -1,0 +1,58 @@
+//! What goes on, in numbers.
+
+use sockeye_core::{Counts, Totals};
+
+/// What goes on in a server at one moment; see [`Io::snapshot`](crate::Io::snapshot).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// What there is: sessions, sockets, rooms, bytes that wait.
+    pub counts: Counts,
+    /// What there was so far, and how often each limit was reached.
+    pub totals: Totals,
+    /// Handlers for events that are waiting for something.
+    pub handlers: usize,
+}
+
+#[cfg(feature = "metrics")]
+impl Snapshot {
+    /// Hands the figures to the recorder of the `metrics` crate.
+    pub(crate) fn publish(&self) {
+        use metrics::{counter, gauge};
+        let Self { counts, totals, handlers } = self;
+        let gauges = [
+            ("sockeye_sessions", counts.sessions),
+            ("sockeye_websockets", counts.websockets),
+            ("sockeye_sockets", counts.sockets),
+            ("sockeye_rooms", counts.rooms),
+            ("sockeye_away", counts.away),
+            ("sockeye_acks_pending", counts.acks),
+            ("sockeye_buffered_bytes", counts.buffered),
+            ("sockeye_recovery_bytes", counts.logged),
+            ("sockeye_handlers", *handlers),
+        ];
+        for (name, value) in gauges {
+            #[allow(clippy::cast_precision_loss, reason = "gauges are floating-point numbers")]
+            gauge!(name).set(value as f64);
+        }
+        let counters = [
+            ("sockeye_sessions_total", totals.sessions),
+            ("sockeye_messages_in_total", totals.messages_in),
+            ("sockeye_bytes_in_total", totals.bytes_in),
+            ("sockeye_messages_out_total", totals.messages_out),
+            ("sockeye_bytes_out_total", totals.bytes_out),
+            ("sockeye_sessions_refused_total", totals.sessions_refused),
+            ("sockeye_too_large_total", totals.too_large),
+            ("sockeye_overflows_total", totals.overflows),
+            ("sockeye_volatile_dropped_total", totals.dropped),
+            ("sockeye_emits_refused_total", totals.refused),
+            ("sockeye_throttled_total", totals.throttled),
+            ("sockeye_pauses_total", totals.pauses),
+            ("sockeye_violations_total", totals.violations),
+            ("sockeye_acks_refused_total", totals.acks_refused),
+        ];
+        for (name, value) in counters {
+            counter!(name).absolute(value);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Listeners of single sockets.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use sockeye_core::{Name, TypedEvent};
+
+use crate::call::EventCall;
+use crate::handler::{BoxHandler, Handler, boxed};
+use crate::socket::Socket;
+use crate::typed::{self, TypedHandler};
+
+/// Names a listener of a socket, to [remove](Socket::off) it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(u64);
+
+/// The listeners of one socket.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    last: u64,
+    events: HashMap<String, Vec<Listener>>,
+    any: Vec<Listener>,
+    any_outgoing: Vec<Listener>,
+}
+
+struct Listener {
+    id: ListenerId,
+    once: bool,
+    handler: BoxHandler<EventCall>,
+}
+
+impl Listeners {
+    fn make(&mut self, handler: BoxHandler<EventCall>, once: bool) -> Listener {
+        self.last += 1;
+        Listener { id: ListenerId(self.last), once, handler }
+    }
+
+    fn add(&mut self, event: &str, handler: BoxHandler<EventCall>, once: bool) -> ListenerId {
+        let listener = self.make(handler, once);
+        let id = listener.id;
+        self.events.entry(event.to_owned()).or_default().push(listener);
+        id
+    }
+
+    fn remove(&mut self, id: ListenerId) -> bool {
+        let mut found = false;
+        let mut others = |listener: &Listener| {
+            found |= listener.id == id;
+            listener.id != id
+        };
+        self.any.retain(&mut others);
+        self.any_outgoing.retain(&mut others);
+        self.events.retain(|_, listeners| {
+            listeners.retain(&mut others);
+            !listeners.is_empty()
+        });
+        found
+    }
+
+    /// Those for an event; the ones that listen once have done so.
+    fn for_event(&mut self, name: &str) -> Vec<BoxHandler<EventCall>> {
+        let Some(listeners) = self.events.get_mut(name) else { return Vec::new() };
+        let handlers = listeners.iter().map(|listener| listener.handler.clone()).collect();
+        listeners.retain(|listener| !listener.once);
+        if listeners.is_empty() {
+            self.events.remove(name);
+        }
+        handlers
+    }
+}
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listeners").finish_non_exhaustive()
+    }
+}
+
+/// Listeners of this socket alone, besides the handlers of the app that all sockets share. They
+/// run after those, and cost memory for each socket.
+impl Socket {
+    /// Adds a listener for an event of this socket.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket};
+    ///
+    /// let app = App::new().on("play", |socket: Socket, game: String| {
+    ///     let listener = socket.on("move", move |socket: Socket, square: String| {
+    ///         socket.to(&*game).emit("moved", square);
+    ///     });
+    ///     socket.once("resign", move |socket: Socket| {
+    ///         socket.off(listener);
+    ///     });
+    /// });
+    /// ```
+    pub fn on<M>(&self, event: &str, handler: impl Handler<EventCall, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add(event, boxed(handler), false))
+    }
+
+    /// Adds a listener for the next event of this name alone.
+    pub fn once<M>(&self, event: &str, handler: impl Handler<EventCall, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add(event, boxed(handler), true))
+    }
+
+    /// Adds a listener for a typed event of this socket; see
+    /// [`Namespace::on_event`](crate::Namespace::on_event).
+    pub fn on_event<E: TypedEvent, M>(&self, handler: impl TypedHandler<E, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add(E::NAME, typed::boxed(handler), false))
+    }
+
+    /// Adds a listener for all events of this socket, which runs before those for single ones.
+    pub fn on_any<M>(&self, handler: impl Handler<EventCall, M>) -> ListenerId {
+        self.listen(|listeners| {
+            let listener = listeners.make(boxed(handler), false);
+            let id = listener.id;
+            listeners.any.push(listener);
+            id
+        })
+    }
+
+    /// Adds a listener for all events that are emitted to this socket; see
+    /// [`Namespace::on_any_outgoing`](crate::Namespace::on_any_outgoing).
+    pub fn on_any_outgoing<M>(&self, handler: impl Handler<EventCall, M>) -> ListenerId {
+        let id = self.listen(|listeners| {
+            let listener = listeners.make(boxed(handler), false);
+            let id = listener.id;
+            listeners.any_outgoing.push(listener);
+            id
+        });
+        self.shard().watch_outgoing();
+        id
+    }
+
+    /// Removes a listener; returns whether it was there.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        self.with_listeners(|listeners| listeners.remove(listener)).unwrap_or(false)
+    }
+
+    /// Removes all listeners of this socket for an event.
+    pub fn off_event(&self, event: &str) {
+        self.with_listeners(|listeners| listeners.events.remove(event));
+    }
+
+    /// Removes all listeners of this socket. The handlers of the app stay.
+    pub fn off_all(&self) {
+        self.with_listeners(|listeners| {
+            listeners.events.clear();
+            listeners.any.clear();
+            listeners.any_outgoing.clear();
+        });
+    }
+
+    pub(crate) fn listeners_for(&self, name: &Name) -> Vec<BoxHandler<EventCall>> {
+        self.with_listeners(|listeners| listeners.for_event(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn any_listeners(&self) -> Vec<BoxHandler<EventCall>> {
+        self.with_listeners(|listeners| handlers(&listeners.any)).unwrap_or_default()
+    }
+
+    pub(crate) fn outgoing_listeners(&self) -> Vec<BoxHandler<EventCall>> {
+        self.with_listeners(|listeners| handlers(&listeners.any_outgoing)).unwrap_or_default()
+    }
+
+    /// Whether somebody wants to hear what is emitted to this socket.
+    pub(crate) fn is_watched(&self) -> bool {
+        let own = || self.with_listeners(|listeners| !listeners.any_outgoing.is_empty());
+        !self.handlers().any_outgoing.is_empty() || own() == Some(true)
+    }
+}
+
+fn handlers(listeners: &[Listener]) -> Vec<BoxHandler<EventCall>> {
+    listeners.iter().map(|listener| listener.handler.clone()).collect()
+}

@@ -1,0 +1,235 @@
+//! The handlers of one namespace.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use sockeye_core::{Room, RoomChange, TypedEvent};
+
+use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::handler::{BoxHandler, Handler, boxed};
+use crate::io::Io;
+use crate::packet::PacketCall;
+use crate::pattern::{Captured, Matcher};
+use crate::typed::{self, TypedHandler};
+
+/// The handlers of all namespaces.
+#[derive(Default)]
+pub(crate) struct Directory {
+    pub(crate) known: HashMap<Room, Arc<Handlers>>,
+    pub(crate) matching: Vec<(Matcher, Arc<Handlers>)>,
+}
+
+impl Directory {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Handlers>> {
+        self.known.values().chain(self.matching.iter().map(|(_, handlers)| handlers))
+    }
+
+    /// The handlers for a namespace, and what was found in its name.
+    pub(crate) fn find(&self, name: &str) -> Option<(Arc<Handlers>, Option<Captured>)> {
+        if let Some(handlers) = self.known.get(name) {
+            return Some((Arc::clone(handlers), None));
+        }
+        self.matching
+            .iter()
+            .find_map(|(matcher, handlers)| Some((Arc::clone(handlers), Some(matcher(name)?))))
+    }
+}
+
+/// The handlers of one namespace.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) middleware: Vec<BoxHandler<ConnectCall>>,
+    pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
+    pub(crate) upgrade: Vec<BoxHandler<UpgradeCall>>,
+    pub(crate) disconnecting: Vec<BoxHandler<DisconnectCall>>,
+    pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
+    pub(crate) any: Vec<BoxHandler<EventCall>>,
+    pub(crate) any_outgoing: Vec<BoxHandler<EventCall>>,
+    pub(crate) packet: Vec<BoxHandler<PacketCall>>,
+    pub(crate) events: HashMap<String, Vec<BoxHandler<EventCall>>>,
+    pub(crate) room: Vec<RoomHandler>,
+    pub(crate) wants_handshake: bool,
+}
+
+pub(crate) type RoomHandler = Box<dyn Fn(&Io, &str, &RoomChange) + Send + Sync>;
+
+/// The handlers of a namespace, as [`App::of`](crate::App::of) builds them.
+pub struct Namespace(pub(crate) Handlers);
+
+impl Namespace {
+    /// Adds a middleware, which decides who may join: it returns `Ok(())`, or an error that the
+    /// client gets as its `connect_error`, perhaps with data: [`Refusal`](crate::Refusal). Several
+    /// are asked in the order of their registration, until one refuses.
+    ///
+    /// The socket is not connected yet. It may join rooms, and data may be kept with it.
+    #[must_use]
+    pub fn middleware<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.middleware.push(handler);
+        self
+    }
+
+    fn boxed<C: 'static, M, H: Handler<C, M>>(&mut self, handler: H) -> BoxHandler<C> {
+        self.0.wants_handshake |= H::WANTS_HANDSHAKE;
+        boxed(handler)
+    }
+
+    /// Adds a handler for new connections.
+    #[must_use]
+    pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.connect.push(handler);
+        self
+    }
+
+    /// Adds a handler for an event. Several for one event run in the order of their registration;
+    /// the first of them that answers gives the acknowledgement.
+    #[must_use]
+    pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.events.entry(event.to_owned()).or_default().push(handler);
+        self
+    }
+
+    /// Adds a handler for a typed event: a function of the socket and the event, sync or async,
+    /// that returns the event's answer or a `Result` of it.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket, events};
+    ///
+    /// events! {
+    ///     pub struct Add = "add" { a: i64, b: i64 } -> i64;
+    /// }
+    ///
+    /// let app = App::new().on_event(|_: Socket, Add { a, b }: Add| a + b);
+    /// ```
+    #[must_use]
+    pub fn on_event<E: TypedEvent, M>(mut self, handler: impl TypedHandler<E, M>) -> Self {
+        let handler = typed::boxed(handler);
+        self.0.events.entry(E::NAME.to_owned()).or_default().push(handler);
+        self
+    }
+
+    /// Adds a handler for all events, which runs before those for single ones.
+    #[must_use]
+    pub fn on_any<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.any.push(handler);
+        self
+    }
+
+    /// Adds a handler for all events that are emitted to sockets, once for each socket, broadcasts
+    /// included; acknowledgements are no events. It runs soon after the event was sent.
+    ///
+    /// What it emits itself is an event like any other, so it must not answer each with one more.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Args, Name, Socket};
+    ///
+    /// let app = App::new().on_any_outgoing(|socket: Socket, name: Name, args: Args| {
+    ///     println!("to {}: {name} {args:?}", socket.id());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_any_outgoing<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.any_outgoing.push(handler);
+        self
+    }
+
+    /// Adds a middleware for events: each has to pass all of them, in the order of their
+    /// registration, before it reaches its handlers. It passes with `Ok(())` or `()`; an error
+    /// goes to [`App::on_error`](crate::App::on_error), and nobody handles the event. A middleware
+    /// may change the event: see [`Packet`](crate::Packet).
+    ///
+    /// Handlers for all events ([`on_any`](Self::on_any)) have run before. While an async
+    /// middleware waits, later events of the same socket may overtake.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Name, Socket};
+    ///
+    /// struct User {
+    ///     may_write: bool,
+    /// }
+    ///
+    /// let app = App::new().packet_middleware(|socket: Socket, name: Name| {
+    ///     let user = socket.data::<User>().ok_or("who are you?")?;
+    ///     if user.may_write || !name.starts_with("write") { Ok(()) } else { Err("read only") }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn packet_middleware<M>(mut self, handler: impl Handler<PacketCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.packet.push(handler);
+        self
+    }
+
+    /// Adds a handler for connections that go over from long-polling to a WebSocket.
+    #[must_use]
+    pub fn on_upgrade<M>(mut self, handler: impl Handler<UpgradeCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.upgrade.push(handler);
+        self
+    }
+
+    /// Adds a handler for connections that are ending, which runs before those of
+    /// [`on_disconnect`](Self::on_disconnect). Nothing reaches the client any more, but
+    /// [`Socket::rooms`](crate::Socket::rooms) still has the rooms it was in, up to the first wait
+    /// of the handler.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket};
+    ///
+    /// let app = App::new().on_disconnecting(|socket: Socket| {
+    ///     for room in socket.rooms() {
+    ///         socket.to(room).emit("left", socket.id());
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_disconnecting<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.disconnecting.push(handler);
+        self
+    }
+
+    /// Adds a handler for the end of connections. The socket's data is still there, its rooms are
+    /// a parameter of type [`Rooms`](crate::Rooms).
+    #[must_use]
+    pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.disconnect.push(handler);
+        self
+    }
+
+    /// Adds a handler for changes of rooms: one is created, joined, left, deleted. Rooms that are
+    /// a socket's own id do not count. What a socket leaves by its end is told after its
+    /// `disconnect`.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Io, RoomChange};
+    ///
+    /// let app = App::new().of("/games", |namespace| {
+    ///     namespace.on_room(|io: &Io, room: &str, change: &RoomChange| {
+    ///         if let RoomChange::Deleted = change {
+    ///             io.to("lobby").emit("game over", room);
+    ///         }
+    ///     })
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_room(
+        mut self,
+        handler: impl Fn(&Io, &str, &RoomChange) + Send + Sync + 'static,
+    ) -> Self {
+        self.0.room.push(Box::new(handler));
+        self
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").finish_non_exhaustive()
+    }
+}
