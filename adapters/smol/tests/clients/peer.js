@@ -16,11 +16,12 @@ export class Peer {
   address;
 
   // Starts a server, on the given address or on any free port, with at most so many descriptors.
-  static async start(address = "127.0.0.1:0", descriptors = "unlimited") {
+  // `excess` says what becomes of clients that send too much.
+  static async start(address = "127.0.0.1:0", descriptors = "unlimited", excess = "") {
     const peer = new Peer();
-    const limited = `[ $2 = unlimited ] || ulimit -n $2; exec "$0" "$1"`;
-    const args = ["-c", limited, program, address, String(descriptors)];
-    peer.#child = spawn("sh", args, { stdio: ["ignore", "pipe", "inherit"] });
+    const limited = `[ $2 = unlimited ] || ulimit -n $2; exec "$0" "$1" "$3"`;
+    const args = ["-c", limited, program, address, String(descriptors), excess];
+    peer.#child = spawn("sh", args, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: peer.#child.stdout });
     const [line] = await Promise.race([
       once(lines, "line"),
@@ -50,11 +51,21 @@ export class Peer {
     return socket;
   }
 
+  // Has the server send everybody away within so many milliseconds, and then end.
+  async retire(time) {
+    const ended = once(this.#child, "exit");
+    this.#child.stdin.write(`retire ${time}\n`);
+    const [code] = await ended;
+    return code;
+  }
+
   // Ends the server, as a crash would.
   async kill() {
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
-    await ended;
+    if (this.#child.exitCode === null) {
+      const ended = once(this.#child, "exit");
+      this.#child.kill("SIGKILL");
+      await ended;
+    }
   }
 
   async stop() {
