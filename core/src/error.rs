@@ -23,6 +23,8 @@ pub enum DisconnectReason {
     ParseError,
     /// The server is closing.
     ServerShuttingDown,
+    /// The server closed the connection of a client that did not do in time what it had to.
+    ForcedServerClose,
     /// The client left the namespace.
     ClientNamespaceDisconnect,
     /// The server removed the client from the namespace.
@@ -37,6 +39,7 @@ impl DisconnectReason {
             Self::TransportError => "transport error",
             Self::TransportClose => "transport close",
             Self::ForcedClose => "forced close",
+            Self::ForcedServerClose => "forced server close",
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
             Self::ServerShuttingDown => "server shutting down",
@@ -105,6 +108,12 @@ pub enum EmitError {
     /// The socket is not connected, not yet or not any more.
     #[error("the socket is not connected")]
     Disconnected,
+    /// Too much waits to be sent by this client already.
+    #[error("more than {limit} bytes wait to be sent")]
+    BufferFull {
+        /// How many bytes may wait.
+        limit: usize,
+    },
 }
 
 /// Why an acknowledgement did not come.

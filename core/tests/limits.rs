@@ -163,7 +163,7 @@ fn attachments_must_come_in_time() {
     h.advance(secs(1));
 
     assert!(!h.is_open(client.ws), "one more attachment buys no time");
-    assert_eq!(h.told(), ["#1 disconnected: forced close"]);
+    assert_eq!(h.told(), ["#1 disconnected: forced server close"]);
 }
 
 #[test]

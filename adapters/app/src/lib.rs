@@ -23,9 +23,11 @@
 //! | [`Socket`] | the socket, a handle that may be cloned, kept and sent to other threads | everything |
 //! | [`Io`] | all sockets of the namespace | everything |
 //! | [`State<T>`] | what was given to [`App::state`] | everything |
+//! | [`Captures<T>`] | what a pattern found in the name of the namespace | everything |
 //! | a type that serde can deserialize | the next argument; [`Bytes`] for binary, `Option<T>` for what may be missing | events |
-//! | [`Args`] | all arguments not taken by the parameters before, undecoded | events |
-//! | [`Name`] | the name of the event | events |
+//! | [`Args`] | all arguments not taken by the parameters before, undecoded | events, their middlewares |
+//! | [`Name`] | the name of the event | events, their middlewares |
+//! | [`Packet`] | the event, to be changed | middlewares for events |
 //! | [`AckSender`] | the acknowledgement, to be sent later or from elsewhere | events |
 //! | [`Auth<T>`] | what the client sent along when it connected | connections |
 //! | [`DisconnectReason`] | why the socket was disconnected | disconnections |
@@ -33,6 +35,9 @@
 //!
 //! It returns `()`, an [`Ack`], or a `Result` of either, whose error goes to [`App::on_error`] as
 //! do arguments that do not fit and panics; nobody is disconnected for them.
+//!
+//! The [`guide`] goes through all of it by subject; those who come from Node find a
+//! [table](guide::from_javascript) there.
 //!
 //! # Order
 //!
@@ -59,6 +64,7 @@ mod figures;
 mod files;
 mod flow;
 mod gate;
+pub mod guide;
 mod handler;
 mod io;
 mod listeners;

@@ -9,7 +9,6 @@ use super::rooms::Room;
 use super::{Event, Responder};
 use crate::ack::Owed;
 use crate::args::Args;
-use crate::engine::CloseReason;
 use crate::engine::{Handshake, decode_query};
 use crate::error::DisconnectReason;
 use crate::id::{AckId, SessionId, SocketId};
@@ -90,7 +89,7 @@ impl Server {
             self.totals.violations += 1;
             self.engine.close(session, now);
             // What came along with the violation may be waiting already.
-            self.on_closed(session, CloseReason::ForcedClose);
+            self.on_closed(session, DisconnectReason::ForcedClose);
         }
     }
 

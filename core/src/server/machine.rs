@@ -184,7 +184,10 @@ impl Server {
         self.follow(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
             match alarm {
-                Alarm::Client(session) => self.engine.close(session, now),
+                Alarm::Client(session) => {
+                    self.engine.close(session, now);
+                    self.on_closed(session, DisconnectReason::ForcedServerClose);
+                }
                 Alarm::Ack(socket, ack) => {
                     if self.settle_ack(socket, ack).is_some() {
                         self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
@@ -341,7 +344,7 @@ impl Server {
                 }
                 Ok(engine::Event::Upgraded { session }) => self.on_upgraded(session),
                 Ok(engine::Event::Drained { session }) => self.on_drained(session),
-                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
+                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason.into()),
             }
         }
     }
@@ -351,7 +354,7 @@ impl Server {
         while let Some(output) = self.engine.poll_output() {
             match output.into_event() {
                 Err(output) => self.outputs.push_back(output),
-                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason),
+                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason.into()),
                 Ok(engine::Event::Drained { session }) => self.on_drained(session),
                 Ok(
                     engine::Event::Requested { .. }
@@ -387,13 +390,12 @@ impl Server {
         }
     }
 
-    pub(super) fn on_closed(&mut self, session: SessionId, reason: engine::CloseReason) {
+    pub(super) fn on_closed(&mut self, session: SessionId, reason: DisconnectReason) {
         let Some(client) = self.clients.remove(&session) else {
             return;
         };
         client.timers().for_each(|timer| self.timers.clear(timer));
-        let reason =
-            if self.closing { DisconnectReason::ServerShuttingDown } else { reason.into() };
+        let reason = if self.closing { DisconnectReason::ServerShuttingDown } else { reason };
         for socket in client.sockets {
             self.remove(socket, reason);
         }

@@ -273,6 +273,7 @@ impl Server {
             DisconnectReason::TransportError
             | DisconnectReason::TransportClose
             | DisconnectReason::ForcedClose
+            | DisconnectReason::ForcedServerClose
             | DisconnectReason::PingTimeout
             | DisconnectReason::ServerShuttingDown => true,
             DisconnectReason::ParseError
