@@ -75,16 +75,17 @@ pub struct SessionId {
     pub(crate) index: u32,
 }
 
-/// Names a socket of one machine: one connection to one namespace; never used twice.
+/// Names a socket of one machine; never used twice. At a server it is one connection to one
+/// namespace, at a client one namespace, however often it is connected to.
 ///
-/// Ordered by the time of connection.
+/// Ordered by the time of their making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId {
     pub(crate) serial: u64,
     pub(crate) index: u32,
 }
 
-/// Names an acknowledgement that a client owes; never used twice by one machine.
+/// Names an acknowledgement that the other side owes; never used twice by one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AckId(pub(crate) u64);
 
@@ -125,6 +126,11 @@ impl Mint {
     pub(crate) const fn serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
+    }
+
+    /// A number from 0 to 1, without 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// A seed for a part that needs randomness of its own.

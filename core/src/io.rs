@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-/// Names an HTTP request; chosen by the driver, unique among the requests still open.
+/// Names an HTTP request; unique among the requests still open. Chosen by the driver of a server,
+/// and by a client itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Names a WebSocket connection; chosen by the driver, unique among those still open.
+/// Names a WebSocket connection; unique among those still open. Chosen by the driver of a server,
+/// and by a client itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WsId(pub u64);
 

@@ -6,7 +6,7 @@
 //! tested in virtual time, to the byte.
 //!
 //! [`engine::Engine`] is the layer below, for those who want messages and no events; both are
-//! driven in the same way.
+//! driven in the same way. So is [`Client`], the other end: see [`client`].
 //!
 //! # The loop
 //!
@@ -31,6 +31,7 @@
 //!     fn accept(&mut self, ws: WsId, headers: Headers, limit: usize);
 //!     fn refuse(&mut self, ws: WsId, response: Response);
 //!     fn send(&mut self, ws: WsId, frames: Frames);
+//!     fn pause(&mut self, ws: WsId, paused: bool);
 //!     fn close(&mut self, ws: WsId);
 //! }
 //!
@@ -48,6 +49,8 @@
 //!                 Output::Accept { ws, headers, limit } => io.accept(ws, headers, limit),
 //!                 Output::Refuse { ws, response } => io.refuse(ws, response),
 //!                 Output::Send { ws, frames } => io.send(ws, frames),
+//!                 Output::Pause { ws } => io.pause(ws, true),
+//!                 Output::Resume { ws } => io.pause(ws, false),
 //!                 Output::Close { ws } => io.close(ws),
 //!                 Output::Event(event) => on_event(&mut server, event),
 //!             }
@@ -103,6 +106,7 @@
 //! | [`engine`] | Engine.IO: sessions, long-polling, WebSockets, the upgrade, heartbeats |
 //! | `packet` | Socket.IO packets, to bytes and back |
 //! | `server` | Socket.IO: namespaces, sockets, rooms, acknowledgements |
+//! | [`client`] | the other end: connecting, reconnecting, several namespaces over one connection |
 //! | `args`, `de` | arguments that stay encoded until they are read, with binary values inside |
 //! | `json` | a scanner that finds where values end, and builds nothing |
 //! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
@@ -110,6 +114,7 @@
 
 mod ack;
 mod args;
+pub mod client;
 mod de;
 pub mod differences;
 pub mod engine;
@@ -124,6 +129,7 @@ mod typed;
 mod value;
 
 pub use args::{ArgError, Args, Name};
+pub use client::Client;
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};

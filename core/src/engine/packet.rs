@@ -51,16 +51,19 @@ const SEPARATOR: u8 = 0x1e;
 /// Cuts the body of a POST into its packets; an empty body is one empty packet.
 pub(super) fn split(body: Bytes) -> impl Iterator<Item = Bytes> {
     let mut rest = Some(body);
-    std::iter::from_fn(move || {
-        let mut body = rest.take()?;
-        let Some(end) = body.iter().position(|&byte| byte == SEPARATOR) else {
-            return Some(body);
-        };
-        let packet = body.split_to(end);
-        body.advance(1);
-        rest = Some(body);
-        Some(packet)
-    })
+    std::iter::from_fn(move || split_first(&mut rest))
+}
+
+/// Cuts the first packet off the rest of a body, which is `None` behind the last one.
+pub(super) fn split_first(rest: &mut Option<Bytes>) -> Option<Bytes> {
+    let mut body = rest.take()?;
+    let Some(end) = body.iter().position(|&byte| byte == SEPARATOR) else {
+        return Some(body);
+    };
+    let packet = body.split_to(end);
+    body.advance(1);
+    *rest = Some(body);
+    Some(packet)
 }
 
 /// The body of an answer to a GET, as it grows.

@@ -16,6 +16,17 @@ pub(crate) enum Packet {
     Ack { namespace: Bytes, id: u64, args: Args },
 }
 
+/// A packet as only a server may send it.
+#[derive(Debug)]
+pub(crate) enum FromServer {
+    /// The client is not let in; with what is said about it.
+    Refusal {
+        namespace: Bytes,
+        error: Args,
+    },
+    Packet(Packet),
+}
+
 /// Puts the messages of one session together to packets.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder(Option<Box<Partial>>);
@@ -42,11 +53,32 @@ impl Decoder {
         limits: Limits,
         admit: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Option<Packet>, PacketError> {
+        self.gather(parser, message, limits, admit)?.map(finish).transpose()
+    }
+
+    /// Adds a message of a server's; returns the packet that it completes.
+    pub(crate) fn add_from_server(
+        &mut self,
+        parser: &dyn Parser,
+        message: Frame,
+        limits: Limits,
+    ) -> Result<Option<FromServer>, PacketError> {
+        let packet = self.gather(parser, message, limits, |_| true)?;
+        packet.map(finish_from_server).transpose()
+    }
+
+    fn gather(
+        &mut self,
+        parser: &dyn Parser,
+        message: Frame,
+        limits: Limits,
+        admit: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<Incoming>, PacketError> {
         let Some(mut partial) = self.0.take() else {
             let packet = parser.decode(message, limits)?;
             let bytes = packet.check(limits)?;
             if packet.awaited == 0 {
-                return finish(packet).map(Some);
+                return Ok(Some(packet));
             }
             if !admit(&packet.namespace) {
                 return Err(PacketError::State);
@@ -65,7 +97,21 @@ impl Decoder {
             self.0 = Some(partial);
             return Ok(None);
         }
-        finish(partial.packet).map(Some)
+        Ok(Some(partial.packet))
+    }
+}
+
+fn finish_from_server(packet: Incoming) -> Result<FromServer, PacketError> {
+    if packet.kind != PacketKind::ConnectError {
+        return finish(packet).map(FromServer::Packet);
+    }
+    let Incoming { namespace, data, attachments, .. } = packet;
+    match data.first() {
+        None => Ok(FromServer::Refusal { namespace, error: Args::none() }),
+        Some(b'{' | b'"') if attachments.is_empty() => {
+            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments) })
+        }
+        Some(_) => Err(PacketError::Payload),
     }
 }
 

@@ -78,6 +78,35 @@ pub(crate) fn connect(
     parser.encode(packet)
 }
 
+/// `0<namespace>,{"pid":"..","offset":"..",...}`, by which a client asks to be let in: with the
+/// key and the offset to recover a socket, if there are any, and the JSON text of an object.
+pub(crate) fn join(
+    parser: &dyn Parser,
+    namespace: &str,
+    auth: Option<&str>,
+    claim: Option<(&str, &str)>,
+) -> Result<Encoded, EmitError> {
+    let mut packet = Outgoing::new(PacketKind::Connect, namespace, None);
+    let rest = auth.and_then(|object| object.strip_prefix('{'));
+    match (claim, rest) {
+        (None, None) => {}
+        (None, Some(rest)) => {
+            packet.raw(b"{");
+            packet.raw(rest.as_bytes());
+        }
+        (Some((pid, offset)), rest) => {
+            packet.raw(b"{\"pid\":");
+            packet.value(pid)?;
+            packet.raw(b",\"offset\":");
+            packet.value(offset)?;
+            let rest = rest.unwrap_or("}");
+            packet.raw(if rest.starts_with('}') { b"" } else { b"," });
+            packet.raw(rest.as_bytes());
+        }
+    }
+    Ok(parser.encode(packet))
+}
+
 /// `1<namespace>,`
 pub(crate) fn disconnect(parser: &dyn Parser, namespace: &str) -> Encoded {
     parser.encode(Outgoing::new(PacketKind::Disconnect, namespace, None))

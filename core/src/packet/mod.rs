@@ -23,9 +23,9 @@ pub use outgoing::Outgoing;
 pub use parser::{Incoming, Limits, PacketError, PacketKind, Parser};
 pub use text::DefaultParser;
 
-pub(crate) use decode::{Decoder, Packet};
+pub(crate) use decode::{Decoder, FromServer, Packet};
 pub(crate) use encode::{
-    Carried, ack, connect, connect_error, disconnect, event, unknown_namespace,
+    Carried, ack, connect, connect_error, disconnect, event, join, unknown_namespace,
 };
 
 /// The names that no event may have, on either side.

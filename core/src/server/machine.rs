@@ -344,7 +344,9 @@ impl Server {
                 }
                 Ok(engine::Event::Upgraded { session }) => self.on_upgraded(session),
                 Ok(engine::Event::Drained { session }) => self.on_drained(session),
-                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason.into()),
+                Ok(engine::Event::Closed { session, reason }) => {
+                    self.on_closed(session, reason.into())
+                }
             }
         }
     }
@@ -354,7 +356,9 @@ impl Server {
         while let Some(output) = self.engine.poll_output() {
             match output.into_event() {
                 Err(output) => self.outputs.push_back(output),
-                Ok(engine::Event::Closed { session, reason }) => self.on_closed(session, reason.into()),
+                Ok(engine::Event::Closed { session, reason }) => {
+                    self.on_closed(session, reason.into())
+                }
                 Ok(engine::Event::Drained { session }) => self.on_drained(session),
                 Ok(
                     engine::Event::Requested { .. }

@@ -1,0 +1,78 @@
+//! The cookies of one server, as far as a load balancer needs them.
+
+use crate::io::Response;
+
+/// Names and values, in the order in which they were set.
+#[derive(Debug, Default)]
+pub(crate) struct Cookies(Vec<(String, String)>);
+
+const MAX_COOKIES: usize = 32;
+const MAX_LEN: usize = 4096;
+
+impl Cookies {
+    /// Keeps what an answer sets. A cookie without a value, or with no time to live, is dropped.
+    pub(crate) fn store(&mut self, response: &Response) {
+        let set = |name: &str| name.eq_ignore_ascii_case("set-cookie");
+        for (_, cookie) in response.headers.iter().filter(|(name, _)| set(name)) {
+            self.set(cookie);
+        }
+    }
+
+    fn set(&mut self, cookie: &str) {
+        let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+        let Some((name, value)) = pair.split_once('=') else { return };
+        let (name, value) = (name.trim(), value.trim());
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if name.is_empty() || !plain(name) || !plain(value) || pair.len() > MAX_LEN {
+            return;
+        }
+        self.0.retain(|(known, _)| known != name);
+        let expired = attributes.split(';').any(|attribute| {
+            let attribute = attribute.trim();
+            attribute.get(..8).is_some_and(|key| key.eq_ignore_ascii_case("max-age="))
+                && (attribute[8..].starts_with('-') || &attribute[8..] == "0")
+        });
+        if !value.is_empty() && !expired && self.0.len() < MAX_COOKIES {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The value of a `cookie` header; `None` if there are none.
+    pub(crate) fn header(&self) -> Option<String> {
+        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(cookies: &[&str]) -> Option<String> {
+        let mut jar = Cookies::default();
+        for cookie in cookies {
+            jar.set(cookie);
+        }
+        jar.header()
+    }
+
+    #[test]
+    fn cookies_are_kept_replaced_and_dropped() {
+        assert_eq!(after(&[]), None);
+        assert_eq!(after(&["a=1; Path=/; HttpOnly", "b=2"]).as_deref(), Some("a=1; b=2"));
+        assert_eq!(after(&["a=1", "b=2", "a=3"]).as_deref(), Some("b=2; a=3"));
+        assert_eq!(after(&["a=1", "b=2", "a=; max-age=0"]).as_deref(), Some("b=2"));
+        assert_eq!(after(&["a=1", "a=2; Max-Age=-1"]), None);
+    }
+
+    #[test]
+    fn nonsense_is_left_out_and_the_number_is_bounded() {
+        for cookie in ["", "a", "=1", "a=x\r\ny", "a b=1", "a=1,b", "é=1", "a=é"] {
+            assert_eq!(after(&[cookie]), None, "{cookie}");
+        }
+        assert_eq!(after(&[&format!("a={}", "x".repeat(5000))]), None);
+        let many: Vec<_> = (0..100).map(|n| format!("c{n}=1")).collect();
+        let many: Vec<_> = many.iter().map(|cookie| &**cookie).collect();
+        assert_eq!(after(&many).unwrap().split("; ").count(), MAX_COOKIES);
+    }
+}

@@ -1,0 +1,142 @@
+//! Connection state recovery: the key of a socket, and the last offset that came.
+
+use std::collections::VecDeque;
+
+use crate::args::Args;
+
+/// What a client shows to get its socket back.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    /// The key that the server gave; `None` if it does not recover sockets.
+    pub(super) pid: Option<Box<str>>,
+    offsets: Offsets,
+}
+
+impl Recovery {
+    /// The key and the offset, if there are both.
+    pub(super) fn claim(&self) -> Option<(&str, &str)> {
+        Some((self.pid.as_deref()?, self.offsets.last()?))
+    }
+
+    /// Begins anew with a new socket.
+    pub(super) fn reset(&mut self, pid: Option<Box<str>>) {
+        *self = Self { pid, offsets: Offsets::default() };
+    }
+
+    /// Notes an event that came without asking for an acknowledgement.
+    pub(super) fn note(&mut self, args: &Args) {
+        if self.pid.is_none() {
+            return;
+        }
+        let last = args.iter().last().and_then(offset);
+        if let Some(offset) = last {
+            self.offsets.note(offset);
+        }
+    }
+}
+
+/// Offsets, and what may be some.
+///
+/// A server adds an offset as one more argument to the events that it keeps, and to no others;
+/// nothing tells it from an argument of the application's. What surely is none is left out here:
+/// a server that is shown a wrong offset recovers nothing. To show one that is too old would be
+/// worse, because events would come twice. So the newest one that may be one counts.
+#[derive(Debug, Default)]
+struct Offsets {
+    /// The newest ones at the end.
+    recent: VecDeque<Box<str>>,
+    /// What came twice, which no offset does.
+    repeated: VecDeque<Box<str>>,
+}
+
+/// How many are remembered of each kind.
+const MAX_KNOWN: usize = 64;
+
+impl Offsets {
+    fn last(&self) -> Option<&str> {
+        self.recent.back().map(|offset| &**offset)
+    }
+
+    fn note(&mut self, offset: &str) {
+        if self.repeated.iter().any(|known| **known == *offset) {
+            return;
+        }
+        if let Some(index) = self.recent.iter().position(|known| **known == *offset) {
+            self.repeated.extend(self.recent.remove(index));
+            if self.repeated.len() > MAX_KNOWN {
+                self.repeated.pop_front();
+            }
+            return;
+        }
+        if self.recent.len() == MAX_KNOWN {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(offset.into());
+    }
+}
+
+/// The text of an argument that may be an offset: 7 to 128 letters, digits and signs such as `-`.
+/// The shortest that known servers make has 7.
+fn offset(json: &str) -> Option<&str> {
+    let text = json.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:~=+/".contains(&byte);
+    ((7..=128).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn after(args: &[&'static str]) -> Option<String> {
+        let mut recovery = Recovery { pid: Some("pid".into()), ..Recovery::default() };
+        for json in args {
+            recovery.note(&Args::new(Bytes::from_static(json.as_bytes()), Vec::new()));
+        }
+        recovery.claim().map(|(_, offset)| offset.to_owned())
+    }
+
+    #[test]
+    fn the_last_offset_counts() {
+        assert_eq!(after(&[]), None);
+        assert_eq!(after(&["1,\"Q7xMeEQ\""]).as_deref(), Some("Q7xMeEQ"));
+        assert_eq!(after(&["\"Q7xMeEQ\"", "\"Q7xMeEQ.1\""]).as_deref(), Some("Q7xMeEQ.1"));
+        assert_eq!(after(&["\"1692099999123-0\""]).as_deref(), Some("1692099999123-0"));
+    }
+
+    #[test]
+    fn what_surely_is_no_offset_is_left_out() {
+        let first = "1,\"Q7xMeEQ\"";
+        for other in
+            ["", "7", "\"on\"", "\"to be or not\"", "{\"a\":\"Q7xMeER\"}", "\"Q7xMe\\u0041\""]
+        {
+            assert_eq!(after(&[first, other]).as_deref(), Some("Q7xMeEQ"), "{other}");
+        }
+        let twice = ["\"running\"", first, "\"running\""];
+        assert_eq!(after(&twice).as_deref(), Some("Q7xMeEQ"));
+        assert_eq!(
+            after(&[first, "\"running\"", "\"running\"", "\"running\""]).as_deref(),
+            Some("Q7xMeEQ")
+        );
+    }
+
+    #[test]
+    fn a_server_that_recovers_nothing_gives_no_offsets() {
+        let mut recovery = Recovery::default();
+        recovery.note(&Args::new(Bytes::from_static(b"\"Q7xMeEQ\""), Vec::new()));
+        assert_eq!(recovery.claim(), None);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut offsets = Offsets::default();
+        for round in 0..3 {
+            for n in 0..1000 {
+                offsets.note(&format!("text-{n}"));
+                offsets.note(&format!("other-{round}-{n}"));
+            }
+        }
+        assert!(offsets.recent.len() <= MAX_KNOWN && offsets.repeated.len() <= MAX_KNOWN);
+    }
+}

@@ -1,0 +1,125 @@
+//! What a dialer works with besides itself.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::target::target;
+use crate::client::{Config, Cookies, Event, Fault, Fetch, Output};
+use crate::engine::Transport;
+use crate::id::Mint;
+use crate::io::{Frame, Headers, RequestId, WsId};
+
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) mint: Mint,
+    pub(super) cookies: Cookies,
+    /// Counts the inputs, so that it is known whether something happened during this one.
+    pub(crate) turn: u64,
+    outputs: VecDeque<Output>,
+    reports: VecDeque<Report>,
+    last_id: u64,
+}
+
+/// What the layer above has to know.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The session is open, over this transport.
+    Opened(Transport),
+    /// A message arrived.
+    Message(Frame),
+    /// The session went over to a WebSocket.
+    Upgraded,
+    /// The session stays with long-polling.
+    NotUpgraded(Fault),
+    /// The session is over.
+    Closed(Ending, Option<Fault>),
+    /// There is no session, and will be none.
+    Failed(Fault),
+}
+
+/// How a session ends against the will of this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    PingTimeout,
+    TransportClose,
+    TransportError,
+    ParseError,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, mint: Mint) -> Self {
+        let (outputs, reports) = (VecDeque::new(), VecDeque::new());
+        let cookies = Cookies::default();
+        Self { config, mint, cookies, turn: 1, outputs, reports, last_id: 0 }
+    }
+
+    pub(crate) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.push(Output::Event(event));
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.reports.push_back(report);
+    }
+
+    pub(crate) fn poll_report(&mut self) -> Option<Report> {
+        self.reports.pop_front()
+    }
+
+    /// Forgets what a session had to say which is not of interest any more.
+    pub(crate) fn ignore_reports(&mut self) {
+        self.reports.clear();
+    }
+
+    fn id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(super) fn request(
+        &mut self,
+        method: &'static str,
+        sid: Option<&str>,
+        body: Bytes,
+    ) -> RequestId {
+        let req = RequestId(self.id());
+        let config = &self.config;
+        let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
+        let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
+        let target = target(config, Transport::Polling, sid, stamp);
+        let mut headers: Headers = vec![("accept".into(), "*/*".into())];
+        if method == "POST" {
+            headers.push(("content-type".into(), "text/plain;charset=UTF-8".into()));
+        }
+        self.dress(&mut headers);
+        let limit = config.max_incoming;
+        self.push(Output::Request { req, fetch: Fetch { method, target, headers, body, limit } });
+        req
+    }
+
+    fn dress(&self, headers: &mut Headers) {
+        headers.extend(self.config.extra_headers.iter().cloned());
+        if let Some(cookies) = self.cookies.header() {
+            headers.push(("cookie".into(), cookies.into()));
+        }
+    }
+
+    pub(super) fn open_websocket(&mut self, sid: Option<&str>) -> WsId {
+        let ws = WsId(self.id());
+        let config = &self.config;
+        let target = target(config, Transport::WebSocket, sid, None);
+        let mut headers = Headers::new();
+        self.dress(&mut headers);
+        let (protocols, limit) = (config.protocols.clone(), config.max_incoming);
+        self.push(Output::Open { ws, target, headers, protocols, limit });
+        ws
+    }
+}

@@ -1,0 +1,349 @@
+//! Engine.IO, protocol 4, from the client's side: one session, from its dialing to its end.
+//!
+//! The dialer decides which requests are made and which WebSockets are opened, and what is
+//! written to them; it reports messages and the turns of the session's life to the [`Context`],
+//! where the layer above takes them from. A request that fails ends the session: whether the
+//! server has acted on it can't be known, so it is never made again.
+
+mod context;
+mod end;
+mod open;
+mod outbox;
+mod packet;
+mod polling;
+mod probe;
+mod target;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+pub(crate) use context::{Context, Ending, Report};
+use open::Open;
+use outbox::Outbox;
+use packet::Packet;
+use polling::Exchange;
+use probe::Probe;
+
+use super::{Encoded, Transport};
+use crate::client::{Fault, Output};
+use crate::io::{Frame, Frames, WsId};
+
+/// One session, or the attempt at one.
+pub(crate) struct Dialer {
+    phase: Phase,
+    channel: Channel,
+    /// The transports to try if this one does not work.
+    others: VecDeque<Transport>,
+    probe: Option<Probe>,
+    /// WebSockets do not work: there is no need to try to go over to one.
+    tried_websocket: bool,
+    /// What came with the last answer to a GET and was not looked at yet.
+    backlog: Option<Bytes>,
+    /// The id of the session, a secret; empty until it is open.
+    sid: String,
+    /// The greatest size of the body of a POST.
+    max_payload: Option<usize>,
+    outbox: Outbox,
+    heartbeat: Option<Heartbeat>,
+    /// When to give up delivering what was sent before the end.
+    farewell_due: Option<Instant>,
+    /// The turn in which something was written last.
+    spent: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Open,
+    /// Over for the layer above; what it sent last is still being delivered.
+    Closing,
+    Gone,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Polling { get: Option<Exchange>, post: Option<Exchange> },
+    WebSocket { ws: WsId, ready: bool },
+}
+
+impl Channel {
+    /// Nothing to release.
+    const NONE: Self = Self::Polling { get: None, post: None };
+
+    const fn transport(&self) -> Transport {
+        match self {
+            Self::Polling { .. } => Transport::Polling,
+            Self::WebSocket { .. } => Transport::WebSocket,
+        }
+    }
+}
+
+/// A server that says nothing for this long is gone.
+#[derive(Clone, Copy, Debug)]
+struct Heartbeat {
+    silence: Duration,
+    due: Option<Instant>,
+}
+
+impl Heartbeat {
+    fn new(silence: Duration, now: Instant) -> Self {
+        Self { silence, due: now.checked_add(silence) }
+    }
+}
+
+impl Dialer {
+    /// Begins to open a session, with the first of these transports that works.
+    pub(crate) fn dial(
+        first: Transport,
+        others: VecDeque<Transport>,
+        cx: &mut Context,
+        now: Instant,
+    ) -> Self {
+        let mut dialer = Self {
+            phase: Phase::Opening,
+            channel: Channel::NONE,
+            others,
+            probe: None,
+            tried_websocket: false,
+            backlog: None,
+            sid: String::new(),
+            max_payload: None,
+            outbox: Outbox::default(),
+            heartbeat: None,
+            farewell_due: None,
+            spent: 0,
+        };
+        dialer.begin(first, cx, now);
+        dialer
+    }
+
+    fn begin(&mut self, transport: Transport, cx: &mut Context, now: Instant) {
+        match transport {
+            Transport::Polling => {
+                self.channel = Channel::NONE;
+                self.poll(cx, now);
+            }
+            Transport::WebSocket => {
+                self.tried_websocket = true;
+                let ws = cx.open_websocket(None);
+                self.channel = Channel::WebSocket { ws, ready: false };
+            }
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// The transport that messages take.
+    pub(crate) const fn transport(&self) -> Transport {
+        self.channel.transport()
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) const fn buffered(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// How many requests and WebSockets are open.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let probing = usize::from(self.probe.is_some());
+        match &self.channel {
+            Channel::Polling { get, post } => {
+                (usize::from(get.is_some()) + usize::from(post.is_some()), probing)
+            }
+            Channel::WebSocket { .. } => (0, 1 + probing),
+        }
+    }
+
+    /// Whether the id of a WebSocket is that of this session.
+    pub(crate) fn owns(&self, id: WsId) -> bool {
+        let main = matches!(self.channel, Channel::WebSocket { ws, .. } if ws == id);
+        main || self.probe.as_ref().is_some_and(|probe| probe.ws == id)
+    }
+
+    // What happened.
+
+    /// A WebSocket is open.
+    pub(crate) fn on_opened(&mut self, id: WsId, cx: &mut Context) {
+        match &mut self.channel {
+            Channel::WebSocket { ws, ready } if *ws == id => *ready = true,
+            Channel::WebSocket { .. } | Channel::Polling { .. } => self.on_probe_opened(cx),
+        }
+    }
+
+    /// A message arrived on a WebSocket.
+    pub(crate) fn on_frame(&mut self, id: WsId, frame: Frame, cx: &mut Context, now: Instant) {
+        if self.probe.as_ref().is_some_and(|probe| probe.ws == id) {
+            return self.on_probe_frame(&frame, cx, now);
+        }
+        if self.phase == Phase::Closing {
+            return;
+        }
+        if frame.len() > cx.config.max_incoming {
+            let fault = Fault::TooLarge { limit: cx.config.max_incoming };
+            return self.fail(Ending::TransportError, fault, cx, now);
+        }
+        match frame {
+            Frame::Text(text) => self.on_text(text, cx, now),
+            Frame::Binary(_) if self.phase == Phase::Opening => {
+                self.fail_to_parse("a message comes before the session is open", cx, now);
+            }
+            message @ Frame::Binary(_) => cx.report(Report::Message(message)),
+        }
+        self.flush(cx, now);
+    }
+
+    /// Everything that was sent on a WebSocket is written.
+    pub(crate) fn on_drained(&mut self, id: WsId, cx: &mut Context, now: Instant) {
+        match &mut self.channel {
+            Channel::WebSocket { ws, ready } if *ws == id => *ready = true,
+            Channel::WebSocket { .. } | Channel::Polling { .. } => {
+                return self.on_probe_drained(cx, now);
+            }
+        }
+        self.flush(cx, now);
+        self.finish_closing(cx);
+    }
+
+    /// A WebSocket could not be opened, or is gone.
+    pub(crate) fn on_closed(
+        &mut self,
+        id: WsId,
+        ending: Ending,
+        fault: Fault,
+        cx: &mut Context,
+        now: Instant,
+    ) {
+        match self.channel {
+            Channel::WebSocket { ws, .. } if ws == id => {
+                self.channel = Channel::NONE;
+                self.fail(ending, fault, cx, now);
+            }
+            Channel::WebSocket { .. } | Channel::Polling { .. } => {
+                self.probe = None;
+                self.on_probe_lost(fault, cx, now);
+            }
+        }
+    }
+
+    /// Reads a packet as text; it may be the end of the session.
+    fn on_text(&mut self, text: Bytes, cx: &mut Context, now: Instant) {
+        let Some(packet) = packet::decode(text) else {
+            return self.fail_to_parse("no packet of Engine.IO", cx, now);
+        };
+        match (packet, self.phase) {
+            (Packet::Open(json), Phase::Opening) => match Open::parse(&json) {
+                Ok(open) => self.on_open(open, cx, now),
+                Err(problem) => {
+                    self.fail(Ending::ParseError, Fault::Handshake(problem), cx, now);
+                }
+            },
+            (Packet::Message(message), Phase::Open) => cx.report(Report::Message(message)),
+            (Packet::Ping, Phase::Open) => {
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    *heartbeat = Heartbeat::new(heartbeat.silence, now);
+                }
+                self.outbox.push_pong();
+            }
+            (Packet::Close, Phase::Open) => {
+                self.end(Ending::TransportClose, Some(Fault::ClosedByServer), cx);
+            }
+            (Packet::Pong { .. } | Packet::Other, Phase::Open) => {}
+            (Packet::Open(_), Phase::Open) => {
+                self.fail_to_parse("a second handshake", cx, now);
+            }
+            (_, Phase::Opening) => {
+                self.fail(Ending::ParseError, Fault::Handshake("missing"), cx, now);
+            }
+            (_, Phase::Closing | Phase::Gone) => {}
+        }
+    }
+
+    fn on_open(&mut self, open: Open, cx: &mut Context, now: Instant) {
+        self.phase = Phase::Open;
+        self.sid = open.sid;
+        self.max_payload = open.max_payload;
+        self.heartbeat = Some(Heartbeat::new(open.silence, now));
+        cx.report(Report::Opened(self.transport()));
+        let wanted = cx.config.upgrade && cx.config.transports.contains(&Transport::WebSocket);
+        if wanted && open.upgradable && !self.tried_websocket {
+            self.probe = Some(Probe::dial(&self.sid, cx, now));
+        }
+    }
+
+    // Time.
+
+    /// When [`on_deadline`](Self::on_deadline) is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let heartbeat = self.heartbeat.and_then(|heartbeat| heartbeat.due);
+        let probe = self.probe.as_ref().and_then(|probe| probe.due);
+        let requests = self.requests().filter_map(|exchange| exchange.due);
+        requests.chain(heartbeat).chain(probe).chain(self.farewell_due).min()
+    }
+
+    pub(crate) fn on_deadline(&mut self, cx: &mut Context, now: Instant) {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if is_due(self.farewell_due) {
+            self.phase = Phase::Gone;
+            return self.release(cx);
+        }
+        if is_due(self.heartbeat.and_then(|heartbeat| heartbeat.due)) {
+            return self.end(Ending::PingTimeout, None, cx);
+        }
+        if is_due(self.probe.as_ref().and_then(|probe| probe.due)) {
+            self.drop_probe(cx);
+            self.on_probe_lost(Fault::Timeout, cx, now);
+        }
+        if self.requests().any(|exchange| is_due(exchange.due)) {
+            self.fail(Ending::TransportError, Fault::Timeout, cx, now);
+        }
+    }
+
+    // Commands of the layer above.
+
+    /// Whether what is sent now is written at once, or is written together with what was.
+    pub(crate) fn is_ready(&self, cx: &Context) -> bool {
+        self.phase == Phase::Open && (self.spent == cx.turn || self.has_credit())
+    }
+
+    fn has_credit(&self) -> bool {
+        let writable = match &self.channel {
+            Channel::Polling { post, .. } => post.is_none() && !self.is_pausing(),
+            Channel::WebSocket { ready, .. } => *ready,
+        };
+        writable && self.outbox.is_empty()
+    }
+
+    /// Lets messages wait for [`flush`](Self::flush).
+    pub(crate) fn push(&mut self, messages: &Encoded) {
+        if self.phase == Phase::Open {
+            self.outbox.push(messages);
+        }
+    }
+
+    /// Writes what waits, if there is a way to.
+    pub(crate) fn flush(&mut self, cx: &mut Context, now: Instant) {
+        if self.outbox.is_empty() || self.is_pausing() {
+            return;
+        }
+        match &mut self.channel {
+            Channel::Polling { post: None, .. } => self.post(cx, now),
+            Channel::WebSocket { ws, ready: ready @ true } => {
+                *ready = false;
+                let mut frames = Frames::new();
+                self.outbox.take_frames(cx.config.force_base64, &mut frames);
+                cx.push(Output::Send { ws: *ws, frames });
+            }
+            Channel::Polling { post: Some(_), .. } | Channel::WebSocket { ready: false, .. } => {
+                return;
+            }
+        }
+        self.spent = cx.turn;
+    }
+}

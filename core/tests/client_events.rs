@@ -1,0 +1,295 @@
+//! What a client is there for: events and acknowledgements, in both directions; what it tells the
+//! server about itself.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the test")]
+
+mod pair;
+
+use std::collections::BTreeMap;
+
+use pair::{POLLING, Pair, secs};
+use sockeye_core::client::{Auth, AuthError, Config, Event, SocketConfig};
+use sockeye_core::{Emission, EmitError, Value};
+
+#[test]
+fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
+    let mut pair = Pair::new();
+
+    let id = pair.open("/");
+    pair.run(secs(2));
+
+    assert_eq!(pair.told(), ["opened by polling", "connected", "upgraded"]);
+    assert_eq!(pair.heard(), ["connected / []", "upgraded"]);
+    assert!(pair.socket(id).is_connected());
+    assert!(pair.socket(id).sid().is_some());
+    assert!(pair.client.is_connected());
+    pair.finish();
+}
+
+#[test]
+fn events_go_both_ways_on_every_transport() {
+    for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
+        let (id, peer) = pair.join("/");
+        pair.clear();
+
+        pair.emit(id, "none", &());
+        pair.emit(id, "two", &(1, "x"));
+        pair.emit(id, "list", &vec![1, 2]);
+        pair.serve(peer, "none", &());
+        pair.serve(peer, "two", &(1, "é\u{1e}"));
+        pair.run(secs(1));
+
+        assert_eq!(pair.heard(), ["none[]", "two[1,\"x\"]", "list[[1,2]]"]);
+        assert_eq!(pair.told(), ["none[]", "two[1,\"é\\u001e\"]"]);
+        pair.finish();
+    }
+}
+
+#[test]
+fn binary_values_go_both_ways_at_any_depth_on_every_transport() {
+    let bytes = |bytes: &'static [u8]| Value::Bytes(bytes.into());
+    let deep = Value::Object(vec![
+        ("a".to_owned(), bytes(b"\x01\x02")),
+        ("b".to_owned(), Value::Array(vec![Value::Null, bytes(b""), bytes(b"\xff")])),
+    ]);
+    let words = "deep[{\"a\":{\"_placeholder\":true,\"num\":0},\"b\":[null,\
+        {\"_placeholder\":true,\"num\":1},{\"_placeholder\":true,\"num\":2}]}]+0102++ff";
+    for mut pair in [
+        Pair::new(),
+        Pair::polling(),
+        Pair::websocket(),
+        Pair::with(|config| config.force_base64 = true, |_| {}),
+    ] {
+        let (id, peer) = pair.join("/");
+        pair.clear();
+
+        pair.emit(id, "deep", &deep);
+        pair.emit(id, "after", &());
+        pair.serve(peer, "deep", &deep);
+        pair.serve(peer, "after", &());
+        pair.run(secs(1));
+
+        assert_eq!(pair.heard(), [words, "after[]"]);
+        let Some(Event::Received { args, .. }) = pair.client_events().into_iter().next() else {
+            panic!("no event");
+        };
+        assert_eq!(args.get::<Value>(0).unwrap(), deep);
+        pair.finish();
+    }
+}
+
+#[test]
+fn the_server_acknowledges_events_of_the_client() {
+    for mut pair in [Pair::new(), Pair::polling()] {
+        pair.server_acks = true;
+        let (id, _) = pair.join("/");
+        pair.clear();
+        let now = pair.now;
+
+        let first = pair.socket(id).emit_with_ack("a", &(1, 2), None, now).unwrap();
+        let second = pair.socket(id).emit_with_ack("b", &(), Some(secs(5)), now).unwrap();
+        pair.run(secs(1));
+
+        let acked = |event: Event| match event {
+            Event::Acked { ack, result, .. } => (ack, result.unwrap().iter().collect::<String>()),
+            other => panic!("no ack: {other:?}"),
+        };
+        let acks: Vec<_> = pair.client_events().into_iter().map(acked).collect();
+        assert_eq!(acks, [(first, "12".to_owned()), (second, String::new())]);
+        pair.finish();
+    }
+}
+
+#[test]
+fn the_client_acknowledges_events_of_the_server() {
+    let mut pair = Pair::new();
+    let (id, peer) = pair.join("/");
+    pair.clear();
+    let now = pair.now;
+    pair.server.socket(peer).unwrap().emit_with_ack("q", &7, None, now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+
+    let Some(Event::Received { name, args, ack: Some(ack), .. }) = pair.client_events().pop()
+    else {
+        panic!("no event that asks");
+    };
+    assert_eq!((name.as_str(), args.get::<u8>(0).unwrap()), ("q", 7));
+    let now = pair.now;
+    assert!(pair.socket(id).ack(ack, &("yes", Value::Bytes("!".into())), now).unwrap());
+    pair.settle();
+    pair.run(secs(1));
+
+    assert_eq!(pair.heard(), ["acked [\"yes\",{\"_placeholder\":true,\"num\":0}]+21"]);
+}
+
+#[test]
+fn an_answer_to_an_event_of_an_earlier_connection_is_not_sent() {
+    let mut pair = Pair::websocket();
+    let (id, peer) = pair.join("/");
+    let now = pair.now;
+    pair.server.socket(peer).unwrap().emit_with_ack("q", &7, None, now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+    let Some(Event::Received { ack: Some(ack), .. }) = pair.client_events().pop() else {
+        panic!("no event that asks");
+    };
+
+    pair.cut();
+    pair.run(secs(10));
+    assert!(pair.socket(id).is_connected());
+    let now = pair.now;
+
+    assert!(!pair.socket(id).ack(ack, &(), now).unwrap());
+}
+
+#[test]
+fn a_fixed_value_is_sent_along_at_each_connect() {
+    let mut pair = Pair::new();
+    let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
+    assert!(!format!("{auth:?}").contains("token"), "secrets are not shown");
+    let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
+    pair.run(secs(2));
+    pair.socket(id).set_auth(Auth::value(&BTreeMap::from([("token", "b")])).unwrap());
+    pair.cut();
+    pair.run(secs(10));
+
+    let heard: Vec<_> =
+        pair.heard().into_iter().filter(|line| line.starts_with("connected")).collect();
+    assert_eq!(heard, ["connected / [{\"token\":\"a\"}]", "connected / [{\"token\":\"b\"}]"]);
+}
+
+#[test]
+fn a_value_can_be_asked_for_anew_at_each_connect() {
+    let mut pair = Pair::new();
+    let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
+    let id = pair.open_with("/", config);
+    pair.run(secs(5));
+    assert_eq!(pair.told()[..2], ["opened by polling", "authenticating"]);
+
+    let now = pair.now;
+    let wrong = pair.socket(id).authenticate("text", now);
+    assert!(matches!(wrong, Err(AuthError::NoObject)));
+    let token = |n| BTreeMap::from([("n", n)]);
+    pair.socket(id).authenticate(&token(1), now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+    assert_eq!(pair.told(), ["connected"]);
+    pair.socket(id).authenticate(&token(7), now).unwrap();
+    pair.cut();
+    pair.run(secs(10));
+    assert!(pair.told().contains(&"authenticating".to_owned()));
+    let now = pair.now;
+    pair.socket(id).authenticate(&token(2), now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+
+    let heard: Vec<_> =
+        pair.heard().into_iter().filter(|line| line.starts_with("connected")).collect();
+    assert_eq!(heard, ["connected / [{\"n\":1}]", "connected / [{\"n\":2}]"]);
+}
+
+#[test]
+fn a_connection_that_is_lost_while_a_value_is_asked_for_asks_again() {
+    let mut pair = Pair::websocket();
+    let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
+    let id = pair.open_with("/", config);
+    pair.run(secs(1));
+    pair.cut();
+    pair.run(secs(10));
+
+    let asked = pair.told().iter().filter(|line| *line == "authenticating").count();
+    assert_eq!(asked, 2);
+    let now = pair.now;
+    pair.socket(id).authenticate(&(), now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+    assert_eq!(pair.told(), ["connected"]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_and_changes_nothing() {
+    let mut pair = Pair::new();
+    let (id, _) = pair.join("/");
+    pair.clear();
+    let now = pair.now;
+    let mut socket = pair.socket(id);
+    let many: Vec<_> = (0..11).map(|_| Value::Bytes("x".into())).collect();
+    let emission = Emission::default();
+
+    let reserved = socket.emit("disconnect", &(), emission, now);
+    assert!(matches!(reserved, Err(EmitError::Reserved)));
+    let many = socket.emit("e", &many, emission, now);
+    assert!(matches!(many, Err(EmitError::TooManyAttachments { count: 11, limit: 10 })));
+    pair.settle();
+    pair.run(secs(1));
+
+    assert_eq!(pair.heard(), Vec::<String>::new());
+    pair.finish();
+}
+
+#[test]
+fn headers_query_and_path_are_those_of_the_options() {
+    let change = |config: &mut Config| {
+        config.query = vec![("room".to_owned(), "a b".to_owned())];
+        config.extra_headers = vec![("authorization".into(), "Bearer x".into())];
+        config.transports = vec![POLLING];
+    };
+    let mut pair = Pair::with(change, |server| server.engine.keep_handshakes = true);
+    let (_, peer) = pair.join("/");
+
+    let socket = pair.server.socket(peer).unwrap();
+    let handshake = socket.handshake().expect("it is kept");
+    assert_eq!(handshake.query("room").as_deref(), Some("a b"));
+    assert_eq!(handshake.header("authorization"), Some("Bearer x"));
+    let all = pair.net.headers.iter();
+    assert!(all.clone().count() > 2);
+    assert!(all.clone().all(|headers| headers.iter().any(|(name, _)| name == "authorization")));
+}
+
+#[test]
+fn cookies_are_sent_back_where_that_is_wanted() {
+    for wanted in [true, false] {
+        let mut pair = Pair::with(
+            |config| config.cookies = wanted,
+            |server| server.engine.cookie = Some(sockeye_core::engine::Cookie::default()),
+        );
+        pair.join("/");
+        let with = |headers: &&sockeye_core::Headers| {
+            headers.iter().any(|(name, value)| name == "cookie" && value.starts_with("io="))
+        };
+        let count = pair.net.headers.iter().filter(with).count();
+        assert_eq!(count, if wanted { pair.net.headers.len() - 1 } else { 0 });
+    }
+}
+
+#[test]
+fn another_parser_can_be_used_by_both_sides() {
+    #[cfg(feature = "msgpack")]
+    {
+        use std::sync::Arc;
+
+        use sockeye_core::packet::MsgpackParser;
+        let mut pair = Pair::with(
+            |config| config.parser = Arc::new(MsgpackParser),
+            |server| server.parser = Arc::new(MsgpackParser),
+        );
+        pair.server_acks = true;
+        let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
+        let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
+        pair.run(secs(2));
+        assert_eq!(pair.heard(), ["connected / [{\"token\":\"a\"}]", "upgraded"]);
+        pair.clear();
+        let peer = pair.peer(id);
+        let data = (1, Value::Bytes("xy".into()));
+        let now = pair.now;
+        pair.socket(id).emit_with_ack("e", &data, None, now).unwrap();
+        pair.serve(peer, "s", &data);
+        pair.run(secs(1));
+
+        let args = "[1,{\"_placeholder\":true,\"num\":0}]+7879";
+        assert_eq!(pair.told(), [format!("s{args}"), format!("acked {args}")]);
+        pair.finish();
+    }
+}

@@ -1,0 +1,185 @@
+//! Coming back to the same place, with what was missed.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "most events are of no interest here")]
+
+mod pair;
+
+use pair::{Pair, WEBSOCKET, millis, secs};
+use sockeye_core::client::Event;
+use sockeye_core::{Emission, RecoveryConfig, Selector, SocketId};
+
+fn recovering() -> Pair {
+    Pair::with(
+        |config| config.transports = vec![WEBSOCKET],
+        |server| server.recovery = Some(RecoveryConfig::default()),
+    )
+}
+
+fn serve_volatile(pair: &mut Pair, peer: SocketId, name: &str, data: &str) {
+    let emission = Emission { volatile: true, ..Emission::default() };
+    assert!(pair.server.socket(peer).unwrap().emit(name, data, emission).unwrap());
+    pair.settle();
+    pair.run(millis(100));
+}
+
+/// The events with their first arguments, without offsets.
+fn events(pair: &mut Pair) -> Vec<String> {
+    let words = |event: Event| match event {
+        Event::Received { name, args, .. } => {
+            Some(format!("{name} {}", args.iter().next().unwrap_or("")))
+        }
+        Event::Connected { recovered, .. } => {
+            Some(if recovered { "recovered" } else { "connected" }.to_owned())
+        }
+        _ => None,
+    };
+    pair.client_events().into_iter().filter_map(words).collect()
+}
+
+#[test]
+fn a_client_that_comes_back_soon_gets_its_place_and_what_it_has_missed() {
+    let mut pair = recovering();
+    let (id, peer) = pair.join("/");
+    pair.server.socket(peer).unwrap().join("room");
+    pair.serve(peer, "e", &1);
+    pair.run(secs(1));
+    let sid = pair.socket(id).sid().unwrap().clone();
+    assert!(!pair.socket(id).is_recovered());
+    events(&mut pair);
+
+    pair.serve(peer, "lost on the way", &2);
+    pair.cut();
+    pair.run(millis(1));
+    pair.server.emit("/", &Selector::all().to("room"), "missed", &3, Emission::default()).unwrap();
+    pair.server.emit("/", &Selector::all().to("other"), "no", &4, Emission::default()).unwrap();
+    pair.emit(id, "buffered", &());
+    pair.run(secs(10));
+
+    assert_eq!(events(&mut pair), ["recovered", "lost on the way 2", "missed 3"]);
+    assert_eq!(*pair.socket(id).sid().unwrap(), sid);
+    assert!(pair.socket(id).is_recovered());
+    assert!(pair.heard().contains(&"buffered[]".to_owned()));
+    let peer = pair.peer(id);
+    assert_eq!(pair.server.socket(peer).unwrap().rooms().count(), 1);
+    pair.finish();
+}
+
+#[test]
+fn it_can_come_back_again_and_again() {
+    let mut pair = recovering();
+    let (id, peer) = pair.join("/");
+    pair.serve(peer, "e", &0);
+    pair.run(secs(1));
+    for n in 1..5 {
+        events(&mut pair);
+        let peer = pair.peer(id);
+        pair.serve(peer, "e", &n);
+        pair.cut();
+        pair.run(secs(20));
+        assert_eq!(events(&mut pair), ["recovered".to_owned(), format!("e {n}")]);
+    }
+}
+
+#[test]
+fn events_without_an_offset_do_not_spoil_the_recovery() {
+    let mut pair = recovering();
+    let (id, peer) = pair.join("/");
+    pair.serve(peer, "e", &1);
+    pair.run(secs(1));
+    serve_volatile(&mut pair, peer, "status", "on");
+    serve_volatile(&mut pair, peer, "text", "a text with spaces");
+    serve_volatile(&mut pair, peer, "activity", "running");
+    serve_volatile(&mut pair, peer, "activity", "running");
+    let now = pair.now;
+    pair.server.socket(peer).unwrap().emit_with_ack("q", "question", None, now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+    events(&mut pair);
+
+    pair.cut();
+    pair.run(secs(10));
+
+    assert_eq!(events(&mut pair), ["recovered"]);
+    assert!(pair.socket(id).is_recovered());
+}
+
+#[test]
+fn without_an_offset_there_is_nothing_to_recover() {
+    let mut pair = recovering();
+    let (id, _) = pair.join("/");
+    let sid = pair.socket(id).sid().unwrap().clone();
+    events(&mut pair);
+    pair.cut();
+    pair.run(secs(10));
+    assert_eq!(events(&mut pair), ["connected"]);
+    assert_ne!(*pair.socket(id).sid().unwrap(), sid);
+}
+
+#[test]
+fn a_client_that_was_away_for_too_long_or_whose_server_is_new_begins_anew() {
+    for restart in [false, true] {
+        let mut pair = recovering();
+        let (id, peer) = pair.join("/");
+        pair.serve(peer, "e", &1);
+        pair.run(secs(1));
+        events(&mut pair);
+        if restart {
+            pair.restart();
+        } else {
+            pair.net.down = true;
+            pair.cut();
+            pair.run(secs(200));
+            pair.net.down = false;
+        }
+        pair.run(secs(10));
+        assert_eq!(events(&mut pair), ["connected"]);
+        assert!(!pair.socket(id).is_recovered());
+
+        let peer = pair.peer(id);
+        pair.serve(peer, "e", &2);
+        pair.run(secs(1));
+        pair.cut();
+        pair.run(secs(10));
+        assert_eq!(events(&mut pair), ["e 2", "recovered"], "the new key works");
+    }
+}
+
+#[test]
+fn a_client_that_left_by_itself_begins_anew() {
+    let mut pair = recovering();
+    let (id, peer) = pair.join("/");
+    pair.serve(peer, "e", &1);
+    pair.run(secs(1));
+    events(&mut pair);
+    pair.disconnect(id);
+    pair.run(secs(1));
+    pair.connect(id);
+    pair.run(secs(5));
+    assert_eq!(events(&mut pair), ["connected"]);
+}
+
+#[test]
+fn a_connection_that_is_lost_during_the_recovery_loses_nothing() {
+    for cut_after in [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70] {
+        let mut pair = recovering();
+        let (id, peer) = pair.join("/");
+        pair.serve(peer, "e", &0);
+        pair.run(secs(1));
+        pair.cut();
+        for n in 1..4 {
+            pair.server.emit("/", &Selector::all(), "e", &n, Emission::default()).unwrap();
+        }
+        while !pair.client.is_connected() {
+            pair.run(millis(1));
+        }
+        pair.run(millis(cut_after));
+        pair.cut();
+        pair.run(secs(30));
+
+        let events: Vec<_> =
+            events(&mut pair).into_iter().filter(|line| line.starts_with('e')).collect();
+        assert_eq!(events, ["e 0", "e 1", "e 2", "e 3"], "cut after {cut_after} ms");
+        assert!(pair.socket(id).is_recovered());
+    }
+}
