@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{AckError, Args, EmitError, Responder, SocketId};
 
+use crate::call::Origin as _;
+use crate::client;
 use crate::error::Fault;
 use crate::socket::Socket;
 
@@ -17,40 +19,69 @@ use crate::socket::Socket;
 ///
 /// Dropping it sends nothing, as if the handler had never called its callback in JavaScript.
 #[derive(Debug)]
-pub struct AckSender {
-    socket: Socket,
-    right: Right,
-}
+pub struct AckSender(Right);
 
 /// The right to answer: one's own, or the one of whoever is first.
 #[derive(Debug)]
 enum Right {
-    Own(Responder),
-    Shared(Arc<Mutex<Option<Responder>>>),
+    Own(Asker),
+    Shared(Arc<Mutex<Option<Asker>>>),
+}
+
+/// Who waits for the answer.
+#[derive(Debug)]
+enum Asker {
+    /// A client of this server's.
+    Client(Socket, Responder),
+    /// The server of this client's.
+    Server(client::Socket, sockeye_core::client::Responder),
 }
 
 impl AckSender {
     pub(crate) const fn new(socket: Socket, responder: Responder) -> Self {
-        Self { socket, right: Right::Own(responder) }
+        Self(Right::Own(Asker::Client(socket, responder)))
+    }
+
+    pub(crate) const fn to_server(
+        socket: client::Socket,
+        responder: sockeye_core::client::Responder,
+    ) -> Self {
+        Self(Right::Own(Asker::Server(socket, responder)))
     }
 
     /// Makes a second one; the first of them to be sent is the acknowledgement.
     pub(crate) fn share(self) -> (Self, Self) {
-        let Self { socket, right } = self;
-        let shared = match right {
-            Right::Own(responder) => Arc::new(Mutex::new(Some(responder))),
+        let shared = match self.0 {
+            Right::Own(asker) => Arc::new(Mutex::new(Some(asker))),
             Right::Shared(shared) => shared,
         };
-        let first = Self { socket: socket.clone(), right: Right::Shared(Arc::clone(&shared)) };
-        (first, Self { socket, right: Right::Shared(shared) })
+        (Self(Right::Shared(Arc::clone(&shared))), Self(Right::Shared(shared)))
+    }
+
+    fn take(self) -> Option<Asker> {
+        match self.0 {
+            Right::Own(asker) => Some(asker),
+            Right::Shared(shared) => shared.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        }
     }
 
     /// Sends it. A tuple is several arguments, `()` none, everything else one. Data that can't be
     /// sent is reported to [`App::on_error`](crate::App::on_error).
     pub fn send(self, data: impl Serialize) {
-        let socket = self.socket.clone();
-        if let Err(error) = self.try_send(data) {
-            socket.report("ack", Fault::Emit(error));
+        match self.take() {
+            None => {}
+            Some(Asker::Client(socket, responder)) => {
+                let asker = Asker::Client(socket.clone(), responder);
+                if let Err(error) = asker.send(&data) {
+                    socket.report("ack", Fault::Emit(error));
+                }
+            }
+            Some(Asker::Server(socket, responder)) => {
+                let asker = Asker::Server(socket.clone(), responder);
+                if let Err(error) = asker.send(&data) {
+                    socket.report("ack", Fault::Emit(error));
+                }
+            }
         }
     }
 
@@ -61,16 +92,18 @@ impl AckSender {
     /// If the data can't be sent. That the socket is gone is no error: nobody waits any more; nor
     /// is that another handler for the same event has answered.
     pub fn try_send(self, data: impl Serialize) -> Result<(), EmitError> {
-        let Self { socket, right } = self;
-        let responder = match right {
-            Right::Own(responder) => responder,
-            Right::Shared(shared) => {
-                let taken = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let Some(responder) = taken else { return Ok(()) };
-                responder
+        self.take().map_or(Ok(()), |asker| asker.send(&data))
+    }
+}
+
+impl Asker {
+    fn send(self, data: &impl Serialize) -> Result<(), EmitError> {
+        match self {
+            Self::Client(socket, responder) => {
+                socket.command(|socket| socket.ack(responder, data)).unwrap_or(Ok(()))
             }
-        };
-        socket.command(|socket| socket.ack(responder, &data)).unwrap_or(Ok(()))
+            Self::Server(socket, responder) => socket.ack(responder, data),
+        }
     }
 }
 

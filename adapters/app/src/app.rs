@@ -334,6 +334,11 @@ impl IntoMachine for App {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
         Ok(self.into_shard()?)
     }
+
+    fn polling_only(mut self) -> Self {
+        self.config.engine.websocket = false;
+        self
+    }
 }
 
 impl fmt::Debug for App {

@@ -1,5 +1,6 @@
 //! What handlers are called with, and how their parameters get their part of it.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use sockeye_core::{Args, DisconnectReason, Name, Room};
 
 use crate::ack::AckSender;
 use crate::error::Fault;
+use crate::flow::Waiting;
 use crate::io::Io;
 use crate::marker::{Decoded, Itself};
 use crate::socket::Socket;
@@ -20,10 +22,10 @@ pub struct ConnectCall {
     pub(crate) auth: Args,
 }
 
-/// An event arrived.
+/// An event arrived, at a socket of the server's or of a client's.
 #[derive(Debug)]
-pub struct EventCall {
-    pub(crate) socket: Socket,
+pub struct EventCall<S = Socket> {
+    pub(crate) socket: S,
     pub(crate) name: Name,
     pub(crate) args: Args,
     pub(crate) ack: Option<AckSender>,
@@ -43,11 +45,44 @@ pub struct UpgradeCall {
     pub(crate) socket: Socket,
 }
 
+/// What handlers are called about: a socket of the server's or of a client's.
+#[doc(hidden)]
+pub trait Origin: Clone + Unpin + 'static {
+    /// Says what went wrong in a handler for an event.
+    fn report(&self, event: &str, fault: Fault);
+
+    /// The values that handlers get as `State`.
+    fn states(&self) -> &[Arc<dyn Any + Send + Sync>];
+
+    /// Counts a handler for an event that waits, until what is returned is dropped.
+    fn count(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+}
+
+impl Origin for Socket {
+    fn report(&self, event: &str, fault: Fault) {
+        self.report(event, fault);
+    }
+
+    fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
+        self.shard().states()
+    }
+
+    fn count(&self) -> Option<Box<dyn Any>> {
+        Some(Box::new(Waiting::new(self)))
+    }
+}
+
 /// What all kinds of calls have in common.
 pub trait Call {
+    /// The kind of the socket.
+    #[doc(hidden)]
+    type Socket: Origin;
+
     /// The socket that it is about.
     #[doc(hidden)]
-    fn socket(&self) -> &Socket;
+    fn socket(&self) -> &Self::Socket;
 
     /// The name under which errors are reported.
     #[doc(hidden)]
@@ -65,6 +100,8 @@ pub trait Call {
 }
 
 impl Call for ConnectCall {
+    type Socket = Socket;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -74,10 +111,12 @@ impl Call for ConnectCall {
     }
 }
 
-impl Call for EventCall {
+impl<S: Origin> Call for EventCall<S> {
+    type Socket = S;
+
     const IS_COUNTED: bool = true;
 
-    fn socket(&self) -> &Socket {
+    fn socket(&self) -> &S {
         &self.socket
     }
 
@@ -91,6 +130,8 @@ impl Call for EventCall {
 }
 
 impl Call for UpgradeCall {
+    type Socket = Socket;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -101,6 +142,8 @@ impl Call for UpgradeCall {
 }
 
 impl Call for DisconnectCall {
+    type Socket = Socket;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -130,20 +173,20 @@ pub trait FromCall<C, M>: Sized {
     fn from_call(call: &mut C) -> Result<Self, Fault>;
 }
 
-impl<C: Call> FromCall<C, Itself> for Socket {
+impl<C: Call<Socket = Self>> FromCall<C, Itself> for Socket {
     fn from_call(call: &mut C) -> Result<Self, Fault> {
         Ok(call.socket().clone())
     }
 }
 
-impl<C: Call> FromCall<C, Itself> for Io {
+impl<C: Call<Socket = Socket>> FromCall<C, Itself> for Io {
     fn from_call(call: &mut C) -> Result<Self, Fault> {
         Ok(call.socket().io())
     }
 }
 
 /// The request that opened the connection.
-impl<C: Call> FromCall<C, Itself> for Arc<Handshake> {
+impl<C: Call<Socket = Socket>> FromCall<C, Itself> for Arc<Handshake> {
     const WANTS_HANDSHAKE: bool = true;
 
     fn from_call(call: &mut C) -> Result<Self, Fault> {
@@ -171,7 +214,8 @@ impl<T: ?Sized> Deref for State<T> {
 
 impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for State<T> {
     fn from_call(call: &mut C) -> Result<Self, Fault> {
-        let state = call.socket().shard().state::<T>();
+        let state = call.socket().states().iter().find(|value| value.is::<T>());
+        let state = state.cloned().and_then(|state| state.downcast().ok());
         state.map(State).ok_or_else(|| Fault::State(std::any::type_name::<T>()))
     }
 }
@@ -188,32 +232,32 @@ impl<T: DeserializeOwned> FromCall<ConnectCall, Itself> for Auth<T> {
     }
 }
 
-impl<T: DeserializeOwned> FromCall<EventCall, Decoded> for T {
-    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+impl<S: Origin, T: DeserializeOwned> FromCall<EventCall<S>, Decoded> for T {
+    fn from_call(call: &mut EventCall<S>) -> Result<Self, Fault> {
         Ok(call.args.shift()?)
     }
 }
 
-impl FromCall<EventCall, Itself> for Args {
-    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+impl<S: Origin> FromCall<EventCall<S>, Itself> for Args {
+    fn from_call(call: &mut EventCall<S>) -> Result<Self, Fault> {
         Ok(std::mem::take(&mut call.args))
     }
 }
 
-impl FromCall<EventCall, Itself> for Name {
-    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+impl<S: Origin> FromCall<EventCall<S>, Itself> for Name {
+    fn from_call(call: &mut EventCall<S>) -> Result<Self, Fault> {
         Ok(call.name.clone())
     }
 }
 
-impl FromCall<EventCall, Itself> for AckSender {
-    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+impl<S: Origin> FromCall<EventCall<S>, Itself> for AckSender {
+    fn from_call(call: &mut EventCall<S>) -> Result<Self, Fault> {
         call.ack.take().ok_or(Fault::NoAck)
     }
 }
 
-impl FromCall<EventCall, Itself> for Option<AckSender> {
-    fn from_call(call: &mut EventCall) -> Result<Self, Fault> {
+impl<S: Origin> FromCall<EventCall<S>, Itself> for Option<AckSender> {
+    fn from_call(call: &mut EventCall<S>) -> Result<Self, Fault> {
         Ok(call.ack.take())
     }
 }

@@ -10,10 +10,11 @@ use sockeye_core::engine::Admission;
 use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomChange, SocketId};
 
 use crate::ack::{AckSender, Gathered};
+use crate::arrival::Arrival;
 use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
 use crate::flow::Waiting;
 use crate::gate::{decide, judge, start};
-use crate::handler::{BoxHandler, Outcome, run};
+use crate::handler::{Outcome, run};
 use crate::io::Io;
 use crate::machine::{Runtime, Task};
 use crate::packet::{Packet, PacketCall};
@@ -146,43 +147,6 @@ fn sent(socket: &Socket, name: &Name, args: &Args, runtime: &mut dyn Runtime) {
     }
 }
 
-/// An event with the right to answer it, which all of its handlers share.
-struct Arrival {
-    socket: Socket,
-    name: Name,
-    args: Args,
-    ack: Option<AckSender>,
-}
-
-impl Arrival {
-    /// What one handler is called with; the last one need not share.
-    fn call(&mut self, is_last: bool) -> EventCall {
-        let ack = match self.ack.take() {
-            Some(ack) if !is_last => {
-                let (first, second) = ack.share();
-                self.ack = Some(second);
-                Some(first)
-            }
-            ack => ack,
-        };
-        let (socket, name, args) = (self.socket.clone(), self.name.clone(), self.args.clone());
-        EventCall { socket, name, args, ack }
-    }
-
-    /// Calls the handlers for this very event; returns what is left of them.
-    fn deliver(mut self) -> Vec<Task> {
-        let handlers = Arc::clone(self.socket.handlers());
-        let shared = handlers.events.get(self.name.as_str());
-        let own = self.socket.listeners_for(&self.name);
-        let all: Vec<&BoxHandler<EventCall>> = shared.into_iter().flatten().chain(&own).collect();
-        let mut tasks = Vec::new();
-        for (index, handler) in all.iter().enumerate() {
-            tasks.extend(run(handler, self.call(index + 1 == all.len())));
-        }
-        tasks
-    }
-}
-
 fn received(
     socket: Socket,
     name: Name,
@@ -199,7 +163,7 @@ fn received(
         run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
     }
     if handlers.packet.is_empty() {
-        arrival.deliver().into_iter().for_each(|task| runtime.spawn(task));
+        deliver(arrival).into_iter().for_each(|task| runtime.spawn(task));
     } else {
         let socket = arrival.socket.clone();
         if let Some(task) = start(pass(arrival)) {
@@ -212,8 +176,16 @@ fn received(
     }
 }
 
+/// Calls the handlers for this very event; returns what is left of them.
+fn deliver(arrival: Arrival<Socket>) -> Vec<Task> {
+    let handlers = Arc::clone(arrival.socket.handlers());
+    let own = arrival.socket.listeners_for(&arrival.name);
+    let shared = handlers.events.get(arrival.name.as_str());
+    arrival.deliver(shared.into_iter().flatten().chain(&own))
+}
+
 /// Leads an event through the middlewares to its handlers.
-async fn pass(mut arrival: Arrival) {
+async fn pass(mut arrival: Arrival<Socket>) {
     let socket = arrival.socket.clone();
     let packet = Packet::new(arrival.name.clone(), arrival.args.clone());
     for middleware in &socket.handlers().packet {
@@ -232,7 +204,7 @@ async fn pass(mut arrival: Arrival) {
         return;
     }
     (arrival.name, arrival.args) = packet.contents();
-    let mut tasks = arrival.deliver();
+    let mut tasks = deliver(arrival);
     poll_fn(|cx| {
         tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
         if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }

@@ -1,17 +1,12 @@
 //! A machine that is shared: fed and commanded from anywhere, driven by one at a time.
 
-use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-use sockeye_core::Output;
-
-use crate::machine::Runtime;
 
 /// What has outputs.
 pub(crate) trait Source {
-    type Event;
+    type Output;
 
-    fn poll_output(&mut self) -> Option<Output<Self::Event>>;
+    fn poll_output(&mut self) -> Option<Self::Output>;
 }
 
 /// A machine under a lock, which is never held while user code or the adapter runs.
@@ -59,11 +54,7 @@ impl<S: Source> Driven<S> {
     }
 
     /// Hands out outputs until none is left, unless somebody does so already.
-    pub(crate) fn drive(
-        &self,
-        runtime: &mut dyn Runtime,
-        mut dispatch: impl FnMut(S::Event, &mut dyn Runtime),
-    ) {
+    pub(crate) fn drive(&self, mut perform: impl FnMut(S::Output)) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.driving, true) {
             return;
@@ -71,10 +62,7 @@ impl<S: Source> Driven<S> {
         let _unwinding = Unwinding(self);
         while let Some(output) = state.source.poll_output() {
             drop(state);
-            match output.into_event::<Infallible>() {
-                Err(output) => runtime.perform(output),
-                Ok(event) => dispatch(event, runtime),
-            }
+            perform(output);
             state = self.lock();
         }
         state.driving = false;

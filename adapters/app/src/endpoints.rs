@@ -23,6 +23,10 @@ impl<A: IntoMachine, B: IntoMachine> IntoMachine for (A, B) {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
         Ok(Arc::new(Pair(self.0.into_machine()?, self.1.into_machine()?)))
     }
+
+    fn polling_only(self) -> Self {
+        (self.0.polling_only(), self.1.polling_only())
+    }
 }
 
 /// Requests go where their path belongs. What comes after goes to both: a machine ignores what is
@@ -32,6 +36,10 @@ struct Pair(Arc<dyn Machine>, Arc<dyn Machine>);
 impl Machine for Pair {
     fn matches(&self, path: &str) -> bool {
         self.0.matches(path) || self.1.matches(path)
+    }
+
+    fn max_payload(&self) -> usize {
+        self.0.max_payload().max(self.1.max_payload())
     }
 
     fn handle(&self, input: Input<'_>, now: Instant) {

@@ -1,18 +1,17 @@
 //! Closures as handlers: any number of parameters up to eight, sync or async.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::call::{Call, FromCall};
+use crate::call::{Call, FromCall, Origin};
 use crate::error::Fault;
-use crate::flow::Waiting;
 use crate::machine::Task;
 use crate::marker::{Async, Immediate};
 use crate::reply::Reply;
-use crate::socket::Socket;
 
 /// What became of a call.
 pub enum Outcome {
@@ -121,7 +120,7 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
                 Poll::Ready(()) => None,
                 // The first poll by the runtime's executor gives it a waker that wakes.
                 Poll::Pending => {
-                    running.counted = C::IS_COUNTED.then(|| Waiting::new(&running.socket));
+                    running.counted = if C::IS_COUNTED { running.socket.count() } else { None };
                     Some(running)
                 }
             }
@@ -144,14 +143,14 @@ pub(crate) async fn guard(handler: impl Future<Output = Result<(), Fault>>) -> R
 }
 
 /// A handler's future that reports what goes wrong instead of passing it on.
-struct Running {
+struct Running<S> {
     future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
-    socket: Socket,
+    socket: S,
     event: String,
-    counted: Option<Waiting>,
+    counted: Option<Box<dyn Any>>,
 }
 
-impl Future for Running {
+impl<S: Origin> Future for Running<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -54,7 +54,9 @@
 
 mod ack;
 mod app;
+mod arrival;
 mod call;
+pub mod client;
 mod dispatch;
 mod driven;
 mod emitter;
@@ -85,7 +87,7 @@ pub use ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 pub use app::App;
 pub use bytes::Bytes;
 pub use call::{
-    Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Rooms, State, UpgradeCall,
+    Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Origin, Rooms, State, UpgradeCall,
 };
 pub use emitter::Emitter;
 pub use error::{Error, Fault};

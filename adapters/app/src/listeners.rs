@@ -15,36 +15,54 @@ use crate::typed::{self, TypedHandler};
 pub struct ListenerId(u64);
 
 /// The listeners of one socket.
-#[derive(Default)]
-pub(crate) struct Listeners {
+pub(crate) struct Listeners<S = Socket> {
     last: u64,
-    events: HashMap<String, Vec<Listener>>,
-    any: Vec<Listener>,
-    any_outgoing: Vec<Listener>,
+    events: HashMap<String, Vec<Listener<S>>>,
+    any: Vec<Listener<S>>,
+    any_outgoing: Vec<Listener<S>>,
 }
 
-struct Listener {
+struct Listener<S> {
     id: ListenerId,
     once: bool,
-    handler: BoxHandler<EventCall>,
+    handler: BoxHandler<EventCall<S>>,
 }
 
-impl Listeners {
-    fn make(&mut self, handler: BoxHandler<EventCall>, once: bool) -> Listener {
+impl<S> Default for Listeners<S> {
+    fn default() -> Self {
+        let events = HashMap::new();
+        Self { last: 0, events, any: Vec::new(), any_outgoing: Vec::new() }
+    }
+}
+
+impl<S> Listeners<S> {
+    fn make(&mut self, handler: BoxHandler<EventCall<S>>, once: bool) -> Listener<S> {
         self.last += 1;
         Listener { id: ListenerId(self.last), once, handler }
     }
 
-    fn add(&mut self, event: &str, handler: BoxHandler<EventCall>, once: bool) -> ListenerId {
+    pub(crate) fn add(
+        &mut self,
+        event: &str,
+        handler: BoxHandler<EventCall<S>>,
+        once: bool,
+    ) -> ListenerId {
         let listener = self.make(handler, once);
         let id = listener.id;
         self.events.entry(event.to_owned()).or_default().push(listener);
         id
     }
 
-    fn remove(&mut self, id: ListenerId) -> bool {
+    pub(crate) fn add_any(&mut self, handler: BoxHandler<EventCall<S>>) -> ListenerId {
+        let listener = self.make(handler, false);
+        let id = listener.id;
+        self.any.push(listener);
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
         let mut found = false;
-        let mut others = |listener: &Listener| {
+        let mut others = |listener: &Listener<S>| {
             found |= listener.id == id;
             listener.id != id
         };
@@ -57,8 +75,23 @@ impl Listeners {
         found
     }
 
+    pub(crate) fn remove_event(&mut self, event: &str) {
+        self.events.remove(event);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.any.clear();
+        self.any_outgoing.clear();
+    }
+
+    /// Those for all events.
+    pub(crate) fn for_any(&self) -> Vec<BoxHandler<EventCall<S>>> {
+        handlers(&self.any)
+    }
+
     /// Those for an event; the ones that listen once have done so.
-    fn for_event(&mut self, name: &str) -> Vec<BoxHandler<EventCall>> {
+    pub(crate) fn for_event(&mut self, name: &str) -> Vec<BoxHandler<EventCall<S>>> {
         let Some(listeners) = self.events.get_mut(name) else { return Vec::new() };
         let handlers = listeners.iter().map(|listener| listener.handler.clone()).collect();
         listeners.retain(|listener| !listener.once);
@@ -69,7 +102,7 @@ impl Listeners {
     }
 }
 
-impl fmt::Debug for Listeners {
+impl<S> fmt::Debug for Listeners<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listeners").finish_non_exhaustive()
     }
@@ -109,12 +142,7 @@ impl Socket {
 
     /// Adds a listener for all events of this socket, which runs before those for single ones.
     pub fn on_any<M>(&self, handler: impl Handler<EventCall, M>) -> ListenerId {
-        self.listen(|listeners| {
-            let listener = listeners.make(boxed(handler), false);
-            let id = listener.id;
-            listeners.any.push(listener);
-            id
-        })
+        self.listen(|listeners| listeners.add_any(boxed(handler)))
     }
 
     /// Adds a listener for all events that are emitted to this socket; see
@@ -137,16 +165,12 @@ impl Socket {
 
     /// Removes all listeners of this socket for an event.
     pub fn off_event(&self, event: &str) {
-        self.with_listeners(|listeners| listeners.events.remove(event));
+        self.with_listeners(|listeners| listeners.remove_event(event));
     }
 
     /// Removes all listeners of this socket. The handlers of the app stay.
     pub fn off_all(&self) {
-        self.with_listeners(|listeners| {
-            listeners.events.clear();
-            listeners.any.clear();
-            listeners.any_outgoing.clear();
-        });
+        self.with_listeners(Listeners::clear);
     }
 
     pub(crate) fn listeners_for(&self, name: &Name) -> Vec<BoxHandler<EventCall>> {
@@ -154,7 +178,7 @@ impl Socket {
     }
 
     pub(crate) fn any_listeners(&self) -> Vec<BoxHandler<EventCall>> {
-        self.with_listeners(|listeners| handlers(&listeners.any)).unwrap_or_default()
+        self.with_listeners(|listeners| listeners.for_any()).unwrap_or_default()
     }
 
     pub(crate) fn outgoing_listeners(&self) -> Vec<BoxHandler<EventCall>> {
@@ -168,6 +192,6 @@ impl Socket {
     }
 }
 
-fn handlers(listeners: &[Listener]) -> Vec<BoxHandler<EventCall>> {
+fn handlers<S>(listeners: &[Listener<S>]) -> Vec<BoxHandler<EventCall<S>>> {
     listeners.iter().map(|listener| listener.handler.clone()).collect()
 }

@@ -30,6 +30,12 @@ pub trait Machine: Send + Sync {
     /// [`Input::Request`] or [`Input::Upgrade`].
     fn matches(&self, path: &str) -> bool;
 
+    /// The greatest size in bytes of the body of a request, for adapters that read it before they
+    /// feed the request; 0 for a machine that takes no requests.
+    fn max_payload(&self) -> usize {
+        0
+    }
+
     /// Feeds one input; follow with [`drive`](Self::drive).
     fn handle(&self, input: Input<'_>, now: Instant);
 
@@ -71,4 +77,10 @@ pub trait IntoMachine {
     ///
     /// If an option has a value that can't work.
     fn into_machine(self) -> Result<Arc<dyn Machine>, sockeye_core::ConfigError>;
+
+    /// Offers no WebSockets, for adapters that have none.
+    #[must_use]
+    fn polling_only(self) -> Self
+    where
+        Self: Sized;
 }

@@ -18,6 +18,8 @@ pub struct PacketCall {
 }
 
 impl Call for PacketCall {
+    type Socket = Socket;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::call::{Call, FromCall};
 use crate::error::Fault;
 use crate::marker::Itself;
+use crate::socket::Socket;
 
 /// What was found in the name of a namespace.
 pub(crate) type Captured = Arc<dyn Any + Send + Sync>;
@@ -145,7 +146,11 @@ impl<T> Clone for Captures<T> {
     }
 }
 
-impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for Captures<T> {
+impl<C, T> FromCall<C, Itself> for Captures<T>
+where
+    C: Call<Socket = Socket>,
+    T: Send + Sync + 'static,
+{
     fn from_call(call: &mut C) -> Result<Self, Fault> {
         let found = call.socket().captured().cloned();
         let found = found.and_then(|found| found.downcast().ok());

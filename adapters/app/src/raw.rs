@@ -113,6 +113,11 @@ impl IntoMachine for EngineApp {
         let driven = Driven::new(engine);
         Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))
     }
+
+    fn polling_only(mut self) -> Self {
+        self.config.websocket = false;
+        self
+    }
 }
 
 /// A client's session. A handle that may be cloned and used anywhere, on any thread; once the
@@ -170,7 +175,7 @@ struct EngineShard {
 }
 
 impl Source for Engine {
-    type Event = Event;
+    type Output = Output<Event>;
 
     fn poll_output(&mut self) -> Option<Output<Event>> {
         Self::poll_output(self)
@@ -219,6 +224,10 @@ impl Machine for EngineShard {
         self.config.matches(path)
     }
 
+    fn max_payload(&self) -> usize {
+        self.config.max_payload
+    }
+
     fn handle(&self, input: Input<'_>, now: Instant) {
         self.driven.with(|engine| engine.handle(input, now));
     }
@@ -232,10 +241,13 @@ impl Machine for EngineShard {
     }
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(runtime, |event, runtime| {
-            let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
-            if catch_unwind(dispatch).is_err() {
-                log::error!("a handler of an Engine.IO session panicked");
+        self.driven.drive(|output| match output.into_event() {
+            Err(output) => runtime.perform(output),
+            Ok(event) => {
+                let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
+                if catch_unwind(dispatch).is_err() {
+                    log::error!("a handler of an Engine.IO session panicked");
+                }
             }
         });
     }

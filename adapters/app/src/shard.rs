@@ -1,5 +1,6 @@
 //! The core's server together with the handlers.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -207,8 +208,8 @@ impl Shard {
         }
     }
 
-    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.shared.state.iter().find(|value| value.is::<T>()).cloned()?.downcast().ok()
+    pub(crate) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
+        &self.shared.state
     }
 
     /// The handle to a socket, made when the machine first tells of it.
@@ -234,7 +235,7 @@ impl Shard {
 }
 
 impl Source for State {
-    type Event = Happening;
+    type Output = Output<Happening>;
 
     fn poll_output(&mut self) -> Option<Output<Happening>> {
         if let Some(output) = self.server.poll_output() {
@@ -253,6 +254,10 @@ impl Machine for Shard {
         self.config.matches(path)
     }
 
+    fn max_payload(&self) -> usize {
+        self.config.max_payload
+    }
+
     fn handle(&self, input: Input<'_>, now: Instant) {
         self.driven.with(|state| state.server.handle(input, now));
     }
@@ -266,7 +271,10 @@ impl Machine for Shard {
     }
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(runtime, |event, runtime| self.dispatch(event, runtime));
+        self.driven.drive(|output| match output.into_event() {
+            Err(output) => runtime.perform(output),
+            Ok(event) => self.dispatch(event, runtime),
+        });
         #[cfg(feature = "metrics")]
         self.publish();
     }

@@ -23,19 +23,19 @@ use crate::socket::Socket;
     note = "such a handler is `Fn(Socket, Event) -> Answer`, `Send`, `Sync` and `'static`, with \
             its parameters' types written out"
 )]
-pub trait TypedHandler<E: TypedEvent, M>: Send + Sync + 'static {
+pub trait TypedHandler<E: TypedEvent, M, S = Socket>: Send + Sync + 'static {
     /// Calls the handler.
     #[doc(hidden)]
-    fn call(&self, socket: Socket, event: E, ack: Option<AckSender>) -> Outcome;
+    fn call(&self, socket: S, event: E, ack: Option<AckSender>) -> Outcome;
 }
 
-impl<E, F, R, M> TypedHandler<E, M> for F
+impl<S, E, F, R, M> TypedHandler<E, M, S> for F
 where
     E: TypedEvent,
-    F: Fn(Socket, E) -> R + Send + Sync + 'static,
+    F: Fn(S, E) -> R + Send + Sync + 'static,
     R: Answer<E::Answer, M>,
 {
-    fn call(&self, socket: Socket, event: E, ack: Option<AckSender>) -> Outcome {
+    fn call(&self, socket: S, event: E, ack: Option<AckSender>) -> Outcome {
         self(socket, event).outcome(ack)
     }
 }
@@ -92,8 +92,10 @@ where
     }
 }
 
-pub(crate) fn boxed<E: TypedEvent, M>(handler: impl TypedHandler<E, M>) -> BoxHandler<EventCall> {
-    Arc::new(move |call: EventCall| {
+pub(crate) fn boxed<E: TypedEvent, M, S>(
+    handler: impl TypedHandler<E, M, S>,
+) -> BoxHandler<EventCall<S>> {
+    Arc::new(move |call: EventCall<S>| {
         let EventCall { socket, args, ack, .. } = call;
         match E::from_args(&args) {
             Ok(event) => handler.call(socket, event, ack),

@@ -43,6 +43,8 @@
 mod accept;
 mod alarm;
 mod body;
+#[cfg(feature = "client")]
+pub mod client;
 mod connection;
 mod conversation;
 mod fallback;
@@ -76,6 +78,6 @@ pub use crate::peer::Peer;
 pub use crate::serve::Serve;
 pub use crate::server::Server;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,0 +1,97 @@
+//! What handlers of a client are called with.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use sockeye_core::client::DisconnectReason;
+
+use super::socket::Socket;
+use super::{Error, Refused};
+use crate::call::{Call, FromCall, Origin};
+use crate::error::Fault;
+use crate::marker::Itself;
+
+/// The server let a socket in.
+#[derive(Debug)]
+pub struct ConnectCall {
+    pub(super) socket: Socket,
+}
+
+/// The server does not let a socket in.
+#[derive(Debug)]
+pub struct RefusedCall {
+    pub(super) socket: Socket,
+    pub(super) refused: Refused,
+}
+
+/// A socket is not connected any more.
+#[derive(Debug)]
+pub struct DisconnectCall {
+    pub(super) socket: Socket,
+    pub(super) reason: DisconnectReason,
+}
+
+impl Origin for Socket {
+    fn report(&self, event: &str, fault: Fault) {
+        let error = Error { socket: self.clone(), event: event.to_owned(), fault };
+        self.hub().report(error);
+    }
+
+    fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
+        self.hub().states()
+    }
+}
+
+impl Call for ConnectCall {
+    type Socket = Socket;
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "connect".to_owned()
+    }
+}
+
+impl Call for RefusedCall {
+    type Socket = Socket;
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "connect_error".to_owned()
+    }
+}
+
+impl Call for DisconnectCall {
+    type Socket = Socket;
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> String {
+        "disconnect".to_owned()
+    }
+}
+
+impl<C: Call<Socket = Self>> FromCall<C, Itself> for Socket {
+    fn from_call(call: &mut C) -> Result<Self, Fault> {
+        Ok(call.socket().clone())
+    }
+}
+
+impl FromCall<RefusedCall, Itself> for Refused {
+    fn from_call(call: &mut RefusedCall) -> Result<Self, Fault> {
+        Ok(call.refused.clone())
+    }
+}
+
+impl FromCall<DisconnectCall, Itself> for DisconnectReason {
+    fn from_call(call: &mut DisconnectCall) -> Result<Self, Fault> {
+        Ok(call.reason)
+    }
+}

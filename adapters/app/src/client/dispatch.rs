@@ -1,0 +1,154 @@
+//! From what the machine tells to the handlers that want to hear it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use sockeye_core::SocketId;
+use sockeye_core::client::Event as Told;
+use sockeye_core::client::Responder;
+use sockeye_core::{Args, Name};
+
+use super::calls::{ConnectCall, DisconnectCall, RefusedCall};
+use super::events::{Event, Queue};
+use super::hub::Hub;
+use super::machine::Runtime;
+use super::socket::Socket;
+use super::{ConnectError, Connection, Refused};
+use crate::ack::AckSender;
+use crate::arrival::Arrival;
+use crate::call::{Call, Origin};
+use crate::error::Fault;
+use crate::gate::start;
+use crate::handler::{BoxHandler, guard, run};
+
+impl Hub {
+    /// Hands an event to whoever waits for it.
+    pub(super) fn dispatch(self: &Arc<Self>, event: Told, runtime: &mut dyn Runtime) {
+        match event {
+            Told::Authenticating { socket } => self.authenticate(socket, runtime),
+            Told::Connected { socket: key, recovered, .. } => {
+                self.driven.with(|state| state.settle(key, &Ok(())));
+                let Some(socket) = self.get(key) else { return };
+                self.queues(key).iter().for_each(|it| it.push(Event::Connected { recovered }));
+                let call = || ConnectCall { socket: socket.clone() };
+                call_all(&socket.handlers().connect, call, runtime);
+            }
+            Told::Refused { socket: key, message, data } => {
+                let refused = Refused { message, data };
+                let error = ConnectError::Refused(refused.clone());
+                self.driven.with(|state| state.settle(key, &Err(error)));
+                let Some(socket) = self.get(key) else { return };
+                for queue in self.queues(key) {
+                    queue.push(Event::Refused(refused.clone()));
+                }
+                let call = || RefusedCall { socket: socket.clone(), refused: refused.clone() };
+                call_all(&socket.handlers().refused, call, runtime);
+            }
+            Told::Disconnected { socket: key, reason, .. } => {
+                let Some(socket) = self.get(key) else { return };
+                self.queues(key).iter().for_each(|it| it.push(Event::Disconnected(reason)));
+                let call = || DisconnectCall { socket: socket.clone(), reason };
+                call_all(&socket.handlers().disconnect, call, runtime);
+            }
+            Told::Received { socket, name, args, ack } => {
+                let Some(socket) = self.get(socket) else { return };
+                self.received(socket, name, args, ack, runtime);
+            }
+            Told::Acked { socket, ack, result } => {
+                let slot = self.driven.with(|state| state.waiting.remove(&(socket, ack)));
+                if let Some(slot) = slot {
+                    slot.fill(result);
+                }
+            }
+            Told::Opened { transport, attempts } => {
+                self.tell(&Connection::Opened { transport, attempts });
+            }
+            Told::Upgraded => self.tell(&Connection::Upgraded),
+            Told::NotUpgraded { fault } => self.tell(&Connection::NotUpgraded(fault)),
+            Told::Failed { attempt, fault } => {
+                self.driven.with(|state| {
+                    let error = ConnectError::Failed(fault.clone());
+                    state.settle_hasty(&error);
+                    if !state.client.config().reconnection {
+                        state.give_up(&error);
+                    }
+                });
+                self.tell(&Connection::Failed { attempt, fault });
+            }
+            Told::Closed { reason, fault } => self.tell(&Connection::Closed { reason, fault }),
+            Told::Reconnecting { attempt } => self.tell(&Connection::Reconnecting { attempt }),
+            Told::GaveUp => {
+                self.driven.with(|state| state.give_up(&ConnectError::Disconnected));
+                self.tell(&Connection::GaveUp);
+            }
+            // The core may learn to tell more, which nobody here asks for.
+            _ => {}
+        }
+    }
+
+    fn get(&self, key: SocketId) -> Option<Socket> {
+        self.driven.with(|state| state.sockets.get(&key).cloned())
+    }
+
+    /// Those who listen in a loop, and are still there.
+    fn queues(&self, key: SocketId) -> Vec<Arc<Queue>> {
+        self.driven.with(|state| {
+            let Some(queues) = state.queues.get_mut(&key) else { return Vec::new() };
+            queues.retain(|queue| Arc::strong_count(queue) > 1);
+            queues.clone()
+        })
+    }
+
+    fn tell(&self, connection: &Connection) {
+        let Some(handler) = &self.shared.on_connection else { return };
+        if catch_unwind(AssertUnwindSafe(|| handler(connection))).is_err() {
+            log::error!("a handler for the connection panicked");
+        }
+    }
+
+    fn authenticate(&self, key: SocketId, runtime: &mut dyn Runtime) {
+        let Some(socket) = self.get(key) else { return };
+        let asking = async move {
+            let answer = socket.clone();
+            let asked = async {
+                let Some(ask) = &socket.handlers().auth else { return Ok(()) };
+                let data = ask().await.map_err(Fault::Handler)?;
+                answer.authenticate(&data)
+            };
+            if let Err(fault) = guard(asked).await {
+                answer.report("auth", fault);
+                answer.disconnect();
+            }
+        };
+        start(asking).into_iter().for_each(|task| runtime.spawn(task));
+    }
+
+    fn received(
+        &self,
+        socket: Socket,
+        name: Name,
+        args: Args,
+        ack: Option<Responder>,
+        runtime: &mut dyn Runtime,
+    ) {
+        let ack = ack.map(|responder| AckSender::to_server(socket.clone(), responder));
+        let handlers = Arc::clone(socket.handlers());
+        let own = socket.own_handlers(&name);
+        let mut arrival = Arrival { socket, name, args, ack };
+        for queue in self.queues(arrival.socket.key()) {
+            let call = arrival.call(false);
+            let (name, args, ack) = (call.name, call.args, call.ack);
+            queue.push(Event::Received { name, args, ack });
+        }
+        let single = handlers.events.get(arrival.name.as_str());
+        let any = handlers.any.iter().chain(&own.any);
+        let all = any.chain(single.into_iter().flatten()).chain(&own.single);
+        arrival.deliver(all).into_iter().for_each(|task| runtime.spawn(task));
+    }
+}
+
+fn call_all<C: Call>(handlers: &[BoxHandler<C>], call: impl Fn() -> C, runtime: &mut dyn Runtime) {
+    for handler in handlers {
+        run(handler, call()).into_iter().for_each(|task| runtime.spawn(task));
+    }
+}

@@ -1,0 +1,110 @@
+//! The events of a socket as a stream, for those who prefer loops to handlers.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use sockeye_core::client::DisconnectReason;
+use sockeye_core::{Args, Name};
+
+use super::Refused;
+use crate::ack::AckSender;
+
+/// Something that happened to a socket; see [`Socket::events`](super::Socket::events).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server let it in.
+    Connected {
+        /// Whether the server had kept its place while it was away.
+        recovered: bool,
+    },
+    /// The server does not let it in.
+    Refused(Refused),
+    /// It is not connected any more.
+    Disconnected(DisconnectReason),
+    /// An event arrived.
+    Received {
+        /// Its name.
+        name: Name,
+        /// Its arguments.
+        args: Args,
+        /// The acknowledgement, if the server waits for one.
+        ack: Option<AckSender>,
+    },
+    /// So many events are missing here, because they were not taken in time.
+    Lagged(u64),
+}
+
+/// What happened to a socket, in order; made by [`Socket::events`](super::Socket::events). It ends
+/// when the client does.
+///
+/// Up to 10,000 events wait to be taken. Further ones are dropped, and
+/// [`Lagged`](Event::Lagged) tells how many.
+#[derive(Debug)]
+pub struct Events(pub(super) Arc<Queue>);
+
+/// What waits to be taken.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    missing: u64,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+const MAX_WAITING: usize = 10_000;
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, event: Event) {
+        let mut waiting = self.lock();
+        if waiting.events.len() < MAX_WAITING {
+            waiting.events.push_back(event);
+        } else {
+            waiting.missing += 1;
+        }
+        let waker = waiting.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn end(&self) {
+        let mut waiting = self.lock();
+        waiting.ended = true;
+        let waker = waiting.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut waiting = self.0.lock();
+        if let Some(event) = waiting.events.pop_front() {
+            return Poll::Ready(Some(event));
+        }
+        if waiting.missing > 0 {
+            return Poll::Ready(Some(Event::Lagged(std::mem::take(&mut waiting.missing))));
+        }
+        if waiting.ended {
+            return Poll::Ready(None);
+        }
+        waiting.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

@@ -1,0 +1,193 @@
+//! The core's client together with the handlers.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sockeye_core::client::{Client as Core, Input, Output};
+use sockeye_core::{AckError, AckId, ConfigError, SocketId};
+
+use super::builder::{Client, Shared};
+use super::events::Queue;
+use super::machine::{Machine, Runtime};
+use super::socket::Socket;
+use super::{ConnectError, Error};
+use crate::ack::Slot;
+use crate::driven::{Driven, Source, Wake};
+use crate::shard::seed;
+
+/// The machine of a [`Client`].
+pub(crate) struct Hub {
+    pub(super) driven: Driven<State>,
+    pub(super) shared: Shared,
+}
+
+/// What is changed under the lock.
+pub(crate) struct State {
+    pub(super) client: Core,
+    pub(super) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
+    pub(super) sockets: HashMap<SocketId, Socket>,
+    /// Who waits until a socket is connected.
+    pub(super) connecting: HashMap<SocketId, Vec<Connecting>>,
+    /// Who listens to a socket in a loop.
+    pub(super) queues: HashMap<SocketId, Vec<Arc<Queue>>>,
+    /// It ends when nothing is left of the connection.
+    closing: bool,
+    /// Nobody drives it any more.
+    over: bool,
+}
+
+/// Somebody who waits until a socket is connected.
+pub(super) struct Connecting {
+    pub(super) slot: Arc<Slot<Result<(), ConnectError>>>,
+    /// One attempt that fails is enough to give up.
+    pub(super) once: bool,
+}
+
+impl State {
+    /// Tells those who wait until a socket is connected how it went.
+    pub(super) fn settle(&mut self, socket: SocketId, result: &Result<(), ConnectError>) {
+        for waiting in self.connecting.remove(&socket).unwrap_or_default() {
+            waiting.slot.fill(result.clone());
+        }
+    }
+
+    /// Tells those who do not wait for a second attempt.
+    pub(super) fn settle_hasty(&mut self, error: &ConnectError) {
+        for waiting in self.connecting.values_mut() {
+            waiting.retain(|waiting| {
+                if waiting.once {
+                    waiting.slot.fill(Err(error.clone()));
+                }
+                !waiting.once
+            });
+        }
+    }
+
+    fn settle_all(&mut self, error: &ConnectError) {
+        let sockets: Vec<_> = self.connecting.keys().copied().collect();
+        for socket in sockets {
+            self.settle(socket, &Err(error.clone()));
+        }
+    }
+
+    /// Tells all who wait that there will be no more attempts.
+    pub(super) fn give_up(&mut self, error: &ConnectError) {
+        self.settle_all(error);
+    }
+}
+
+impl Hub {
+    pub(super) fn new(client: Client) -> Result<(Arc<Self>, Vec<Socket>), ConfigError> {
+        let Client { config, namespaces, shared } = client;
+        let core = Core::new(config, seed()?)?;
+        let state = State {
+            client: core,
+            waiting: HashMap::new(),
+            sockets: HashMap::new(),
+            connecting: HashMap::new(),
+            queues: HashMap::new(),
+            closing: false,
+            over: false,
+        };
+        let hub = Arc::new(Self { driven: Driven::new(state), shared });
+        let mut sockets = Vec::new();
+        for (name, handlers) in namespaces {
+            if let Some(problem) = handlers.problem {
+                return Err(ConfigError { field: "auth", problem });
+            }
+            let socket = hub.driven.command(|state| {
+                let now = Instant::now();
+                let key = state.client.open(&name, handlers.config.clone(), now).ok()?;
+                let socket = Socket::new(&hub, key, name.clone(), handlers);
+                state.sockets.insert(key, socket.clone());
+                Some(socket)
+            });
+            let unsound = ConfigError { field: "namespace", problem: "has no sound name" };
+            sockets.push(socket.ok_or(unsound)?);
+        }
+        Ok((hub, sockets))
+    }
+
+    pub(super) fn report(&self, error: Error) {
+        match &self.shared.on_error {
+            Some(handler) => handler(error),
+            None => log::error!("{error}"),
+        }
+    }
+
+    pub(super) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
+        &self.shared.state
+    }
+
+    /// Closes the connection, and has the adapter stop driving when nothing is left of it.
+    pub(super) fn close(&self) {
+        self.driven.command(|state| {
+            state.closing = true;
+            state.client.close(Instant::now());
+            state.settle_all(&ConnectError::Disconnected);
+        });
+    }
+}
+
+impl Source for State {
+    type Output = Output;
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.client.poll_output()
+    }
+}
+
+impl Machine for Hub {
+    fn handle(&self, input: Input, now: Instant) {
+        self.driven.with(|state| state.client.handle(input, now));
+    }
+
+    fn handle_timeout(&self, now: Instant) {
+        self.driven.with(|state| state.client.handle_timeout(now));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.driven.with(|state| state.client.poll_timeout())
+    }
+
+    fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
+        self.driven.drive(|output| match output {
+            Output::Event(event) => self.dispatch(event, runtime),
+            output @ (Output::Request { .. }
+            | Output::Abort { .. }
+            | Output::Open { .. }
+            | Output::Send { .. }
+            | Output::Close { .. }) => runtime.perform(output),
+        });
+    }
+
+    fn set_waker(&self, wake: Wake) {
+        self.driven.set_waker(wake);
+    }
+
+    fn is_over(&self) -> bool {
+        self.driven.with(|state| state.closing && state.client.is_idle())
+    }
+
+    fn abandon(&self) {
+        let (sockets, waiting, queues) = self.driven.with(|state| {
+            state.over = true;
+            state.settle_all(&ConnectError::Disconnected);
+            // Sockets hold the machine that holds them.
+            let sockets = std::mem::take(&mut state.sockets);
+            (sockets, std::mem::take(&mut state.waiting), std::mem::take(&mut state.queues))
+        });
+        waiting.values().for_each(|slot| slot.fill(Err(AckError::Disconnected)));
+        queues.values().flatten().for_each(|queue| queue.end());
+        drop(sockets);
+    }
+}
+
+impl State {
+    /// Whether nobody drives the client any more, so that nothing will happen.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+}

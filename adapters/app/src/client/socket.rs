@@ -1,0 +1,444 @@
+//! One socket of a client, as handlers see it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sockeye_core::client::{Auth, Responder, SocketMut};
+use sockeye_core::engine::Transport;
+use sockeye_core::{Emission, EmitError, Name, SocketId, TypedEvent};
+
+use super::ConnectError;
+use super::builder::Handlers;
+use super::events::{Events, Queue};
+use super::hub::{Connecting, Hub};
+use crate::ack::{AckFuture, Slot};
+use crate::call::{EventCall, Origin};
+use crate::error::Fault;
+use crate::handler::{BoxHandler, Handler, boxed};
+use crate::listeners::{ListenerId, Listeners};
+use crate::typed::{self, TypedHandler};
+
+/// A client's connection to a namespace of its server.
+///
+/// A handle: cloning it copies a pointer, and it may be kept and used anywhere, on any thread. The
+/// connection goes on when all handles are dropped, for the sake of the handlers; it ends with
+/// [`disconnect`](Self::disconnect) or [`close`](Self::close).
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+struct Inner {
+    hub: Arc<Hub>,
+    key: SocketId,
+    namespace: String,
+    handlers: Arc<Handlers>,
+    listeners: OnceLock<Box<Mutex<Listeners<Socket>>>>,
+}
+
+/// The listeners of one socket for one event.
+pub(super) struct Own {
+    pub(super) any: Vec<BoxHandler<EventCall<Socket>>>,
+    pub(super) single: Vec<BoxHandler<EventCall<Socket>>>,
+}
+
+impl Socket {
+    pub(super) fn new(
+        hub: &Arc<Hub>,
+        key: SocketId,
+        namespace: String,
+        handlers: Handlers,
+    ) -> Self {
+        let (hub, handlers) = (Arc::clone(hub), Arc::new(handlers));
+        Self(Arc::new(Inner { hub, key, namespace, handlers, listeners: OnceLock::new() }))
+    }
+
+    /// The name of the namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The id, which the server knows it by; `None` unless it is connected. It changes with each
+    /// connection that is not recovered.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        self.look(|socket| socket.sid().map(ToString::to_string)).flatten()
+    }
+
+    /// Whether the server has let it in.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.look(|socket| socket.is_connected()).unwrap_or(false)
+    }
+
+    /// Whether it is connected or tries to be.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.look(|socket| socket.is_active()).unwrap_or(false)
+    }
+
+    /// Whether the server had kept its place when it was connected last.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.look(|socket| socket.is_recovered()).unwrap_or(false)
+    }
+
+    /// The transport at this moment; `None` while there is no connection.
+    #[must_use]
+    pub fn transport(&self) -> Option<&'static str> {
+        self.0.hub.driven.with(|state| state.client.transport()).map(Transport::as_str)
+    }
+
+    /// How many events wait to be sent.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.look(|socket| socket.buffered()).unwrap_or(0)
+    }
+
+    /// Another socket of the same client.
+    #[must_use]
+    pub fn of(&self, namespace: &str) -> Option<Self> {
+        let name = if namespace.starts_with('/') { namespace } else { &format!("/{namespace}") };
+        self.0.hub.driven.with(|state| {
+            let key = state.client.find(name)?;
+            state.sockets.get(&key).cloned()
+        })
+    }
+
+    // Its life.
+
+    /// Connects; does nothing if it is connected, or tries to be.
+    pub fn connect(&self) {
+        self.command(|socket, now| socket.connect(now));
+    }
+
+    /// Waits until it is connected, through as many attempts as it takes.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses, if there are no more attempts, or if the socket is disconnected.
+    pub async fn connected(&self) -> Result<(), ConnectError> {
+        self.wait(false).await
+    }
+
+    /// Waits until it is connected, or the first attempt has failed.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses or can't be reached, or if the socket is disconnected.
+    pub async fn connected_at_once(&self) -> Result<(), ConnectError> {
+        self.wait(true).await
+    }
+
+    async fn wait(&self, once: bool) -> Result<(), ConnectError> {
+        let slot = self.0.hub.driven.with(|state| {
+            let over = state.is_over();
+            let Some(socket) = state.client.socket(self.0.key).filter(|_| !over) else {
+                return Err(ConnectError::Disconnected);
+            };
+            if socket.is_connected() {
+                return Ok(None);
+            }
+            if !socket.is_active() {
+                return Err(ConnectError::Disconnected);
+            }
+            let slot = Arc::new(Slot::default());
+            let waiting = state.connecting.entry(self.0.key).or_default();
+            // Those who have stopped waiting.
+            waiting.retain(|other| Arc::strong_count(&other.slot) > 1);
+            waiting.push(Connecting { slot: Arc::clone(&slot), once });
+            Ok(Some(slot))
+        })?;
+        match slot {
+            Some(slot) => poll_fn(|cx| slot.poll(cx)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves the namespace, or stops trying to join it. The last socket to leave closes the
+    /// connection; what was emitted before is still delivered if it can be.
+    pub fn disconnect(&self) {
+        self.0.hub.driven.command(|state| {
+            if let Some(mut socket) = state.client.socket(self.0.key) {
+                socket.disconnect(Instant::now());
+            }
+            state.settle(self.0.key, &Err(ConnectError::Disconnected));
+        });
+    }
+
+    /// Ends the whole client, all of its sockets included: nothing happens any more after what was
+    /// emitted before is delivered, and the adapter stops.
+    pub fn close(&self) {
+        self.0.hub.close();
+    }
+
+    /// Replaces what the server is told at each connect from now on: an object, or nothing if it is
+    /// `()`.
+    ///
+    /// # Errors
+    ///
+    /// If the data is no object, or can't be written as JSON.
+    pub fn set_auth(&self, data: impl Serialize) -> Result<(), sockeye_core::client::AuthError> {
+        let auth = Auth::value(&data)?;
+        self.command(|socket, _| socket.set_auth(auth));
+        Ok(())
+    }
+
+    pub(super) fn authenticate(&self, data: &serde_json::Value) -> Result<(), Fault> {
+        let told = self.command(|socket, now| socket.authenticate(data, now));
+        told.unwrap_or(Ok(())).map_err(|error| Fault::Handler(error.into()))
+    }
+
+    // Emitting.
+
+    /// Emits an event. A tuple is several arguments, `()` none, everything else one. While the
+    /// socket is not connected it waits, to be sent when it is.
+    ///
+    /// What can't be sent is reported to [`Client::on_error`](super::Client::on_error).
+    pub fn emit(&self, event: &str, data: impl Serialize) {
+        self.emitter().emit(event, data);
+    }
+
+    /// Emits an event.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be sent because of its name or data, or because too much waits to be sent.
+    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+        self.send_out(event, &data, Emission::default()).map(drop)
+    }
+
+    /// Emits the event `message`.
+    pub fn send(&self, data: impl Serialize) {
+        self.emit("message", data);
+    }
+
+    /// Emits a typed event.
+    pub fn emit_event<E: TypedEvent>(&self, event: E) {
+        self.emit(E::NAME, event);
+    }
+
+    /// Emits an event and waits for the server's acknowledgement: until it comes, or the
+    /// connection ends on which the event was sent. The event is sent at once, not when the future
+    /// is first polled. See [`timeout`](Self::timeout).
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        data: impl Serialize,
+    ) -> AckFuture<T> {
+        self.question(event, &data, None)
+    }
+
+    /// Emits a typed event and waits for its answer; see [`emit_with_ack`](Self::emit_with_ack).
+    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
+        self.question(E::NAME, &event, None)
+    }
+
+    /// Limits the time within which the acknowledgement must come, whether or not the event could
+    /// be sent.
+    #[must_use]
+    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
+        Emitter { timeout: Some(timeout), ..self.emitter() }
+    }
+
+    /// Emits events that are dropped unless they can be sent at once.
+    #[must_use]
+    pub fn volatile(&self) -> Emitter<'_> {
+        let emission = Emission { volatile: true, ..Emission::default() };
+        Emitter { emission, ..self.emitter() }
+    }
+
+    fn emitter(&self) -> Emitter<'_> {
+        Emitter { socket: self, emission: Emission::default(), timeout: None }
+    }
+
+    fn send_out(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        emission: Emission,
+    ) -> Result<bool, EmitError> {
+        let sent = self.command(|socket, now| socket.emit(event, data, emission, now));
+        sent.unwrap_or(Err(EmitError::Disconnected))
+    }
+
+    fn question<T>(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        timeout: Option<Duration>,
+    ) -> AckFuture<T> {
+        AckFuture::new(self.0.hub.driven.command(|state| {
+            let over = state.is_over();
+            let socket = state.client.socket(self.0.key).filter(|_| !over);
+            let mut socket = socket.ok_or(EmitError::Disconnected)?;
+            let ack = socket.emit_with_ack(event, data, timeout, Instant::now())?;
+            let slot = Arc::new(Slot::default());
+            state.waiting.insert((self.0.key, ack), Arc::clone(&slot));
+            Ok(slot)
+        }))
+    }
+
+    // Listening.
+
+    /// What happens to this socket from now on, one after the other, for those who prefer loops
+    /// to handlers. Handlers run all the same.
+    ///
+    /// ```
+    /// # use futures_core::Stream;
+    /// # async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    /// #     std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx)).await
+    /// # }
+    /// # async fn example(socket: sockeye_app::client::Socket) {
+    /// use sockeye_app::client::Event;
+    ///
+    /// let mut events = socket.events();
+    /// while let Some(event) = next(&mut events).await {
+    ///     if let Event::Received { name, args, ack } = event {
+    ///         println!("{name} {args:?}");
+    ///         if let Some(ack) = ack {
+    ///             ack.send("thanks");
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let queue = Arc::new(Queue::default());
+        self.0.hub.driven.with(|state| {
+            if state.is_over() {
+                queue.end();
+            } else {
+                state.queues.entry(self.0.key).or_default().push(Arc::clone(&queue));
+            }
+        });
+        Events(queue)
+    }
+
+    /// Adds a listener for an event, besides the handlers of the [`Client`](super::Client).
+    pub fn on<M>(&self, event: &str, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add(event, boxed(handler), false))
+    }
+
+    /// Adds a listener for the next event of this name alone.
+    pub fn once<M>(&self, event: &str, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add(event, boxed(handler), true))
+    }
+
+    /// Adds a listener for a typed event.
+    pub fn on_event<E: TypedEvent, M>(&self, handler: impl TypedHandler<E, M, Self>) -> ListenerId {
+        self.listen(|listeners| listeners.add(E::NAME, typed::boxed(handler), false))
+    }
+
+    /// Adds a listener for all events, which runs before those for single ones.
+    pub fn on_any<M>(&self, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
+        self.listen(|listeners| listeners.add_any(boxed(handler)))
+    }
+
+    /// Removes a listener; returns whether it was there.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        self.listen(|listeners| listeners.remove(listener))
+    }
+
+    /// Removes all listeners for an event. The handlers of the client stay.
+    pub fn off_event(&self, event: &str) {
+        self.listen(|listeners| listeners.remove_event(event));
+    }
+
+    /// Removes all listeners. The handlers of the client stay.
+    pub fn off_all(&self) {
+        self.listen(Listeners::clear);
+    }
+
+    fn listen<T>(&self, act: impl FnOnce(&mut Listeners<Self>) -> T) -> T {
+        let listeners = self.0.listeners.get_or_init(Box::default);
+        act(&mut listeners.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn own_handlers(&self, name: &Name) -> Own {
+        if self.0.listeners.get().is_none() {
+            return Own { any: Vec::new(), single: Vec::new() };
+        }
+        self.listen(|listeners| Own { any: listeners.for_any(), single: listeners.for_event(name) })
+    }
+
+    // For the inside.
+
+    pub(crate) fn ack(&self, responder: Responder, data: &impl Serialize) -> Result<(), EmitError> {
+        let sent = self.command(|socket, now| socket.ack(responder, data, now));
+        sent.unwrap_or(Ok(true)).map(drop)
+    }
+
+    fn command<T>(&self, act: impl FnOnce(&mut SocketMut<'_>, Instant) -> T) -> Option<T> {
+        self.0.hub.driven.command(|state| {
+            if state.is_over() {
+                return None;
+            }
+            state.client.socket(self.0.key).as_mut().map(|socket| act(socket, Instant::now()))
+        })
+    }
+
+    /// Asks without changing anything.
+    fn look<T>(&self, ask: impl FnOnce(&SocketMut<'_>) -> T) -> Option<T> {
+        self.0.hub.driven.with(|state| state.client.socket(self.0.key).as_ref().map(ask))
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(super) fn key(&self) -> SocketId {
+        self.0.key
+    }
+
+    pub(super) fn handlers(&self) -> &Arc<Handlers> {
+        &self.0.handlers
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("namespace", &self.namespace()).finish_non_exhaustive()
+    }
+}
+
+/// A way of emitting; made by [`Socket::volatile`] and [`Socket::timeout`].
+#[derive(Clone, Copy, Debug)]
+pub struct Emitter<'a> {
+    socket: &'a Socket,
+    emission: Emission,
+    timeout: Option<Duration>,
+}
+
+impl Emitter<'_> {
+    /// Emits an event; returns whether it is sent or will be. See [`Socket::emit`].
+    pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
+        match self.socket.send_out(event, &data, self.emission) {
+            Ok(sent) => sent,
+            Err(EmitError::Disconnected) => false,
+            Err(error) => {
+                Origin::report(self.socket, event, Fault::Emit(error));
+                false
+            }
+        }
+    }
+
+    /// Emits an event and waits for the server's acknowledgement; see
+    /// [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        data: impl Serialize,
+    ) -> AckFuture<T> {
+        self.socket.question(event, &data, self.timeout)
+    }
+
+    /// Emits a typed event and waits for its answer; see [`Socket::ask`].
+    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
+        self.socket.question(E::NAME, &event, self.timeout)
+    }
+}

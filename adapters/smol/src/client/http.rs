@@ -1,0 +1,135 @@
+//! HTTP requests, over connections that are used again while they are warm.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{HeaderMap, Request};
+use smol_hyper::rt::FuturesIo;
+use sockeye_core::client::{Fetch, Input};
+use sockeye_core::{Headers, RequestId, Response};
+
+use super::driver::Hub;
+use super::link;
+
+/// How long a connection may have been idle to be used again: not so long that the server might
+/// close it just then, for a request that fails is not repeated.
+const WARM: Duration = Duration::from_secs(2);
+
+/// Connections that wait for the next request.
+#[derive(Default)]
+pub(super) struct Pool(RefCell<Vec<(Instant, Sender)>>);
+
+type Sender = SendRequest<Full<Bytes>>;
+
+impl Pool {
+    fn take(&self) -> Option<Sender> {
+        let mut idle = self.0.borrow_mut();
+        idle.retain(|(since, sender)| since.elapsed() < WARM && sender.is_ready());
+        idle.pop().map(|(_, sender)| sender)
+    }
+
+    fn put(&self, sender: Sender) {
+        self.0.borrow_mut().push((Instant::now(), sender));
+    }
+}
+
+/// Makes a request, and tells the machine what came of it.
+pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
+    let outcome = exchange(&hub, fetch).await;
+    hub.end_request(req);
+    hub.feed(match outcome {
+        Ok(response) => Input::Response { req, response },
+        Err(message) => Input::Failed { req, message },
+    });
+}
+
+async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
+    let limit = fetch.limit;
+    let mut request = prepare(hub, fetch)?;
+    let mut sender = hub.pool.take();
+    loop {
+        let (mut connection, fresh) = match sender.take() {
+            Some(connection) => (connection, false),
+            None => (connect(hub).await?, true),
+        };
+        match connection.try_send_request(request).await {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                let body = read(body, limit).await?;
+                if connection.is_ready() || connection.ready().await.is_ok() {
+                    hub.pool.put(connection);
+                }
+                let headers = plain(&head.headers);
+                return Ok(Response { status: head.status.as_u16(), headers, body });
+            }
+            // A request that has not left this machine is not repeated but made.
+            Err(mut error) => match error.take_message() {
+                Some(unsent) if !fresh => request = unsent,
+                _ => return Err(error.into_error().to_string()),
+            },
+        }
+    }
+}
+
+async fn connect(hub: &Rc<Hub>) -> Result<Sender, String> {
+    let stream = link::open(&hub.address, &hub.tls).await.map_err(|error| error.to_string())?;
+    let opened = http1::handshake(FuturesIo::new(stream)).await;
+    let (sender, connection) = opened.map_err(|error| error.to_string())?;
+    let running = async {
+        if let Err(error) = connection.await {
+            log::debug!("a connection for long-polling ended: {error}");
+        }
+    };
+    hub.spawn(running).into_iter().for_each(smol::Task::detach);
+    Ok(sender)
+}
+
+fn prepare(hub: &Hub, fetch: Fetch) -> Result<Request<Full<Bytes>>, String> {
+    let Fetch { method, target, headers, body, .. } = fetch;
+    let request = Request::builder().method(method).uri(target).body(Full::new(body));
+    let mut request = request.map_err(|error| error.to_string())?;
+    *request.headers_mut() = head(hub, headers)?;
+    request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    Ok(request)
+}
+
+/// The headers of a request, with those that are the driver's.
+pub(super) fn head(hub: &Hub, headers: Headers) -> Result<HeaderMap, String> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+        let value = HeaderValue::from_str(&value).map_err(|error| error.to_string())?;
+        map.append(name, value);
+    }
+    let host = HeaderValue::from_str(&hub.address.authority).map_err(|error| error.to_string())?;
+    map.entry(HOST).or_insert(host);
+    const AGENT: &str = concat!("sockeye/", env!("CARGO_PKG_VERSION"));
+    map.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    Ok(map)
+}
+
+async fn read(mut body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| error.to_string())?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Err(format!("the answer is longer than {limit} bytes"));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+/// The headers of an answer, as far as they are text.
+pub(super) fn plain(headers: &HeaderMap) -> Headers {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned().into(), value.to_str().ok()?.to_owned().into()))
+    };
+    headers.iter().filter_map(text).collect()
+}

@@ -1,0 +1,66 @@
+//! Connections to a server, plain or encrypted.
+
+use std::io;
+#[cfg(feature = "tls")]
+use std::sync::{Arc, OnceLock};
+
+#[cfg(feature = "tls")]
+use futures_rustls::TlsConnector;
+#[cfg(feature = "tls")]
+use futures_rustls::rustls;
+use smol::io::{AsyncRead, AsyncWrite};
+use smol::net::TcpStream;
+
+use super::address::Address;
+
+/// How TLS is spoken, where it is.
+#[cfg(feature = "tls")]
+pub(super) type Tls = Option<Arc<rustls::ClientConfig>>;
+#[cfg(not(feature = "tls"))]
+pub(super) type Tls = Option<std::convert::Infallible>;
+
+/// What both kinds of connections are.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+/// Opens a connection.
+pub(super) async fn open(address: &Address, tls: &Tls) -> io::Result<Box<dyn Stream>> {
+    let stream = TcpStream::connect((&*address.host, address.port)).await?;
+    stream.set_nodelay(true)?;
+    #[cfg(feature = "tls")]
+    if let Some(config) = tls {
+        let name = rustls::pki_types::ServerName::try_from(address.host.clone())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+        return Ok(Box::new(stream));
+    }
+    #[cfg(not(feature = "tls"))]
+    let _ = tls;
+    Ok(Box::new(stream))
+}
+
+/// Trusts whom the system trusts; found out once.
+#[cfg(feature = "tls")]
+pub(super) fn system_trust() -> Result<Arc<rustls::ClientConfig>, String> {
+    static TRUST: OnceLock<Result<Arc<rustls::ClientConfig>, String>> = OnceLock::new();
+    TRUST.get_or_init(read_trust).clone()
+}
+
+#[cfg(feature = "tls")]
+fn read_trust() -> Result<Arc<rustls::ClientConfig>, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = rustls::RootCertStore::empty();
+    // Some systems have certificates in their list that can't be read.
+    let (sound, _) = roots.add_parsable_certificates(found.certs);
+    if sound == 0 {
+        return Err("the system trusts no certificates".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

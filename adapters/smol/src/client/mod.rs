@@ -1,0 +1,196 @@
+//! Clients, which connect to Socket.IO servers: long-polling, WebSockets and TLS on smol.
+//!
+//! A [`Client`] has handlers like an [`App`](crate::App); [`Connect`] connects it:
+//!
+//! ```no_run
+//! use sockeye_smol::client::{Client, Connect};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let socket = Client::new()
+//!         .on("chat message", |text: String| println!("{text}"))
+//!         .connect("http://localhost:3000")
+//!         .await?;
+//!     socket.emit("chat message", "hello");
+//!     let answer: String = socket.emit_with_ack("who is there", ()).await?;
+//!     println!("{answer}");
+//!     socket.close();
+//!     # Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! A client runs on a thread of its own, so it can be used from any program, async or not. Those
+//! who have an executor can run it there, with [`Connector::build`].
+//!
+//! With the feature `tls`, addresses may begin with `https` or `wss`. Servers must have a
+//! certificate that this system trusts; [`Connector::tls`] changes whom to trust.
+
+mod address;
+mod driver;
+mod http;
+mod link;
+mod websocket;
+
+use std::future::Future;
+use std::sync::Arc;
+
+pub use futures_stream::Stream;
+pub use sockeye_app::client::*;
+
+use self::address::Address;
+pub use self::driver::Driver;
+#[cfg(feature = "tls")]
+pub use futures_rustls::rustls;
+
+/// The trait of [`Events`], as smol has it.
+mod futures_stream {
+    pub use smol::stream::Stream;
+}
+
+/// Connects a [`Client`] to a server, as a [`Connector`] does that is not told anything else.
+pub trait Connect: Sized {
+    /// Connects, and waits until the namespace is joined that the path of the address names, `/` if
+    /// there is none.
+    ///
+    /// The address is like `http://localhost:3000`, with `http` or `ws`, or with the feature `tls`
+    /// `https` or `wss`. Its query is sent along with each request.
+    ///
+    /// # Errors
+    ///
+    /// If the first attempt fails, or the server refuses. From then on a connection that is lost is
+    /// opened again, for as long as the options allow.
+    fn connect(self, url: &str) -> impl Future<Output = Result<Socket, ConnectError>>;
+
+    /// Begins to connect, and does not wait: see [`Socket::connected`]. An attempt that fails is
+    /// followed by another one, for as long as the options allow.
+    ///
+    /// # Errors
+    ///
+    /// If address or options can't work.
+    fn start(self, url: &str) -> Result<Socket, ConnectError>;
+}
+
+impl Connect for Client {
+    async fn connect(self, url: &str) -> Result<Socket, ConnectError> {
+        Connector::new().connect(self, url).await
+    }
+
+    fn start(self, url: &str) -> Result<Socket, ConnectError> {
+        Connector::new().start(self, url)
+    }
+}
+
+/// How clients connect.
+#[derive(Clone, Debug, Default)]
+pub struct Connector {
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Connector {
+    /// A connector that trusts whom the system trusts.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how TLS is spoken, with what certificates, instead of as the system has it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Connects a client; see [`Connect::connect`].
+    ///
+    /// # Errors
+    ///
+    /// If the first attempt fails, or the server refuses.
+    pub async fn connect(&self, client: Client, url: &str) -> Result<Socket, ConnectError> {
+        let socket = Closing(Some(self.start(client, url)?));
+        let Some(connecting) = &socket.0 else { return Err(ConnectError::Disconnected) };
+        connecting.connected_at_once().await?;
+        socket.keep().ok_or(ConnectError::Disconnected)
+    }
+
+    /// Begins to connect a client; see [`Connect::start`].
+    ///
+    /// # Errors
+    ///
+    /// If address or options can't work, or the system has no more threads.
+    pub fn start(&self, client: Client, url: &str) -> Result<Socket, ConnectError> {
+        let (socket, driver) = self.build(client, url)?;
+        std::thread::Builder::new()
+            .name("sockeye-client".to_owned())
+            .spawn(move || smol::block_on(driver.run()))
+            .map_err(|error| ConnectError::System(error.to_string()))?;
+        Ok(socket)
+    }
+
+    /// Makes a client that runs when and where its [`Driver`] does.
+    ///
+    /// ```no_run
+    /// use sockeye_smol::client::{Client, Connector};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (socket, driver) = Connector::new().build(Client::new(), "http://localhost:3000")?;
+    /// let local = smol::LocalExecutor::new();
+    /// local.spawn(driver.run()).detach();
+    /// smol::block_on(local.run(socket.connected()))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If address or options can't work.
+    pub fn build(&self, mut client: Client, url: &str) -> Result<(Socket, Driver), ConnectError> {
+        let address = Address::parse(url)?;
+        client.config_mut().query.extend(address.query.iter().cloned());
+        let tls = self.tls_for(&address)?;
+        let namespace = address.namespace.clone();
+        let (machine, sockets) = client.of(&namespace, |handlers| handlers).into_machine()?;
+        let socket = sockets.into_iter().find(|socket| socket.namespace() == namespace);
+        let socket = socket.ok_or(ConnectError::Url("the path is no name of a namespace"))?;
+        Ok((socket, Driver::new(machine, address, tls)))
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_for(&self, address: &Address) -> Result<link::Tls, ConnectError> {
+        if !address.secure {
+            return Ok(None);
+        }
+        match &self.tls {
+            Some(config) => Ok(Some(Arc::clone(config))),
+            None => link::system_trust().map(Some).map_err(ConnectError::System),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[allow(clippy::unused_self, reason = "with the feature it is used")]
+    fn tls_for(&self, address: &Address) -> Result<link::Tls, ConnectError> {
+        let _: &Arc<str> = &address.authority;
+        if address.secure {
+            return Err(ConnectError::Url("https and wss need the feature `tls`"));
+        }
+        Ok(None)
+    }
+}
+
+/// Closes a client that nobody waits for any more.
+struct Closing(Option<Socket>);
+
+impl Closing {
+    fn keep(mut self) -> Option<Socket> {
+        self.0.take()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0.take() {
+            socket.close();
+        }
+    }
+}
