@@ -67,7 +67,8 @@ impl Queue {
 
     pub(super) fn push(&self, event: Event) {
         let mut waiting = self.lock();
-        if waiting.events.len() < MAX_WAITING {
+        // What is missing is told where it is missing.
+        if waiting.events.len() < MAX_WAITING && waiting.missing == 0 {
             waiting.events.push_back(event);
         } else {
             waiting.missing += 1;
@@ -106,5 +107,39 @@ impl Stream for Events {
         }
         waiting.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn take(events: &mut Events) -> Poll<Option<Event>> {
+        Pin::new(events).poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_is_not_taken_in_time_is_told_to_be_missing_where_it_is() {
+        let mut events = Events(Arc::default());
+        for _ in 0..MAX_WAITING + 3 {
+            events.0.push(Event::Connected { recovered: false });
+        }
+        for _ in 0..MAX_WAITING {
+            let event = take(&mut events);
+            assert!(matches!(event, Poll::Ready(Some(Event::Connected { .. }))));
+            // Comes too early to have a place.
+            events.0.push(Event::Connected { recovered: true });
+        }
+        let missing = 3 + MAX_WAITING as u64;
+        let told = take(&mut events);
+        assert!(matches!(told, Poll::Ready(Some(Event::Lagged(n))) if n == missing));
+        events.0.push(Event::Connected { recovered: true });
+        let event = take(&mut events);
+        assert!(matches!(event, Poll::Ready(Some(Event::Connected { recovered: true }))));
+        assert!(matches!(take(&mut events), Poll::Pending));
+        events.0.end();
+        assert!(matches!(take(&mut events), Poll::Ready(None)));
     }
 }

@@ -9,12 +9,15 @@
 //! | [`recovery`] | What becomes of a client that loses its connection for a moment? |
 //! | [`backpressure`] | What if one side is faster than the other? |
 //! | [`typed_events`] | How do I share the types of events between both sides? |
+//! | [`clients`] | How do I write a client? |
 //! | [`operation`] | How do I watch a server, end it, and replace it? |
 
 #[doc = include_str!("acks.md")]
 pub mod acks {}
 #[doc = include_str!("backpressure.md")]
 pub mod backpressure {}
+#[doc = include_str!("clients.md")]
+pub mod clients {}
 #[doc = include_str!("from_javascript.md")]
 pub mod from_javascript {}
 #[doc = include_str!("middleware.md")]
