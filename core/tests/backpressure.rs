@@ -264,6 +264,20 @@ fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
 }
 
 #[test]
+fn a_paused_client_that_takes_no_pings_is_gone() {
+    let mut h = Harness::new();
+    let (polling, slow) = (h.connect_polling("/"), h.connect_websocket("/"));
+    h.stall(slow.ws);
+    let now = h.now;
+    h.socket(polling.socket).pause(now);
+    h.socket(slow.socket).pause(now);
+
+    h.advance(secs(100));
+
+    assert_eq!(h.told(), ["#1 disconnected: ping timeout", "#2 disconnected: ping timeout"]);
+}
+
+#[test]
 fn a_client_that_is_gone_is_noticed_after_it_was_resumed() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");

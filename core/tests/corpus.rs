@@ -1,8 +1,12 @@
-//! Plays the corpora of the fuzz targets.
+//! Plays the corpora of the fuzz targets, and bytes from anywhere.
 
 mod play;
 
 use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sockeye_core::packet::DefaultParser;
 
 /// Plays every file of one corpus; returns how many there are.
 fn replay(name: &str, play: fn(&[u8])) -> usize {
@@ -19,6 +23,15 @@ fn replay(name: &str, play: fn(&[u8])) -> usize {
         .count()
 }
 
+fn values(data: &[u8]) {
+    play::values::values(data, Arc::new(DefaultParser));
+}
+
+#[cfg(feature = "msgpack")]
+fn packed(data: &[u8]) {
+    play::values::values(data, Arc::new(sockeye_core::packet::MsgpackParser));
+}
+
 #[test]
 fn the_corpus_of_packets_does_no_harm() {
     assert!(replay("packet_decode", play::packets) >= 24);
@@ -27,4 +40,62 @@ fn the_corpus_of_packets_does_no_harm() {
 #[test]
 fn the_corpus_of_payloads_does_no_harm() {
     assert!(replay("payload_decode", play::payloads) >= 24);
+}
+
+#[test]
+fn the_corpus_of_heads_does_no_harm() {
+    assert!(replay("request_heads", play::heads::heads) >= 10);
+}
+
+#[test]
+fn the_corpus_of_servers_does_no_harm() {
+    assert!(replay("server_script", play::server::server) >= 10);
+}
+
+#[test]
+fn the_corpus_of_clients_does_no_harm() {
+    assert!(replay("client_script", play::client::client) >= 10);
+}
+
+#[test]
+fn the_corpus_of_texts_is_read_as_serde_json_reads_it() {
+    assert!(replay("json_text", play::texts::texts) >= 10);
+}
+
+#[test]
+fn the_corpus_of_values_comes_back() {
+    assert!(replay("value_round_trip", values) >= 10);
+    #[cfg(feature = "msgpack")]
+    assert!(replay("value_round_trip", packed) >= 10);
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn the_corpus_of_packed_packets_does_no_harm() {
+    assert!(replay("msgpack_decode", play::packed::packed) >= 10);
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..600)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_clients_and_application_do_the_server_stays_sound(data in bytes()) {
+        play::server::server(&data);
+    }
+
+    #[test]
+    fn whatever_server_and_application_do_the_client_stays_sound(data in bytes()) {
+        play::client::client(&data);
+    }
+
+    #[test]
+    fn whatever_is_emitted_arrives(data in bytes()) {
+        values(&data);
+        #[cfg(feature = "msgpack")]
+        packed(&data);
+    }
 }

@@ -31,14 +31,11 @@ impl Session {
                 self.heartbeat = Heartbeat::Sent { timer, refreshed: false };
                 self.push(Item::PING, cx);
             }
-            // Its answer may be among what is not read.
-            Heartbeat::Sent { .. } if self.paused => {
+            // Its answer may be among what is not read; but the client has taken the ping.
+            Heartbeat::Sent { .. } if self.paused && self.outbox.unsent() == 0 => {
                 self.extend(cx, now);
-                if self.outbox.is_empty() {
-                    self.push(Item::PING, cx);
-                }
+                self.push(Item::PING, cx);
             }
-            Heartbeat::Awaited(_) if self.paused => self.await_ping(cx, now),
             Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
                 self.end(CloseReason::PingTimeout, cx);
             }

@@ -256,7 +256,8 @@ impl Engine {
     /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies. So a
     /// client that sends more than can be handled has to wait.
     ///
-    /// What was read already is still taken in. Heartbeats do not end a session that is paused.
+    /// What was read already is still taken in. A session that is paused does not end for want of
+    /// pongs, as long as its client takes the pings; in protocol 3, where clients ping, it does.
     pub fn pause(&mut self, session: SessionId, pause: bool, now: Instant) {
         self.with(session, |session, cx| session.pause(pause, cx, now));
     }

@@ -5,6 +5,15 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the run")]
 
+pub(crate) mod client;
+pub(crate) mod heads;
+#[cfg(feature = "msgpack")]
+pub(crate) mod packed;
+pub(crate) mod server;
+mod tape;
+pub(crate) mod texts;
+pub(crate) mod values;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

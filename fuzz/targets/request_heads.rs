@@ -1,0 +1,9 @@
+//! Heads of requests; see `play::heads`.
+
+#![no_main]
+
+#[path = "../../core/tests/play/mod.rs"]
+#[allow(dead_code, reason = "the other targets use the rest")]
+mod play;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| play::heads::heads(data));
