@@ -200,6 +200,8 @@ impl World {
         let data = "x".repeat(tape.below(100));
         let second = Some(Duration::from_secs(1));
         if let Some(&asking) = self.asking.iter().next().filter(|_| tape.flip()) {
+            // Those that are refused leave without a word.
+            self.asking.remove(&asking);
             return match tape.below(3) {
                 0 => self.server.accept(asking),
                 1 => drop(self.server.reject(asking, "no", &1)),
@@ -320,9 +322,6 @@ impl World {
             }
             _ => {}
         }
-        // Those that were refused leave without a word.
-        let server = &mut self.server;
-        self.asking.retain(|&socket| server.socket(socket).is_some());
     }
 
     /// Everybody leaves, and nothing remains.
