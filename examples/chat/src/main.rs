@@ -4,36 +4,19 @@
 //! The page is in `web/`.
 
 mod hall;
+mod pages;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hall::{Answer, Arrival, Entry, Hall, Post, Stamp};
+use pages::PAGES;
 use serde::Serialize;
 use sockeye_smol::{Ack, App, Bytes, Serve, ServerConfig, Socket, State};
 
 /// Handlers are called one at a time, but the state of an app may be shared by several threads.
 type Shared = State<Mutex<Hall>>;
-
-/// The page, which is a part of the program: path, content type, content.
-const PAGES: [(&str, &str, &str); 11] = [
-    ("/", HTML, include_str!("../web/index.html")),
-    ("/chat.js", JS, include_str!("../web/chat.js")),
-    ("/composer.js", JS, include_str!("../web/composer.js")),
-    ("/connection.js", JS, include_str!("../web/connection.js")),
-    ("/dom.js", JS, include_str!("../web/dom.js")),
-    ("/icon.svg", SVG, include_str!("../web/icon.svg")),
-    ("/messages.css", CSS, include_str!("../web/messages.css")),
-    ("/messages.js", JS, include_str!("../web/messages.js")),
-    ("/panels.js", JS, include_str!("../web/panels.js")),
-    ("/style.css", CSS, include_str!("../web/style.css")),
-    ("/timeline.js", JS, include_str!("../web/timeline.js")),
-];
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
-const SVG: &str = "image/svg+xml";
 
 fn main() -> ExitCode {
     let run = || {

@@ -105,7 +105,7 @@ impl Client {
     /// its name may be left out.
     #[must_use]
     pub fn of(mut self, name: &str, build: impl FnOnce(Namespace) -> Namespace) -> Self {
-        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        let name = full_name(name);
         let known = self.namespaces.iter().position(|(other, _)| *other == name);
         let index = known.unwrap_or_else(|| {
             self.namespaces.push((name, Handlers::default()));
@@ -192,10 +192,23 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The handlers of a namespace, as [`Client::of`] builds them.
+/// The name of a namespace with the slash in front, which may be left out.
+pub(super) fn full_name(name: &str) -> String {
+    if name.starts_with('/') { name.to_owned() } else { format!("/{name}") }
+}
+
+/// The handlers of a namespace, as [`Client::of`] and [`Socket::open`] build them.
 pub struct Namespace(Handlers);
 
 impl Namespace {
+    pub(super) fn new() -> Self {
+        Self(Handlers::default())
+    }
+
+    pub(super) fn into_handlers(self) -> Handlers {
+        self.0
+    }
+
     /// What the server is told at each connect: an object, often with a token in it, which
     /// middlewares of the server get. Anything else is an error when the client is connected.
     #[must_use]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sockeye_core::client::{Client as Core, Input, Output};
+use sockeye_core::client::{Client as Core, Input, OpenError, Output};
 use sockeye_core::{AckError, AckId, ConfigError, SocketId};
 
-use super::builder::{Client, Shared};
+use super::builder::{Client, Handlers, Shared};
 use super::events::Queue;
 use super::machine::{Machine, Runtime};
 use super::socket::Socket;
@@ -94,20 +94,45 @@ impl Hub {
         let hub = Arc::new(Self { driven: Driven::new(state), shared });
         let mut sockets = Vec::new();
         for (name, handlers) in namespaces {
-            if let Some(problem) = handlers.problem {
-                return Err(ConfigError { field: "auth", problem });
-            }
-            let socket = hub.driven.command(|state| {
-                let now = Instant::now();
-                let key = state.client.open(&name, handlers.config.clone(), now).ok()?;
-                let socket = Socket::new(&hub, key, name.clone(), handlers);
-                state.sockets.insert(key, socket.clone());
-                Some(socket)
-            });
-            let unsound = ConfigError { field: "namespace", problem: "has no sound name" };
-            sockets.push(socket.ok_or(unsound)?);
+            sockets.push(hub.driven.command(|state| hub.add(state, name, handlers))?);
         }
         Ok((hub, sockets))
+    }
+
+    /// Makes one more socket, unless the client was closed.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        name: String,
+        handlers: Handlers,
+    ) -> Result<Socket, ConnectError> {
+        self.driven.command(|state| {
+            if state.closing || state.over {
+                return Err(ConnectError::Disconnected);
+            }
+            Ok(self.add(state, name, handlers)?)
+        })
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        state: &mut State,
+        name: String,
+        handlers: Handlers,
+    ) -> Result<Socket, ConfigError> {
+        if let Some(problem) = handlers.problem {
+            return Err(ConfigError { field: "auth", problem });
+        }
+        let opened = state.client.open(&name, handlers.config.clone(), Instant::now());
+        let key = opened.map_err(|error| {
+            let problem = match error {
+                OpenError::Taken => "has a socket already",
+                OpenError::Name | _ => "has no sound name",
+            };
+            ConfigError { field: "namespace", problem }
+        })?;
+        let socket = Socket::new(self, key, name, handlers);
+        state.sockets.insert(key, socket.clone());
+        Ok(socket)
     }
 
     pub(super) fn report(&self, error: Error) {

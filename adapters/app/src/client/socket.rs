@@ -12,7 +12,7 @@ use sockeye_core::engine::Transport;
 use sockeye_core::{Emission, EmitError, Name, SocketId, TypedEvent};
 
 use super::ConnectError;
-use super::builder::Handlers;
+use super::builder::{Handlers, Namespace, full_name};
 use super::events::{Events, Queue};
 use super::hub::{Connecting, Hub};
 use crate::ack::{AckFuture, Slot};
@@ -101,11 +101,37 @@ impl Socket {
     /// Another socket of the same client.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Option<Self> {
-        let name = if namespace.starts_with('/') { namespace } else { &format!("/{namespace}") };
+        let name = full_name(namespace);
         self.0.hub.driven.with(|state| {
-            let key = state.client.find(name)?;
+            let key = state.client.find(&name)?;
             state.sockets.get(&key).cloned()
         })
+    }
+
+    /// Makes a socket for a further namespace of the same server, with handlers of its own, as
+    /// [`Client::of`](super::Client::of) does before the client is connected. It shares the
+    /// connection, and connects at once unless it is [told not to](Namespace::connect_later). A
+    /// slash in front of the name may be left out.
+    ///
+    /// ```
+    /// # fn example(socket: sockeye_app::client::Socket) -> Result<(), sockeye_app::client::ConnectError> {
+    /// let news = socket.open("/news", |it| it.on("headline", |text: String| println!("{text}")))?;
+    /// news.emit("subscribe", "weather");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is a socket for this namespace already, which [`of`](Self::of) gives; if the name
+    /// can't be that of a namespace; if what it has to tell the server is no object; or if the
+    /// client was closed.
+    pub fn open(
+        &self,
+        namespace: &str,
+        build: impl FnOnce(Namespace) -> Namespace,
+    ) -> Result<Self, ConnectError> {
+        let handlers = build(Namespace::new()).into_handlers();
+        self.0.hub.open(full_name(namespace), handlers)
     }
 
     // Its life.

@@ -171,6 +171,34 @@ pub(crate) fn several_namespaces_share_a_connection(kind: Kind) {
     socket.close();
 }
 
+pub(crate) fn a_namespace_can_be_joined_later(kind: Kind) {
+    let host = Host::start(kind);
+    let root = block_on(Client::new().connect(&host.url(""))).unwrap();
+    assert!(root.of("custom").is_none());
+    let (tell, told) = channel();
+    let custom = root.open("custom", |namespace| {
+        namespace.auth(json!({ "n": 3 })).on("auth", move |auth: Json| {
+            let _ = tell.send(auth);
+        })
+    });
+    let custom = custom.unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), json!({ "n": 3 }));
+    block_on(custom.connected()).unwrap();
+    assert_eq!(block_on(custom.emit_with_ack::<u8>("ack", 1)).unwrap(), 1);
+    assert_eq!(root.of("/custom").unwrap().id(), custom.id());
+
+    let refused = root.open("/secret", |namespace| namespace).unwrap();
+    let refused = block_on(refused.connected()).unwrap_err();
+    assert_eq!(refused.to_string(), "the server refuses: not authorized");
+    for (name, auth) in [("/custom", json!({})), ("/a,b", json!({})), ("/new", json!(1))] {
+        let unsound = root.open(name, |namespace| namespace.auth(auth));
+        assert!(matches!(unsound, Err(ConnectError::Config(_))), "{name} {unsound:?}");
+    }
+    root.close();
+    let late = root.open("/later", |namespace| namespace);
+    assert!(matches!(late, Err(ConnectError::Disconnected)), "{late:?}");
+}
+
 pub(crate) fn what_is_told_at_connect_may_be_asked_anew(kind: Kind) {
     let host = Host::start(kind);
     let count = std::sync::atomic::AtomicU32::new(0);

@@ -37,6 +37,7 @@ against_both!(
     a_server_gets_its_answers,
     many_events_keep_their_order,
     several_namespaces_share_a_connection,
+    a_namespace_can_be_joined_later,
     what_is_told_at_connect_may_be_asked_anew,
     a_client_that_is_refused_learns_why,
     a_client_that_is_removed_stays_so_until_it_connects_again,

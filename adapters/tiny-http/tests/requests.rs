@@ -1,0 +1,169 @@
+//! What depends on what a request asks for: paths, queries, methods, and polls at once.
+
+mod support;
+
+use support::client::{open, poll, poll_head, post, session_exists, sid_of};
+use support::{Bystander, TestServer, Wire, eventually};
+
+#[test]
+fn requests_that_make_no_sense_are_refused_and_hurt_nobody() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let long = format!("EIO=4&transport=polling&sid={}", "x".repeat(10_000));
+    for (query, code) in [
+        ("", 0),
+        ("EIO=4", 0),
+        ("EIO=4&transport=", 0),
+        ("EIO=4&transport=abc", 0),
+        ("EIO=4&transport=POLLING", 0),
+        ("EIO=4&transport=__proto__", 0),
+        ("EIO=4&transport=webtransport", 0),
+        ("EIO=4&transport=websocket", 0),
+        ("transport=polling", 5),
+        ("EIO=3&transport=polling", 5),
+        ("EIO=04&transport=polling", 5),
+        ("EIO=4%20&transport=polling", 5),
+        ("EIO=4&transport=polling&sid=", 1),
+        ("EIO=4&transport=polling&sid=doesnotexist", 1),
+        ("EIO=4&transport=polling&sid=__proto__", 1),
+        ("EIO=4&transport=polling&sid=%00%0d%0a", 1),
+        ("EIO=4&transport=polling&sid=a+b%zz%ff%", 1),
+        (&long, 1),
+        ("EIO=4&EIO=3&transport=polling", 3),
+        ("EIO=4&transport=polling&sid=a&sid=b", 3),
+    ] {
+        let mut wire = Wire::connect(server.address);
+        wire.send(format!("GET /socket.io/?{query} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let answer = wire.answer();
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.text().starts_with(&format!("{{\"code\":{code},")), "{query}: {answer:?}");
+    }
+    for method in ["POST", "PUT", "HEAD", "DELETE", "BREW"] {
+        let mut wire = Wire::connect(server.address);
+        let head = poll_head("").replacen("GET", method, 1);
+        wire.send(head.replacen("Host", "Content-Length: 0\r\nConnection: close\r\nHost", 1));
+        let answer = wire.rest_without_reset();
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{method}");
+        assert_eq!(answer.ends_with(b"\r\n\r\n"), method == "HEAD", "{method}");
+    }
+    bystander.assert_works();
+}
+
+#[test]
+fn a_method_that_is_none_leaves_the_session_alone() {
+    let server = TestServer::new();
+    let sid = open(server.address);
+    for method in ["PUT", "DELETE", "HEAD"] {
+        let mut wire = Wire::connect(server.address);
+        wire.send(poll_head(&format!("&sid={sid}")).replacen("GET", method, 1));
+        assert!(wire.until(b"\r\n\r\n").starts_with(b"HTTP/1.1 4"), "{method}");
+    }
+    assert!(session_exists(server.address, &sid));
+}
+
+#[test]
+fn what_means_nothing_here_is_ignored() {
+    let server = TestServer::new();
+    for query in ["&j=0", "&j=x", "&b64=1", "&t=abc", "&x=%zz&=&&%", &"&a=b".repeat(2_000)] {
+        sid_of(&poll(server.address, query));
+    }
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(poll_head("").replace("Host", "Cookie: io=abc\r\nX-Name: J\u{f6}rg\r\nHost"));
+    assert_ne!(sid_of(&wire.answer()), sid);
+}
+
+#[test]
+fn a_websocket_is_refused_at_once_whatever_it_says() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    let session = format!("&sid={sid}");
+    for (transport, query) in
+        [("websocket", ""), ("websocket", &*session), ("polling", ""), ("polling", &session)]
+    {
+        let mut wire = Wire::connect(server.address);
+        wire.send(format!(
+            "GET /socket.io/?EIO=4&transport={transport}{query} HTTP/1.1\r\nHost: test\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ));
+        assert_eq!(wire.answer().status, 400, "{transport} {query}");
+    }
+    let handshake = poll(server.address, "");
+    assert!(handshake.text().contains(r#""upgrades":[]"#), "{handshake:?}");
+    assert!(session_exists(server.address, &sid));
+    bystander.assert_works();
+}
+
+#[test]
+fn paths_that_are_not_the_endpoint_are_not_found() {
+    let server = TestServer::new();
+    for path in ["/socket.iox/", "//socket.io/", "/SOCKET.IO/", "/socket.io/../admin", "/", "*"] {
+        let mut wire = Wire::connect(server.address);
+        wire.send(format!("GET {path}?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert!([400, 404].contains(&wire.answer().status), "{path}");
+    }
+    for path in ["/socket.io", "/socket.io/", "http://test/socket.io/"] {
+        let mut wire = Wire::connect(server.address);
+        wire.send(format!("GET {path}?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n"));
+        sid_of(&wire.answer());
+    }
+}
+
+#[test]
+fn the_client_script_is_handed_out() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    wire.send("GET /socket.io/socket.io.js HTTP/1.1\r\nHost: test\r\n\r\n");
+    let script = wire.answer();
+    assert_eq!(script.status, 200);
+    assert!(script.body.len() > 10_000);
+    let etag = script.header("etag").expect("a tag").to_owned();
+    wire.send(format!(
+        "GET /socket.io/socket.io.js HTTP/1.1\r\nHost: test\r\nIf-None-Match: {etag}\r\n\r\n"
+    ));
+    assert!(wire.until(b"\r\n\r\n").starts_with(b"HTTP/1.1 304"));
+    // Nothing follows an answer that has no body.
+    wire.send("GET /socket.io/socket.io.js HTTP/1.0\r\nHost: test\r\n\r\n");
+    assert_eq!(wire.answer().status, 200);
+}
+
+#[test]
+fn two_polls_at_once_end_the_session() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    let query = format!("&sid={sid}");
+    let mut first = Wire::connect(server.address);
+    first.send(poll_head(&query));
+    bystander.echo("the poll is under way");
+    assert_eq!(poll(server.address, &query).status, 400);
+    assert_eq!(first.answer().text(), "1");
+    assert_eq!(poll(server.address, &query).status, 400);
+    bystander.assert_works();
+}
+
+#[test]
+fn a_client_that_closes_its_session_is_answered_everywhere() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    let mut held = Wire::connect(server.address);
+    held.send(poll_head(&format!("&sid={sid}")));
+    bystander.echo("the poll is under way");
+    assert_eq!(post(server.address, &sid, "1\u{1e}42[\"to all\",\"late\"]").status, 200);
+    assert_eq!(held.answer().text(), "6");
+    eventually("the session ends", || !session_exists(server.address, &sid));
+    bystander.assert_works();
+}
+
+#[test]
+fn a_client_that_never_polls_is_let_go_by_the_heartbeat() {
+    use sockeye_tiny_http::ServeBlocking;
+    let app = support::peer_app::impatient_app();
+    let server = TestServer::start(app.bind("127.0.0.1:0").expect("a free port"));
+    let sid = sid_of(&poll(server.address, ""));
+    assert!(session_exists(server.address, &sid));
+    eventually("the session ends", || !session_exists(server.address, &sid));
+}
