@@ -10,6 +10,7 @@
 mod args;
 mod command;
 mod complete;
+mod editor;
 mod failure;
 mod history;
 mod inform;
@@ -22,6 +23,7 @@ mod report;
 mod screen;
 mod script;
 mod session;
+mod terminal;
 mod value;
 
 use std::io::{IsTerminal, Write};
@@ -65,9 +67,7 @@ fn say(text: &str) -> Result<(), Failure> {
 
 fn run(options: Options) -> Result<(), Failure> {
     let has_steps = !options.steps.is_empty() || options.listen;
-    let is_terminal = std::io::stdin().is_terminal()
-        && std::io::stdout().is_terminal()
-        && std::io::stderr().is_terminal();
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let is_prompt = !has_steps && is_terminal;
     let format = match (options.json, options.steps.is_empty() || options.listen) {
         (true, _) => Format::Machine,

@@ -21,12 +21,14 @@ pub(crate) enum Format {
     Verbose,
 }
 
+/// Writes lines above the one that is being edited.
+pub(crate) type Above = Box<dyn FnMut(&str)>;
+
 /// Writes reports.
 pub(crate) struct Screen {
     format: Format,
     paint: Paint,
-    /// What writes lines above the one that is being edited.
-    above: Option<Box<dyn FnMut(String) + Send>>,
+    above: Option<Above>,
 }
 
 impl Screen {
@@ -34,8 +36,8 @@ impl Screen {
         Self { format, paint, above: None }
     }
 
-    pub(crate) fn set_above(&mut self, above: Box<dyn FnMut(String) + Send>) {
-        self.above = Some(above);
+    pub(crate) fn set_above(&mut self, above: Option<Above>) {
+        self.above = above;
     }
 
     pub(crate) fn paint(&self) -> Paint {
@@ -70,7 +72,7 @@ impl Screen {
     fn write(&mut self, mut line: String) {
         line.push('\n');
         if let Some(above) = &mut self.above {
-            above(line);
+            above(&line);
             return;
         }
         let mut out = std::io::stdout().lock();
