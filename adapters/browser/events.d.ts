@@ -12,7 +12,11 @@ export type EventParams<Map extends EventsMap, Event extends EventNames<Map>> = 
   Map[Event]
 >;
 
-export type Last<List extends any[]> = List extends [...any[], infer Item] ? Item : any;
+export type Last<List extends any[]> = List extends [...any[], infer Item]
+  ? Item
+  : any[] extends List
+    ? any
+    : unknown;
 export type AllButLast<List extends any[]> = List extends [...infer Items, any] ? Items : any[];
 /** What an acknowledgement is called with, after the error if a timeout adds one. */
 export type AckValue<F> = F extends (...args: infer Args) => any

@@ -5,10 +5,6 @@ var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
 var __getOwnPropNames = Object.getOwnPropertyNames;
 var __getProtoOf = Object.getPrototypeOf;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
-var __export = (target, all) => {
-  for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
     for (let key of __getOwnPropNames(from))
@@ -25,19 +21,6 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
   mod
 ));
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
-
-// js/index.js
-var index_exports = {};
-__export(index_exports, {
-  Manager: () => Manager,
-  Socket: () => Socket,
-  connect: () => io,
-  default: () => io,
-  io: () => io,
-  protocol: () => protocol
-});
-module.exports = __toCommonJS(index_exports);
 
 // js/emitter.js
 var Emitter = class {
@@ -57,14 +40,10 @@ var Emitter = class {
     return this.on(event, wrapper);
   }
   off(event, listener) {
-    const found = (item) => item == listener || item.listener_ == listener;
-    if (event === void 0) {
-      this.events_ = { __proto__: null };
-    } else {
-      const list = this.listeners(event);
-      const index = list.findIndex(found);
-      this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
-    }
+    let found;
+    const stays = (item) => found || !(found = item == listener || item.listener_ == listener);
+    if (event === void 0) this.events_ = { __proto__: null };
+    else this.events_[event] = listener ? this.listeners(event).filter(stays) : [];
     return this;
   }
   listeners(event) {
@@ -73,16 +52,13 @@ var Emitter = class {
   hasListeners(event) {
     return !!this.listeners(event).length;
   }
-  emit(...args) {
-    return this.fire_(...args);
-  }
-  /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
-  fire_(event, ...args) {
+  emit(event, ...args) {
     for (const listener of this.listeners(event)) listener.apply(this, args);
     return this;
   }
 };
 var proto = Emitter.prototype;
+proto.fire_ = proto.emit;
 proto.addEventListener = proto.on;
 proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
 
@@ -128,6 +104,7 @@ var installed = import("ws").catch(() => null);
 var socketOptions = (opts) => Object.fromEntries(
   SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]])
 );
+var { queueMicrotask } = globalThis;
 var binaryType = "nodebuffer";
 var adapt = (packet, wanted) => {
   if (wanted == "nodebuffer" && packet.data instanceof ArrayBuffer)
@@ -139,11 +116,12 @@ var later = (task, delay, opts) => {
   if (opts.autoUnref) timer.unref();
   return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
 };
-var request = (url, { method, body, headers, signal }, opts, session) => new Promise((resolve, reject) => {
+var request = (transport, body, signal, opts, session) => new Promise((resolve, reject) => {
+  const url = transport.url_();
   const outgoing = (url.startsWith("https") ? import_node_https.default : import_node_http.default).request(
     url,
     {
-      method,
+      method: body ? "POST" : "GET",
       signal,
       headers: {
         ...body && {
@@ -151,7 +129,7 @@ var request = (url, { method, body, headers, signal }, opts, session) => new Pro
           "content-length": Buffer.byteLength(body)
         },
         ...opts.withCredentials && cookieHeader(session),
-        ...headers
+        ...opts.extraHeaders
       },
       ...socketOptions(opts)
     },
@@ -172,7 +150,8 @@ var request = (url, { method, body, headers, signal }, opts, session) => new Pro
   outgoing.on("error", reject);
   outgoing.end(body);
 });
-var connect = async (url, opts, session) => {
+var connect = async (transport, opts, session) => {
+  const url = transport.url_();
   const headers = { ...opts.withCredentials && cookieHeader(session), ...opts.extraHeaders };
   const options = socketOptions(opts);
   const { WebSocket: builtIn } = globalThis;
@@ -186,15 +165,16 @@ var connect = async (url, opts, session) => {
 };
 
 // js/url.js
-var split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+var ADDRESS = /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/;
 var optionsIn = (uri) => typeof uri == "object" && uri || {};
 var parseUrl = (uri) => {
-  const page = split(globalThis.location?.origin || "https://localhost");
-  const [, scheme = page[1], host, path, query] = split(typeof uri == "string" ? uri : "");
-  const secure = /s$/i.test(scheme);
+  const address = typeof uri == "string" ? uri : "";
+  const page = globalThis.location || { protocol: address && "s" };
+  const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
+  const secure = /s:?$/i.test(scheme);
   return {
     secure_: secure ? "s" : "",
-    host_: (host || page[2]).replace(secure ? /:443$/ : /:80$/, ""),
+    host_: (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
     path_: path || "/",
     query_: query && "&" + query
   };
@@ -202,6 +182,9 @@ var parseUrl = (uri) => {
 
 // js/engine/packet.js
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+var check = (condition) => {
+  if (!condition) throw new Error("malformed packet");
+};
 var isText = (data) => typeof data != "object";
 var encode = async ({ type, data = "" }) => {
   if (isText(data)) return TYPES.indexOf(type) + data;
@@ -218,7 +201,7 @@ var decode = (frame) => {
     if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
     else type = TYPES[frame[0]];
   }
-  if (!type) throw new Error("malformed packet");
+  check(type);
   return { type, data };
 };
 var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
@@ -247,20 +230,7 @@ var polling = (transport, opts, session) => {
     let failure;
     try {
       const body = packets && await pack(packets);
-      response = await request(
-        transport.url_(),
-        {
-          method: body ? "POST" : "GET",
-          body,
-          headers: opts.extraHeaders,
-          credentials: opts.withCredentials ? "include" : "same-origin",
-          signal: abort.signal,
-          // The close packet has to outlive the page.
-          keepalive: body == "1"
-        },
-        opts,
-        session
-      );
+      response = await request(transport, body, abort.signal, opts, session);
       const text = response.responseText = await response.text();
       if (response.ok) return text;
       failure = response.status + " " + text;
@@ -320,7 +290,7 @@ var websocket = (transport, opts, session) => {
   );
   transport.open_ = async (onopen) => {
     try {
-      socket = await connect(transport.url_(), opts, session);
+      socket = await connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -373,7 +343,7 @@ var openEngine = (uri, options) => {
         const isPolling = name == "polling";
         const query = { ...opts.query, EIO: 4, transport: name };
         if (opts.timestampRequests ?? isPolling)
-          query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
+          query[opts.timestampParam || "t"] = Math.random();
         if (opts.forceBase64) query.b64 = 1;
         if (handshake) query.sid = handshake.sid;
         return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(query) + url.query_;
@@ -430,7 +400,7 @@ var openEngine = (uri, options) => {
       packet = adapt(decode(frame), engine.binaryType);
       if (packet.type == "open") {
         const opened = JSON.parse(packet.data);
-        if (handshake || !opened.sid) throw new Error("malformed handshake");
+        check(!handshake && opened.sid);
         handshake = opened;
       }
     } catch (error) {
@@ -541,20 +511,20 @@ var openEngine = (uri, options) => {
   return engine;
 };
 
-// js/parser.js
+// js/protocol.js
 var CONNECT = 0;
 var DISCONNECT = 1;
 var EVENT = 2;
 var ACK = 3;
 var CONNECT_ERROR = 4;
-var BINARY = 3;
 var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
+
+// js/parser.js
+var BINARY = 3;
 var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+var GROUPS = 7;
 var PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
 var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
-var check = (condition) => {
-  if (!condition) throw new Error("malformed packet");
-};
 var Encoder = class {
   encode({ type, nsp, id = "", data }) {
     const attachments = [];
@@ -575,17 +545,16 @@ var Decoder = class extends Emitter {
     const isText2 = typeof frame == "string";
     const match = isText2 ? PACKET.exec(frame) : this.match_;
     check(match && isText2 == !this.match_);
-    if (isText2) match.attachments_ = [];
-    else match.attachments_.push(frame);
-    const missing = (match[3] || 0) - match.attachments_.length;
-    this.match_ = missing ? match : null;
-    if (!missing) this.fire_("decoded", build(match, match.attachments_));
+    if (!isText2) match.push(frame);
+    const complete = match.length == GROUPS + (+match[3] || 0);
+    this.match_ = complete ? null : match;
+    if (complete) this.fire_("decoded", build(match));
   }
   destroy() {
     this.match_ = null;
   }
 };
-var build = ([, plainType, binaryType2, , nsp = "/", id, json], attachments) => {
+var build = ([, plainType, binaryType2, , nsp = "/", id, json, ...attachments]) => {
   const type = plainType ? +plainType : binaryType2 - BINARY;
   const packet = { type, nsp };
   if (id) packet.id = +id;
@@ -992,11 +961,7 @@ var io = (uri, opts = optionsIn(uri)) => {
   return manager.socket(path_, opts);
 };
 Object.assign(io, { io, connect: io, Manager, Socket, protocol });
-// Annotate the CommonJS export names for ESM import in node:
-0 && (module.exports = {
-  Manager,
-  Socket,
-  connect,
-  io,
-  protocol
-});
+
+// js/global.js
+if (typeof module == "object" && module.exports) module.exports = io.default = io;
+else globalThis.io = io;

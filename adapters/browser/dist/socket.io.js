@@ -18,14 +18,10 @@
       return this.on(event, wrapper);
     }
     off(event, listener) {
-      const found = (item) => item == listener || item.listener_ == listener;
-      if (event === void 0) {
-        this.events_ = { __proto__: null };
-      } else {
-        const list = this.listeners(event);
-        const index = list.findIndex(found);
-        this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
-      }
+      let found;
+      const stays = (item) => found || !(found = item == listener || item.listener_ == listener);
+      if (event === void 0) this.events_ = { __proto__: null };
+      else this.events_[event] = listener ? this.listeners(event).filter(stays) : [];
       return this;
     }
     listeners(event) {
@@ -34,39 +30,46 @@
     hasListeners(event) {
       return !!this.listeners(event).length;
     }
-    emit(...args) {
-      return this.fire_(...args);
-    }
-    /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
-    fire_(event, ...args) {
+    emit(event, ...args) {
       for (const listener of this.listeners(event)) listener.apply(this, args);
       return this;
     }
   };
   var proto = Emitter.prototype;
+  proto.fire_ = proto.emit;
   proto.addEventListener = proto.on;
   proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
 
   // js/platform.js
+  var { queueMicrotask } = globalThis;
   var binaryType = "arraybuffer";
   var adapt = (packet) => packet;
   var later = (task, delay) => {
     const timer = setTimeout(task, delay);
     return () => clearTimeout(timer);
   };
-  var request = (url, init) => fetch(url, init);
-  var connect = (url, opts) => new WebSocket(url, opts.protocols);
+  var request = (transport, body, signal, opts) => fetch(transport.url_(), {
+    method: body && "POST",
+    body,
+    headers: opts.extraHeaders,
+    credentials: opts.withCredentials ? "include" : void 0,
+    signal,
+    // The close packet has to outlive the page.
+    keepalive: body == "1"
+  });
+  var connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocols);
 
   // js/url.js
-  var split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+  var ADDRESS = /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/;
   var optionsIn = (uri) => typeof uri == "object" && uri || {};
   var parseUrl = (uri) => {
-    const page = split(globalThis.location?.origin || "https://localhost");
-    const [, scheme = page[1], host, path, query] = split(typeof uri == "string" ? uri : "");
-    const secure = /s$/i.test(scheme);
+    const address = typeof uri == "string" ? uri : "";
+    const page = globalThis.location || { protocol: address && "s" };
+    const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
+    const secure = /s:?$/i.test(scheme);
     return {
       secure_: secure ? "s" : "",
-      host_: (host || page[2]).replace(secure ? /:443$/ : /:80$/, ""),
+      host_: (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
       path_: path || "/",
       query_: query && "&" + query
     };
@@ -74,6 +77,9 @@
 
   // js/engine/packet.js
   var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+  var check = (condition) => {
+    if (!condition) throw new Error("malformed packet");
+  };
   var isText = (data) => typeof data != "object";
   var encode = async ({ type, data = "" }) => {
     if (isText(data)) return TYPES.indexOf(type) + data;
@@ -90,7 +96,7 @@
       if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
       else type = TYPES[frame[0]];
     }
-    if (!type) throw new Error("malformed packet");
+    check(type);
     return { type, data };
   };
   var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
@@ -119,20 +125,7 @@
       let failure;
       try {
         const body = packets && await pack(packets);
-        response = await request(
-          transport.url_(),
-          {
-            method: body ? "POST" : "GET",
-            body,
-            headers: opts.extraHeaders,
-            credentials: opts.withCredentials ? "include" : "same-origin",
-            signal: abort.signal,
-            // The close packet has to outlive the page.
-            keepalive: body == "1"
-          },
-          opts,
-          session
-        );
+        response = await request(transport, body, abort.signal, opts, session);
         const text = response.responseText = await response.text();
         if (response.ok) return text;
         failure = response.status + " " + text;
@@ -192,7 +185,7 @@
     );
     transport.open_ = async (onopen) => {
       try {
-        socket = await connect(transport.url_(), opts, session);
+        socket = await connect(transport, opts, session);
         socket.binaryType = "arraybuffer";
         socket.onopen = onopen;
         socket.onmessage = ({ data }) => transport.frame_(data);
@@ -245,7 +238,7 @@
           const isPolling = name == "polling";
           const query = { ...opts.query, EIO: 4, transport: name };
           if (opts.timestampRequests ?? isPolling)
-            query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
+            query[opts.timestampParam || "t"] = Math.random();
           if (opts.forceBase64) query.b64 = 1;
           if (handshake) query.sid = handshake.sid;
           return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(query) + url.query_;
@@ -302,7 +295,7 @@
         packet = adapt(decode(frame), engine.binaryType);
         if (packet.type == "open") {
           const opened = JSON.parse(packet.data);
-          if (handshake || !opened.sid) throw new Error("malformed handshake");
+          check(!handshake && opened.sid);
           handshake = opened;
         }
       } catch (error) {
@@ -413,20 +406,20 @@
     return engine;
   };
 
-  // js/parser.js
+  // js/protocol.js
   var CONNECT = 0;
   var DISCONNECT = 1;
   var EVENT = 2;
   var ACK = 3;
   var CONNECT_ERROR = 4;
-  var BINARY = 3;
   var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
+
+  // js/parser.js
+  var BINARY = 3;
   var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+  var GROUPS = 7;
   var PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
   var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
-  var check = (condition) => {
-    if (!condition) throw new Error("malformed packet");
-  };
   var Encoder = class {
     encode({ type, nsp, id = "", data }) {
       const attachments = [];
@@ -447,17 +440,16 @@
       const isText2 = typeof frame == "string";
       const match = isText2 ? PACKET.exec(frame) : this.match_;
       check(match && isText2 == !this.match_);
-      if (isText2) match.attachments_ = [];
-      else match.attachments_.push(frame);
-      const missing = (match[3] || 0) - match.attachments_.length;
-      this.match_ = missing ? match : null;
-      if (!missing) this.fire_("decoded", build(match, match.attachments_));
+      if (!isText2) match.push(frame);
+      const complete = match.length == GROUPS + (+match[3] || 0);
+      this.match_ = complete ? null : match;
+      if (complete) this.fire_("decoded", build(match));
     }
     destroy() {
       this.match_ = null;
     }
   };
-  var build = ([, plainType, binaryType2, , nsp = "/", id, json], attachments) => {
+  var build = ([, plainType, binaryType2, , nsp = "/", id, json, ...attachments]) => {
     const type = plainType ? +plainType : binaryType2 - BINARY;
     const packet = { type, nsp };
     if (id) packet.id = +id;
@@ -866,7 +858,7 @@
   Object.assign(io, { io, connect: io, Manager, Socket, protocol });
 
   // js/global.js
-  if (typeof module == "object" && module.exports) module.exports = io;
+  if (typeof module == "object" && module.exports) module.exports = io.default = io;
   else globalThis.io = io;
 })();
 //# sourceMappingURL=socket.io.js.map

@@ -20,15 +20,11 @@ export class Emitter {
   }
 
   off(event, listener) {
-    const found = (item) => item == listener || item.listener_ == listener;
-    if (event === undefined) {
-      // Without a prototype, or an event could be called "constructor".
-      this.events_ = { __proto__: null };
-    } else {
-      const list = this.listeners(event);
-      const index = list.findIndex(found);
-      this.events_[event] = listener ? list.filter((_, i) => i != index) : [];
-    }
+    let found;
+    const stays = (item) => found || !(found = item == listener || item.listener_ == listener);
+    // Without a prototype, or an event could be called "constructor".
+    if (event === undefined) this.events_ = { __proto__: null };
+    else this.events_[event] = listener ? this.listeners(event).filter(stays) : [];
     return this;
   }
 
@@ -40,17 +36,14 @@ export class Emitter {
     return !!this.listeners(event).length;
   }
 
-  emit(...args) {
-    return this.fire_(...args);
-  }
-
-  /** Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that. */
-  fire_(event, ...args) {
+  emit(event, ...args) {
     for (const listener of this.listeners(event)) listener.apply(this, args);
     return this;
   }
 }
 
 const proto = Emitter.prototype;
+// Calls the listeners. `Socket` overrides `emit()` to send, so nothing here calls that.
+proto.fire_ = proto.emit;
 proto.addEventListener = proto.on;
 proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;

@@ -1,7 +1,7 @@
 import { Emitter } from "./emitter.js";
 import { openEngine } from "./engine/engine.js";
-import { Decoder, Encoder } from "./parser.js";
-import { later } from "#platform";
+import { Decoder, Encoder } from "#parser";
+import { later, queueMicrotask } from "#platform";
 import { Socket } from "./socket.js";
 import { optionsIn } from "./url.js";
 

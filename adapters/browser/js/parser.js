@@ -1,27 +1,19 @@
 import { Emitter } from "./emitter.js";
-
-export const CONNECT = 0;
-export const DISCONNECT = 1;
-export const EVENT = 2;
-export const ACK = 3;
-export const CONNECT_ERROR = 4;
+import { check } from "./engine/packet.js";
+import { EVENT, RESERVED } from "./protocol.js";
 
 // Events and acks with attachments are of type 5 and 6.
 const BINARY = 3;
 
-export const RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
-
 const PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+
+const GROUPS = 7;
 
 // How the payload of each type begins.
 const PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
 
 const isBinary = (value) =>
   value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
-
-const check = (condition) => {
-  if (!condition) throw new Error("malformed packet");
-};
 
 /** Turns a packet into one text frame and its binary attachments. */
 export class Encoder {
@@ -48,11 +40,11 @@ export class Decoder extends Emitter {
     const isText = typeof frame == "string";
     const match = isText ? PACKET.exec(frame) : this.match_;
     check(match && isText == !this.match_);
-    if (isText) match.attachments_ = [];
-    else match.attachments_.push(frame);
-    const missing = (match[3] || 0) - match.attachments_.length;
-    this.match_ = missing ? match : null;
-    if (!missing) this.fire_("decoded", build(match, match.attachments_));
+    // Attachments follow the groups of the match.
+    if (!isText) match.push(frame);
+    const complete = match.length == GROUPS + (+match[3] || 0);
+    this.match_ = complete ? null : match;
+    if (complete) this.fire_("decoded", build(match));
   }
 
   destroy() {
@@ -60,7 +52,7 @@ export class Decoder extends Emitter {
   }
 }
 
-const build = ([, plainType, binaryType, , nsp = "/", id, json], attachments) => {
+const build = ([, plainType, binaryType, , nsp = "/", id, json, ...attachments]) => {
   const type = plainType ? +plainType : binaryType - BINARY;
   const packet = { type, nsp };
   if (id) packet.id = +id;

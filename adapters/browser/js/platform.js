@@ -1,5 +1,8 @@
 // What differs between a page and Node.js, here for pages.
 
+// As it was when this was loaded, since tests may fake it together with the timers.
+export const { queueMicrotask } = globalThis;
+
 export const binaryType = "arraybuffer";
 
 /** Turns what a packet carries into what the application expects. */
@@ -11,8 +14,20 @@ export const later = (task, delay) => {
   return () => clearTimeout(timer);
 };
 
-/** Sends an HTTP request and resolves to a `Response`, or to something with the same fields. */
-export const request = (url, init) => fetch(url, init);
+/**
+ * Sends an HTTP request, a POST if there is a body, and resolves to a `Response`, or to something
+ * with the same fields.
+ */
+export const request = (transport, body, signal, opts) =>
+  fetch(transport.url_(), {
+    method: body && "POST",
+    body,
+    headers: opts.extraHeaders,
+    credentials: opts.withCredentials ? "include" : undefined,
+    signal,
+    // The close packet has to outlive the page.
+    keepalive: body == "1",
+  });
 
 /** Returns a WebSocket, or a promise of one. */
-export const connect = (url, opts) => new WebSocket(url, opts.protocols);
+export const connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocols);

@@ -23,6 +23,9 @@ const socketOptions = (opts) =>
     SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]]),
   );
 
+// As it was when this was loaded, since tests may fake it together with the timers.
+export const { queueMicrotask } = globalThis;
+
 export const binaryType = "nodebuffer";
 
 export const adapt = (packet, wanted) => {
@@ -38,12 +41,13 @@ export const later = (task, delay, opts) => {
 };
 
 // Not `fetch`, which takes no agent and no TLS options, and cannot let the process end.
-export const request = (url, { method, body, headers, signal }, opts, session) =>
+export const request = (transport, body, signal, opts, session) =>
   new Promise((resolve, reject) => {
+    const url = transport.url_();
     const outgoing = (url.startsWith("https") ? https : http).request(
       url,
       {
-        method,
+        method: body ? "POST" : "GET",
         signal,
         headers: {
           ...(body && {
@@ -51,7 +55,7 @@ export const request = (url, { method, body, headers, signal }, opts, session) =
             "content-length": Buffer.byteLength(body),
           }),
           ...(opts.withCredentials && cookieHeader(session)),
-          ...headers,
+          ...opts.extraHeaders,
         },
         ...socketOptions(opts),
       },
@@ -73,7 +77,8 @@ export const request = (url, { method, body, headers, signal }, opts, session) =
     outgoing.end(body);
   });
 
-export const connect = async (url, opts, session) => {
+export const connect = async (transport, opts, session) => {
+  const url = transport.url_();
   const headers = { ...(opts.withCredentials && cookieHeader(session)), ...opts.extraHeaders };
   const options = socketOptions(opts);
   const { WebSocket: builtIn } = globalThis;

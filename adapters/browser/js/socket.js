@@ -1,5 +1,5 @@
 import { Emitter } from "./emitter.js";
-import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./parser.js";
+import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./protocol.js";
 import { later } from "#platform";
 
 const popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();

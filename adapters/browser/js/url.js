@@ -1,5 +1,5 @@
 // A regular expression and not `URL`, because "host:3000" is a valid address here.
-const split = (uri) => /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/.exec(uri);
+const ADDRESS = /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/;
 
 /** The options may stand in the place of the address. */
 export const optionsIn = (uri) => (typeof uri == "object" && uri) || {};
@@ -9,12 +9,14 @@ export const optionsIn = (uri) => (typeof uri == "object" && uri) || {};
  * missing comes from the page.
  */
 export const parseUrl = (uri) => {
-  const page = split(globalThis.location?.origin || "https://localhost");
-  const [, scheme = page[1], host, path, query] = split(typeof uri == "string" ? uri : "");
-  const secure = /s$/i.test(scheme);
+  const address = typeof uri == "string" ? uri : "";
+  // Without a page, addresses are secure, and no address is http://localhost.
+  const page = globalThis.location || { protocol: address && "s" };
+  const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
+  const secure = /s:?$/i.test(scheme);
   return {
     secure_: secure ? "s" : "",
-    host_: (host || page[2]).replace(secure ? /:443$/ : /:80$/, ""),
+    host_: (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
     path_: path || "/",
     query_: query && "&" + query,
   };

@@ -32,14 +32,17 @@ impl ClientFile {
     }
 }
 
-/// All files of the client: three bundles, each with its source map.
-pub static FILES: [ClientFile; 6] = [
+/// All files of the client: four bundles, each with its source map. The one with `msgpack` in its
+/// name speaks to servers that take packets in MessagePack.
+pub static FILES: [ClientFile; 8] = [
     script("socket.io.js", include_bytes!("../dist/socket.io.js")),
     map("socket.io.js.map", include_bytes!("../dist/socket.io.js.map")),
     script("socket.io.min.js", include_bytes!("../dist/socket.io.min.js")),
     map("socket.io.min.js.map", include_bytes!("../dist/socket.io.min.js.map")),
     script("socket.io.esm.min.js", include_bytes!("../dist/socket.io.esm.min.js")),
     map("socket.io.esm.min.js.map", include_bytes!("../dist/socket.io.esm.min.js.map")),
+    script("socket.io.msgpack.min.js", include_bytes!("../dist/socket.io.msgpack.min.js")),
+    map("socket.io.msgpack.min.js.map", include_bytes!("../dist/socket.io.msgpack.min.js.map")),
 ];
 
 /// Returns the file of exactly that name, or `None` if the client has no such file.

@@ -1,4 +1,5 @@
-// The published client with the published msgpack parser against the conformance server.
+// The published client with the published msgpack parser, and the bundle of our own that has one
+// built in, against the conformance server.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -6,8 +7,13 @@ import { after, before, describe, test } from "node:test";
 import { ask, next, plain, start } from "./support.mjs";
 
 const require = createRequire(import.meta.url);
-const io = require("client-4.8");
-const parser = require("socket.io-msgpack-parser");
+// The bundle expects that of a page.
+globalThis.WebSocket ??= require("ws");
+const CLIENTS = {
+  "socket.io-client": [require("client-4.8"), { parser: require("socket.io-msgpack-parser") }],
+  "the bundle": [require("../../../adapters/browser/dist/socket.io.msgpack.min.js"), {}],
+};
+const TRANSPORTS = [["polling", "websocket"], ["websocket"], ["polling"]];
 const WITHIN = { timeout: 20_000 };
 
 let server;
@@ -16,10 +22,13 @@ before(async () => {
 });
 after(() => server.stop());
 
-for (const transports of [["polling", "websocket"], ["websocket"], ["polling"]]) {
-  describe(`msgpack over ${transports.join(" then ")}`, () => {
+const CASES = Object.keys(CLIENTS).flatMap((name) => TRANSPORTS.map((transports) => [name, transports]));
+
+for (const [name, transports] of CASES) {
+  describe(`msgpack of ${name} over ${transports.join(" then ")}`, () => {
+    const [io, parser] = CLIENTS[name];
     const open = async (t, path = "", options = {}) => {
-      const socket = io(server.url + path, { transports, forceNew: true, parser, ...options });
+      const socket = io(server.url + path, { transports, forceNew: true, ...parser, ...options });
       t.after(() => socket.close());
       const auth = next(socket, "auth");
       await next(socket, "connect");
@@ -49,7 +58,7 @@ for (const transports of [["polling", "websocket"], ["websocket"], ["polling"]])
     test("namespaces are joined, and refused with data", WITHIN, async (t) => {
       const admin = await open(t, "/admin", { auth: { token: "secret" } });
       assert.equal((await ask(admin, "info"))[0].nsp, "/admin");
-      const refused = io(`${server.url}/admin`, { transports, forceNew: true, parser });
+      const refused = io(`${server.url}/admin`, { transports, forceNew: true, ...parser });
       t.after(() => refused.close());
       const [error] = await next(refused, "connect_error");
       assert.deepEqual([error.message, error.data], ["not authorized", { code: "E_AUTH" }]);

@@ -1,7 +1,7 @@
 import { Emitter } from "../emitter.js";
-import { adapt, binaryType, later } from "#platform";
+import { adapt, binaryType, later, queueMicrotask } from "#platform";
 import { parseUrl } from "../url.js";
-import { decode, transportError } from "./packet.js";
+import { check, decode, transportError } from "./packet.js";
 import { polling } from "./polling.js";
 import { websocket } from "./websocket.js";
 
@@ -35,7 +35,7 @@ export const openEngine = (uri, options) => {
         const isPolling = name == "polling";
         const query = { ...opts.query, EIO: 4, transport: name };
         if (opts.timestampRequests ?? isPolling)
-          query[opts.timestampParam || "t"] = Math.random().toString(36).slice(2);
+          query[opts.timestampParam || "t"] = Math.random();
         if (opts.forceBase64) query.b64 = 1;
         if (handshake) query.sid = handshake.sid;
         return (
@@ -105,7 +105,7 @@ export const openEngine = (uri, options) => {
       packet = adapt(decode(frame), engine.binaryType);
       if (packet.type == "open") {
         const opened = JSON.parse(packet.data);
-        if (handshake || !opened.sid) throw new Error("malformed handshake");
+        check(!handshake && opened.sid);
         handshake = opened;
       }
     } catch (error) {

@@ -1,5 +1,10 @@
 const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 
+/** Throws what the session ends with, unless the other side keeps to the protocol. */
+export const check = (condition) => {
+  if (!condition) throw new Error("malformed packet");
+};
+
 export const isText = (data) => typeof data != "object";
 
 /** Encodes a packet as text. */
@@ -21,7 +26,7 @@ export const decode = (frame) => {
     if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
     else type = TYPES[frame[0]];
   }
-  if (!type) throw new Error("malformed packet");
+  check(type);
   return { type, data };
 };
 

@@ -1,4 +1,4 @@
-import { request } from "#platform";
+import { queueMicrotask, request } from "#platform";
 import { encode, transportError } from "./packet.js";
 
 const SEPARATOR = "\x1e";
@@ -30,20 +30,7 @@ export const polling = (transport, opts, session) => {
     let failure;
     try {
       const body = packets && (await pack(packets));
-      response = await request(
-        transport.url_(),
-        {
-          method: body ? "POST" : "GET",
-          body,
-          headers: opts.extraHeaders,
-          credentials: opts.withCredentials ? "include" : "same-origin",
-          signal: abort.signal,
-          // The close packet has to outlive the page.
-          keepalive: body == "1",
-        },
-        opts,
-        session,
-      );
+      response = await request(transport, body, abort.signal, opts, session);
       const text = (response.responseText = await response.text());
       if (response.ok) return text;
       failure = response.status + " " + text;

@@ -17,7 +17,7 @@ export const websocket = (transport, opts, session) => {
 
   transport.open_ = async (onopen) => {
     try {
-      socket = await connect(transport.url_(), opts, session);
+      socket = await connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
