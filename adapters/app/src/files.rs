@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_embedded_client_is_handed_out_by_default_and_can_be_left_out() {
-        assert_eq!(ClientFiles::default().load().expect("embedded").len(), 6);
+        assert_eq!(ClientFiles::default().load().expect("embedded").len(), 8);
         assert_eq!(ClientFiles::Off.load().expect("nothing").len(), 0);
     }
 }
