@@ -191,6 +191,17 @@ impl Args {
     pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
         let index = self.shifted;
         self.shifted += 1;
+        if self.attachments.is_empty() {
+            // One pass, which ends where the value does.
+            let mut values = serde_json::Deserializer::from_slice(&self.json).into_iter();
+            if let Some(Ok(value)) = values.next() {
+                let mut rest = Scanner::new(&self.json, values.byte_offset());
+                rest.take(b',');
+                let end = rest.pos();
+                self.json.advance(end);
+                return Ok(value);
+            }
+        }
         let mut rest = Scanner::new(&self.json, 0);
         if rest.peek().is_none() {
             return self.read(index, None);

@@ -1,6 +1,7 @@
 //! Names of things: session ids on the wire, and the handles that drivers and applications hold.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
@@ -159,9 +160,15 @@ impl BuildHasher for Hashing {
     }
 }
 
-/// Hashes ids that only the driver and the machine choose.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct IdHashing;
+/// A map by ids of this crate's, or of the driver's, in no particular order.
+///
+/// Its hashing is quick, and withstands nobody who chooses keys: those on the wire, such as
+/// [`Sid`], belong into an ordinary map.
+pub type IdMap<K, V> = HashMap<K, V, IdHashing>;
+
+/// Makes the hashers of an [`IdMap`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IdHashing;
 
 impl BuildHasher for IdHashing {
     type Hasher = IdHasher;
@@ -171,8 +178,11 @@ impl BuildHasher for IdHashing {
     }
 }
 
+/// The hasher of an [`IdMap`].
+///
 /// Multiplies by an odd constant near 2^64 divided by the golden ratio, which spreads counters.
-pub(crate) struct IdHasher(u64);
+#[derive(Debug)]
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {

@@ -327,12 +327,15 @@ impl From<Vec<u8>> for Frame {
 }
 
 /// The messages of one [`Output::Send`]: at least one, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The default is none at all, for drivers that have nothing to write at the moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames(Batch);
 
 /// One frame is by far the most common batch and costs no allocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Batch {
+    #[default]
     Empty,
     One(Frame),
     Many(Vec<Frame>),

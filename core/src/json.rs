@@ -128,13 +128,13 @@ impl<'a> Scanner<'a> {
         }
         self.pos += 1;
         loop {
+            self.pos += ordinary(&self.bytes[self.pos..]);
             let byte = *self.bytes.get(self.pos).ok_or(Invalid)?;
             self.pos += 1;
             match byte {
                 b'"' => return Ok(&self.bytes[start..self.pos]),
                 b'\\' => self.escape()?,
-                0..=0x1f => return Err(Invalid),
-                _ => {}
+                _ => return Err(Invalid),
             }
         }
     }
@@ -192,6 +192,29 @@ impl<'a> Scanner<'a> {
             Err(Invalid)
         }
     }
+}
+
+/// How many bytes from the front stand for themselves in a string: all but quotes, backslashes and
+/// control characters. Looks at eight at a time.
+fn ordinary(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The highest bit of the first byte that is less; perhaps also those of bytes behind it.
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word & (ONES << 7);
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    let mut chunks = bytes.chunks_exact(8);
+    let mut count = 0;
+    for chunk in &mut chunks {
+        let word = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        let special = less(word, 0x20)
+            | less(word ^ (ONES * u64::from(b'"')), 1)
+            | less(word ^ (ONES * u64::from(b'\\')), 1);
+        if special != 0 {
+            return count + special.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    let rest = chunks.remainder();
+    count + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// Checks that the whole text is one value, perhaps with white space around it.
@@ -292,6 +315,18 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn ordinary_bytes_end_at_the_first_that_is_special(
+            bytes in prop::collection::vec(prop_oneof![Just(0x20), Just(0x1f), Just(b'"'), 0x80_u8..,
+                Just(b'\\'), Just(0), Just(0x21), Just(0x23), Just(0x5b), Just(0x7f)], 0..40)
+        ) {
+            let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+            let expected = bytes.iter().position(special).unwrap_or(bytes.len());
+            prop_assert_eq!(ordinary(&bytes), expected);
+        }
+    }
 
     fn nested(depth: usize) -> String {
         "[".repeat(depth) + &"]".repeat(depth)

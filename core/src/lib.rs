@@ -131,7 +131,7 @@ mod value;
 pub use args::{ArgError, Args, Name};
 pub use client::Client;
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
-pub use id::{AckId, SessionId, Sid, SocketId};
+pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
 pub use server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,

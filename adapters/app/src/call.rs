@@ -74,6 +74,27 @@ impl Origin for Socket {
     }
 }
 
+/// What a call is called in reports.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub enum Label {
+    /// Something that happens to a connection.
+    Fixed(&'static str),
+    /// An event.
+    Name(Name),
+}
+
+impl Deref for Label {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Fixed(name) => name,
+            Self::Name(name) => name,
+        }
+    }
+}
+
 /// What all kinds of calls have in common.
 pub trait Call {
     /// The kind of the socket.
@@ -86,7 +107,7 @@ pub trait Call {
 
     /// The name under which errors are reported.
     #[doc(hidden)]
-    fn event(&self) -> String;
+    fn event(&self) -> Label;
 
     /// Whether handlers that wait count against [`App::max_handlers`](crate::App::max_handlers).
     #[doc(hidden)]
@@ -106,8 +127,8 @@ impl Call for ConnectCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "connect".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("connect")
     }
 }
 
@@ -120,8 +141,8 @@ impl<S: Origin> Call for EventCall<S> {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        self.name.as_str().to_owned()
+    fn event(&self) -> Label {
+        Label::Name(self.name.clone())
     }
 
     fn take_ack(&mut self) -> Option<AckSender> {
@@ -136,8 +157,8 @@ impl Call for UpgradeCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "upgrade".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("upgrade")
     }
 }
 
@@ -148,8 +169,8 @@ impl Call for DisconnectCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "disconnect".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("disconnect")
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::call::{Call, FromCall, Origin};
+use crate::call::{Call, FromCall, Label, Origin};
 use crate::error::Fault;
 use crate::machine::Task;
 use crate::marker::{Async, Immediate};
@@ -146,7 +146,7 @@ pub(crate) async fn guard(handler: impl Future<Output = Result<(), Fault>>) -> R
 struct Running<S> {
     future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
     socket: S,
-    event: String,
+    event: Label,
     counted: Option<Box<dyn Any>>,
 }
 

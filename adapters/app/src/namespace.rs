@@ -1,6 +1,6 @@
 //! The handlers of one namespace.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(crate) struct Handlers {
     pub(crate) any: Vec<BoxHandler<EventCall>>,
     pub(crate) any_outgoing: Vec<BoxHandler<EventCall>>,
     pub(crate) packet: Vec<BoxHandler<PacketCall>>,
-    pub(crate) events: HashMap<String, Vec<BoxHandler<EventCall>>>,
+    pub(crate) events: BTreeMap<String, Vec<BoxHandler<EventCall>>>,
     pub(crate) room: Vec<RoomHandler>,
     pub(crate) wants_handshake: bool,
 }

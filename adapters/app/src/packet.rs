@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use sockeye_core::{Args, EmitError, Name};
 
-use crate::call::{Call, FromCall};
+use crate::call::{Call, FromCall, Label};
 use crate::error::Fault;
 use crate::marker::Itself;
 use crate::socket::Socket;
@@ -24,8 +24,8 @@ impl Call for PacketCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        self.packet.name().as_str().to_owned()
+    fn event(&self) -> Label {
+        Label::Name(self.packet.name())
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sockeye_core::engine::EngineConfig;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, Input, Name, Output, Room, Selector, Server,
+    AckId, Args, ConfigError, EmitError, Event, IdMap, Input, Name, Output, Room, Selector, Server,
     ServerConfig, Sid, SocketId,
 };
 
@@ -39,13 +39,13 @@ pub(crate) struct Shard {
 /// What is changed under the lock.
 pub(crate) struct State {
     pub(crate) server: Server,
-    pub(crate) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
-    pub(crate) gathering: HashMap<AckId, Arc<Slot<Gathered>>>,
+    pub(crate) waiting: IdMap<(SocketId, AckId), Arc<Slot>>,
+    pub(crate) gathering: IdMap<AckId, Arc<Slot<Gathered>>>,
     /// The data of sockets whose clients are away.
     pub(crate) kept: HashMap<Sid, Arc<Data>>,
-    pub(crate) sockets: HashMap<SocketId, Socket>,
+    pub(crate) sockets: IdMap<SocketId, Socket>,
     /// Who waits until everything is sent to a socket.
-    draining: HashMap<SocketId, Vec<Arc<Slot<bool>>>>,
+    draining: IdMap<SocketId, Vec<Arc<Slot<bool>>>>,
     /// The rooms of the socket whose end is being told.
     pub(crate) leaving: Option<(SocketId, Vec<Room>)>,
     /// Somebody wants to hear what is emitted.
@@ -136,11 +136,11 @@ impl Shard {
         let is_watched = handlers.all().any(|handlers| !handlers.any_outgoing.is_empty());
         let state = State {
             server,
-            waiting: HashMap::new(),
-            gathering: HashMap::new(),
+            waiting: IdMap::default(),
+            gathering: IdMap::default(),
             kept: HashMap::new(),
-            sockets: HashMap::new(),
-            draining: HashMap::new(),
+            sockets: IdMap::default(),
+            draining: IdMap::default(),
             leaving: None,
             is_watched,
             sent: VecDeque::new(),

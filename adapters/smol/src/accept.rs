@@ -12,7 +12,7 @@ use smol::{Async, Timer};
 use crate::connection;
 use crate::hub::Hub;
 use crate::peer::Peer;
-use crate::tcp::Tcp;
+use crate::stream::Tcp;
 
 /// How many connections are accepted before others have their turn.
 const BURST: u32 = 16;

@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
-use smol::io::{AsyncRead, AsyncWrite};
-
 use crate::conversation;
 use crate::hub::Hub;
 use crate::link::Link;
 use crate::peer::Peer;
 use crate::seats::Seat;
-use crate::websocket;
+use crate::stream::Readable;
+use crate::websocket::{self, Socket};
 
 /// Serves a stream; ends it at once if there are too many.
 ///
@@ -17,12 +16,11 @@ use crate::websocket;
 /// need not keep room for HTTP.
 pub(crate) async fn serve<S>(hub: Rc<Hub>, stream: S, peer: Peer)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Readable + 'static,
 {
     let Some(seat) = Seat::take(&hub) else { return };
     let link = Link::new(stream, hub.limits.get().write_timeout);
     let handover = seat.occupy(Box::pin(conversation::serve(&hub, link, peer))).await;
     let Some(handover) = handover.flatten() else { return };
-    let Some(socket) = seat.occupy(Box::pin(websocket::open(handover))).await else { return };
-    seat.occupy(Box::pin(websocket::serve(socket))).await;
+    seat.occupy(Box::pin(websocket::serve(Socket::open(handover)))).await;
 }

@@ -34,7 +34,7 @@ const MAX_BUFFER: usize = 32 * 1024;
 /// A connection that goes on as a WebSocket.
 pub(crate) struct Handover<S> {
     pub(crate) ticket: Ticket,
-    pub(crate) link: Link<S>,
+    pub(crate) stream: S,
     /// What the peer sent after its handshake.
     pub(crate) tail: Bytes,
     /// The greatest size of a message.
@@ -102,7 +102,7 @@ where
     let accepted = visit.accepted.take();
     outcome.ok()?;
     if let Some((ticket, limit)) = accepted {
-        return Some(Handover { ticket, link, tail: parts.read_buf, limit });
+        return Some(Handover { ticket, stream: link.into_inner(), tail: parts.read_buf, limit });
     }
     if visit.unread.get() {
         Box::pin(linger(link, hub.limits.get().close_timeout)).await;

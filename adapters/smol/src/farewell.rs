@@ -1,22 +1,22 @@
 //! How a WebSocket ends.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
-use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::Error as WsError;
 use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::{Error as WsError, Message};
-use futures_sink::Sink;
 use smol::future::{self, poll_fn};
-use smol::io::{AsyncRead, AsyncWrite};
-use smol::stream::StreamExt;
 use sockeye_core::{Closure, Input};
 
+use crate::codec::Codec;
+use crate::hub::Hub;
+use crate::line::{Line, Wire};
 use crate::linger::{late, linger};
-use crate::link::Link;
+use crate::stream::Readable;
 use crate::ticket::Ticket;
 
 /// Why a WebSocket ends.
@@ -32,8 +32,8 @@ pub(crate) enum Ending {
     Broken(Option<CloseCode>),
 }
 
-impl Ending {
-    pub(crate) fn of(error: &WsError) -> Self {
+impl From<WsError> for Ending {
+    fn from(error: WsError) -> Self {
         match error {
             WsError::ConnectionClosed
             | WsError::AlreadyClosed
@@ -53,25 +53,32 @@ impl Ending {
 }
 
 /// Tells the machine, unless it knows, and the peer, if it can hear.
-pub(crate) async fn say<S>(mut stream: WebSocketStream<Link<S>>, mut ticket: Ticket, ending: Ending)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let patience = ticket.hub().limits.get().close_timeout;
+pub(crate) async fn say<S: Readable>(
+    line: Rc<Line<S>>,
+    codec: Option<Codec>,
+    limit: usize,
+    mut ticket: Ticket,
+    ending: Ending,
+) {
+    let hub = Rc::clone(ticket.hub());
+    let patience = hub.limits.get().close_timeout;
     tell_machine(&mut ticket, ending);
     drop(ticket);
-    stream.get_mut().allow_all();
+    // The slot had the only other one.
+    let Some(line) = Rc::into_inner(line) else { return };
+    let mut end =
+        End { wire: line.into_wire(), codec: codec.unwrap_or_else(|| hub.tools.codec(limit)), hub };
     match ending {
         Ending::Gone | Ending::Broken(None) => {}
-        Ending::Asked => close(&mut stream, patience).await,
+        Ending::Asked => end.close(patience).await,
         Ending::Left => {
-            close(&mut stream, patience).await;
-            linger(stream.into_inner(), patience).await;
+            end.close(patience).await;
+            linger(end.wire.stream, patience).await;
         }
         Ending::Broken(Some(code)) => {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
-            future::or(send(&mut stream, Some(frame)), late(patience)).await;
-            linger(stream.into_inner(), patience).await;
+            future::or(end.send(Some(frame)), late(patience)).await;
+            linger(end.wire.stream, patience).await;
         }
     }
 }
@@ -87,30 +94,42 @@ fn tell_machine(ticket: &mut Ticket, ending: Ending) {
     ticket.hub().drive();
 }
 
-/// Closes, or answers a Close frame, and waits until the peer has closed too.
-async fn close<S>(stream: &mut WebSocketStream<Link<S>>, patience: Duration)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let closed = async {
-        send(stream, None).await;
-        while let Some(Ok(_)) = stream.next().await {
-            future::yield_now().await;
-        }
-    };
-    future::or(closed, late(patience)).await;
+/// A WebSocket that the machine has done with.
+struct End<S> {
+    wire: Wire<S>,
+    codec: Codec,
+    hub: Rc<Hub>,
 }
 
-/// Sends a Close frame as the last frame of all: a pong that is owed goes before it.
-///
-/// If that fails, so be it: the connection ends either way. To a peer that has closed already
-/// nothing can be sent, and flushing answers it.
-async fn send<S>(stream: &mut WebSocketStream<Link<S>>, frame: Option<CloseFrame>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let flushed = poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await;
-    if flushed.is_ok() {
-        let _ = stream.send(Message::Close(frame)).await;
+impl<S: Readable> End<S> {
+    /// Closes, or answers a Close frame, and waits until the peer has closed too.
+    async fn close(&mut self, patience: Duration) {
+        let closed = async {
+            self.send(None).await;
+            while self.read().await.is_ok() {
+                future::yield_now().await;
+            }
+        };
+        future::or(closed, late(patience)).await;
+    }
+
+    /// Sends a Close frame as the last frame of all: a pong that is owed goes before it.
+    ///
+    /// If that fails, so be it: the connection ends either way.
+    async fn send(&mut self, frame: Option<CloseFrame>) {
+        // To a peer that has closed already nothing can be sent; it gets its answer.
+        let _ = self.codec.close(frame, self.wire.output(&self.hub.tools));
+        let _ = poll_fn(|cx| self.wire.poll_flush(cx)).await;
+    }
+
+    /// Reads what still comes, up to the Close frame.
+    async fn read(&mut self) -> Result<(), Ending> {
+        let mut input = [0; 1024];
+        let stream = &mut self.wire.stream;
+        let read = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut input)).await;
+        let read = read.ok().filter(|&read| read > 0).ok_or(Ending::Gone)?;
+        let mut bytes = &input[..read];
+        while self.codec.read(&mut bytes, self.wire.output(&self.hub.tools))?.is_some() {}
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ use smol::future::FutureExt;
 use sockeye_app::{Machine, Runtime, Task};
 use sockeye_core::{Input, Output};
 
+use crate::codec::Tools;
 use crate::fallback::Pages;
 use crate::limits::Limits;
 use crate::pulse::Pulse;
@@ -30,9 +31,12 @@ pub(crate) struct Hub {
     executor: Weak<LocalExecutor<'static>>,
     slots: RefCell<HashMap<u64, Rc<Slot>, BuildHasherDefault<IdHasher>>>,
     last_id: Cell<u64>,
+    /// When the last input came.
+    now: Cell<Instant>,
     /// Inputs from where handlers cannot run.
     later: RefCell<Vec<Input<'static>>>,
     pub(crate) pulse: Pulse,
+    pub(crate) tools: Tools,
     pub(crate) seats: Seats,
     pub(crate) limits: Cell<Limits>,
     pub(crate) http: RefCell<http1::Builder>,
@@ -49,8 +53,10 @@ impl Hub {
             executor,
             slots: RefCell::default(),
             last_id: Cell::new(0),
+            now: Cell::new(Instant::now()),
             later: RefCell::default(),
             pulse,
+            tools: Tools::default(),
             seats: Seats::default(),
             limits: Cell::default(),
             http: RefCell::new(crate::conversation::builder(&Limits::default())),
@@ -73,7 +79,13 @@ impl Hub {
 
     /// Feeds one input; [`drive`](Self::drive) makes it take effect.
     pub(crate) fn feed(&self, input: Input<'_>) {
-        self.shard.handle(input, Instant::now());
+        self.now.set(Instant::now());
+        self.feed_on(input);
+    }
+
+    /// Feeds one input that came about with the last one.
+    pub(crate) fn feed_on(&self, input: Input<'_>) {
+        self.shard.handle(input, self.now.get());
     }
 
     /// Has the pulse feed one input.
@@ -156,8 +168,8 @@ impl Runtime for Hands<'_> {
             }
             Output::Refuse { ws, response } => hub.decide(ws.0, Verdict::Answer(response, true)),
             Output::Send { ws, frames } => {
-                if let Some(slot) = hub.slot(ws.0) {
-                    slot.send(frames);
+                if hub.slot(ws.0).is_some_and(|slot| slot.send_now(frames, &hub.tools)) {
+                    hub.feed_on(Input::Drained { ws });
                 }
             }
             Output::Pause { ws } => hub.pause(ws.0, true),

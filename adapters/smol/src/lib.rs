@@ -45,14 +45,17 @@ mod alarm;
 mod body;
 #[cfg(feature = "client")]
 pub mod client;
+mod codec;
 mod connection;
 mod conversation;
 mod fallback;
 mod farewell;
+mod frames;
 mod handle;
 mod handshake;
 mod hub;
 mod limits;
+mod line;
 mod linger;
 mod link;
 mod machine;
@@ -63,7 +66,7 @@ mod serve;
 mod server;
 mod signal;
 mod slot;
-mod tcp;
+mod stream;
 mod ticket;
 mod websocket;
 

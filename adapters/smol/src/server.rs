@@ -28,6 +28,7 @@ use crate::linger::late;
 use crate::peer::Peer;
 use crate::pulse;
 use crate::signal::Signal;
+use crate::stream::Other;
 
 /// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other
 /// pages.
@@ -268,7 +269,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         self.ensure_pulse();
-        let serving = connection::serve(Rc::clone(&self.inner.hub), stream, peer);
+        let serving = connection::serve(Rc::clone(&self.inner.hub), Other(stream), peer);
         self.inner.executor.run(serving).await;
     }
 

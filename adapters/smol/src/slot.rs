@@ -1,9 +1,13 @@
 //! Where the machine's outputs for one request or WebSocket wait for the task that serves it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use sockeye_core::{Frames, Headers, Response};
+
+use crate::codec::Tools;
+use crate::line::Outlet;
 
 /// What the machine decided about a request or a WebSocket handshake.
 #[derive(Debug)]
@@ -19,8 +23,12 @@ pub(crate) enum Verdict {
 }
 
 /// The mailbox of one request or WebSocket.
-#[derive(Debug, Default)]
-pub(crate) struct Slot(RefCell<Contents>);
+#[derive(Default)]
+pub(crate) struct Slot {
+    contents: RefCell<Contents>,
+    /// Where messages go at once, as soon as a WebSocket is open.
+    outlet: OnceCell<Rc<dyn Outlet>>,
+}
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -36,6 +44,25 @@ struct Contents {
 impl Slot {
     pub(crate) fn decide(&self, verdict: Verdict) {
         self.change(|contents| contents.verdict = Some(verdict));
+    }
+
+    /// From now on, messages go there.
+    pub(crate) fn open(&self, outlet: Rc<dyn Outlet>) {
+        if let Some(frames) = self.take_batch() {
+            outlet.send(frames, &Tools::default());
+        }
+        let _ = self.outlet.set(outlet);
+    }
+
+    /// Sends a batch; says whether it is on its way.
+    pub(crate) fn send_now(&self, frames: Frames, tools: &Tools) -> bool {
+        match self.outlet.get() {
+            Some(outlet) => outlet.send(frames, tools),
+            None => {
+                self.send(frames);
+                false
+            }
+        }
     }
 
     pub(crate) fn send(&self, frames: Frames) {
@@ -54,11 +81,11 @@ impl Slot {
     }
 
     pub(crate) fn is_paused(&self) -> bool {
-        self.0.borrow().paused
+        self.contents.borrow().paused
     }
 
     pub(crate) fn poll_verdict(&self, cx: &Context<'_>) -> Poll<Verdict> {
-        let mut contents = self.0.borrow_mut();
+        let mut contents = self.contents.borrow_mut();
         let Some(verdict) = contents.verdict.take() else {
             wait(&mut contents.waiting, cx);
             return Poll::Pending;
@@ -67,25 +94,25 @@ impl Slot {
     }
 
     pub(crate) fn take_batch(&self) -> Option<Frames> {
-        self.0.borrow_mut().batch.take()
+        self.contents.borrow_mut().batch.take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.borrow().closed
+        self.contents.borrow().closed
     }
 
     /// Has the task woken by the next change.
     pub(crate) fn wake_on_change(&self, cx: &Context<'_>) {
-        wait(&mut self.0.borrow_mut().waiting, cx);
+        wait(&mut self.contents.borrow_mut().waiting, cx);
     }
 
     /// Keeps changes that the task makes itself from waking it once more.
     pub(crate) fn forget_waker(&self) {
-        self.0.borrow_mut().waiting = None;
+        self.contents.borrow_mut().waiting = None;
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) {
-        let mut contents = self.0.borrow_mut();
+        let mut contents = self.contents.borrow_mut();
         change(&mut contents);
         let waiting = contents.waiting.take();
         drop(contents);

@@ -2,195 +2,254 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use async_tungstenite::WebSocketStream;
-use async_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
-use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use async_tungstenite::tungstenite::{Error as WsError, Message};
+use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use bytes::Bytes;
-use futures_sink::Sink;
 use smol::future::poll_fn;
-use smol::io::{AsyncRead, AsyncWrite};
-use smol::stream::Stream;
-use sockeye_core::{Frame, Frames, Input};
+use sockeye_core::{Frame, Input};
 
+use crate::codec::Codec;
 use crate::conversation::Handover;
 use crate::farewell::{self, Ending};
+use crate::frames::Boundaries;
 use crate::hub::Hub;
-use crate::link::Link;
+use crate::line::Line;
+use crate::stream::Readable;
 use crate::ticket::Ticket;
 
-/// How many messages are read before others have their turn.
-const BURST: u32 = 32;
-/// How many bytes are read before what they led to is written.
+/// How many messages are taken in before what they lead to is done.
+const BURST: usize = 32;
+/// How many bytes are read before others have their turn.
 const RATION: usize = 64 * 1024;
-/// Many connections are idle, so the buffer of each is small.
-const READ_BUFFER: usize = 4 * 1024;
-/// How much is gathered into one write.
-const WRITE_BUFFER: usize = 16 * 1024;
-/// Never reached by more than one message: the next one waits until the last one is written.
-const MAX_WRITE_BUFFER: usize = 64 << 20;
-
-/// Begins to speak in frames.
-pub(crate) async fn open<S>(handover: Handover<S>) -> Socket<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let Handover { ticket, link, tail, limit } = handover;
-    let hub = Rc::clone(ticket.hub());
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MAX_WRITE_BUFFER)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit));
-    let stream =
-        WebSocketStream::from_partially_read(link, tail.into(), Role::Server, Some(config)).await;
-    Socket {
-        stream,
-        unsent: None,
-        // A message cut into pieces of a byte or none costs much more than its length.
-        max_unfinished: limit.saturating_mul(2).saturating_add(RATION),
-        controls: 0,
-        counting_since: Instant::now(),
-        ticket,
-        hub,
-    }
-}
+/// For how many reads it is not guessed again that more comes soon, after a wrong guess.
+const DISAPPOINTMENT: u8 = 16;
 
 /// Serves a WebSocket until it is gone.
-pub(crate) async fn serve<S>(mut socket: Socket<S>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(crate) async fn serve<S: Readable + 'static>(mut socket: Socket<S>) {
     let ending = poll_fn(|cx| socket.poll(cx)).await;
-    Box::pin(farewell::say(socket.stream, socket.ticket, ending)).await;
+    let Socket { line, codec, limit, ticket, .. } = socket;
+    Box::pin(farewell::say(line, codec, limit, ticket, ending)).await;
 }
 
 /// A WebSocket, and what is to be known to serve it.
+///
+/// Between two messages it has no buffers.
 pub(crate) struct Socket<S> {
-    stream: WebSocketStream<Link<S>>,
-    /// The rest of the batch that is being written.
-    unsent: Option<<Frames as IntoIterator>::IntoIter>,
-    /// How many bytes may arrive without making up a message.
-    max_unfinished: usize,
+    line: Rc<Line<S>>,
+    /// What knows of a message that is not taken in yet.
+    codec: Option<Codec>,
+    boundaries: Boundaries,
+    /// What was read and is not taken in yet.
+    unread: Bytes,
+    /// How many messages have come whole and are not taken in yet.
+    awaited: usize,
+    /// How many bytes have arrived without making up a message.
+    unfinished: usize,
+    stream: State,
+    /// For how many reads it is not guessed that more comes soon.
+    disappointment: u8,
+    limit: usize,
     controls: u32,
     counting_since: Instant,
     ticket: Ticket,
     hub: Rc<Hub>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+/// What is known of whether there is something to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unknown,
+    /// Probably not: the last read got less than it could.
+    Emptied,
+    /// There was nothing, and the task is woken when there is.
+    Awaited,
+}
+
+impl<S: Readable + 'static> Socket<S> {
+    /// Begins to speak in frames.
+    pub(crate) fn open(handover: Handover<S>) -> Self {
+        let Handover { ticket, stream, tail, limit } = handover;
+        let hub = Rc::clone(ticket.hub());
+        let line = Rc::new(Line::new(stream, hub.limits.get().write_timeout));
+        ticket.slot().open(Rc::clone(&line) as _);
+        let mut boundaries = Boundaries::default();
+        Self {
+            line,
+            codec: None,
+            awaited: boundaries.pass(&tail),
+            unfinished: tail.len(),
+            boundaries,
+            unread: tail,
+            stream: State::Unknown,
+            disappointment: 0,
+            limit,
+            controls: 0,
+            counting_since: Instant::now(),
+            ticket,
+            hub,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.ticket.slot().forget_waker();
-        let mut budget = BURST;
+        self.line.gather(cx);
+        let ending = self.work(cx);
+        self.line.end_gathering();
+        self.ticket.slot().wake_on_change(cx);
+        ending.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Reads and writes until there is nothing to do, or until others should have their turn.
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
+        let mut ration = RATION;
         loop {
-            match self.write_all(cx) {
-                Poll::Ready(Some(ending)) => return Poll::Ready(ending),
-                Poll::Ready(None) | Poll::Pending => {}
-            }
-            if budget == 0 {
-                cx.waker().wake_by_ref();
-                break;
+            if let Some(ending) = self.write(cx) {
+                return Some(ending);
             }
             if self.ticket.slot().is_paused() {
-                break;
+                return None;
             }
-            // The library clears its buffer for each attempt.
-            if self.stream.get_ref().is_quiet(cx) {
-                break;
+            if ration == 0 {
+                cx.waker().wake_by_ref();
+                return None;
             }
-            let mut fed = false;
-            let outcome = self.read(cx, &mut budget, &mut fed);
-            if fed {
-                // Also before the end: handlers run while the socket they are about is there.
-                self.hub.drive();
-            }
-            if let Err(ending) = outcome {
-                return Poll::Ready(ending);
-            }
-            if !fed && !self.stream.get_ref().is_used_up() {
-                break;
+            let goes_on = if self.awaited > 0 || !self.unread.is_empty() {
+                let unread = std::mem::take(&mut self.unread);
+                self.take_in(&unread).map(|()| true)
+            } else {
+                self.read(cx, &mut ration)
+            };
+            match goes_on {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(ending) => return Some(ending),
             }
         }
-        self.ticket.slot().wake_on_change(cx);
-        Poll::Pending
     }
 
     /// Writes until there is nothing more to write, and then closes if that is wanted.
-    fn write_all(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+    fn write(&self, cx: &mut Context<'_>) -> Option<Ending> {
         loop {
-            match ready!(self.write(cx)) {
-                Ok(true) => {
+            match self.line.poll_write(cx, &self.hub.tools) {
+                Poll::Ready(Ok(true)) => {
                     self.hub.feed(Input::Drained { ws: self.ticket.websocket() });
                     self.hub.drive();
                 }
-                Ok(false) => {
-                    let asked = self.ticket.slot().is_closed();
-                    return Poll::Ready(asked.then_some(Ending::Asked));
+                Poll::Ready(Ok(false)) => {
+                    return self.ticket.slot().is_closed().then_some(Ending::Asked);
                 }
-                Err(error) => return Poll::Ready(Some(Ending::of(&error))),
+                Poll::Ready(Err(_)) => return Some(Ending::Broken(None)),
+                Poll::Pending => return None,
             }
         }
     }
 
-    /// Writes one batch to its end; says whether there was one.
-    fn write(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, WsError>> {
-        if self.unsent.is_none() {
-            self.unsent = self.ticket.slot().take_batch().map(Frames::into_iter);
+    /// Reads once, and takes in what came; says whether there may be more to do.
+    fn read(&mut self, cx: &mut Context<'_>, ration: &mut usize) -> Result<bool, Ending> {
+        let guessing = self.disappointment == 0;
+        match self.stream {
+            // Others first: who is busy has sent more by then, and is spared the reactor.
+            State::Emptied if guessing => {
+                self.stream = State::Unknown;
+                cx.waker().wake_by_ref();
+                return Ok(false);
+            }
+            State::Emptied | State::Awaited => {
+                match self.line.with(|wire| wire.stream.poll_readable(cx)) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Err(Ending::Broken(None)),
+                    Poll::Pending => {
+                        self.stream = State::Awaited;
+                        return Ok(false);
+                    }
+                }
+            }
+            State::Unknown => {}
         }
-        let Some(frames) = &mut self.unsent else {
-            return Poll::Ready(Ok(false));
+        let mut input = self.hub.tools.input();
+        let polled = self.line.with(|wire| Pin::new(&mut wire.stream).poll_read(cx, &mut input));
+        let outcome = match polled {
+            Poll::Ready(Ok(0)) => Err(Ending::Gone),
+            Poll::Ready(Ok(read)) => {
+                let was_emptied = read < input.len();
+                self.stream = if was_emptied { State::Emptied } else { State::Unknown };
+                self.disappointment = self.disappointment.saturating_sub(1);
+                *ration = ration.saturating_sub(read);
+                self.arrive(&input[..read]).map(|()| true)
+            }
+            Poll::Ready(Err(_)) => Err(Ending::Broken(None)),
+            Poll::Pending => {
+                if guessing && self.stream == State::Unknown {
+                    self.disappointment = DISAPPOINTMENT;
+                }
+                self.stream = State::Awaited;
+                Ok(false)
+            }
         };
-        let mut stream = Pin::new(&mut self.stream);
-        loop {
-            ready!(stream.as_mut().poll_ready(cx))?;
-            let Some(frame) = frames.next() else { break };
-            stream.as_mut().start_send(message(frame))?;
-        }
-        ready!(stream.poll_flush(cx))?;
-        self.unsent = None;
-        Poll::Ready(Ok(true))
+        self.hub.tools.return_input(input);
+        outcome
     }
 
-    /// Reads messages while there are any, and feeds them.
-    fn read(
-        &mut self,
-        cx: &mut Context<'_>,
-        budget: &mut u32,
-        fed: &mut bool,
-    ) -> Result<(), Ending> {
-        self.stream.get_mut().allow(RATION);
-        while *budget > 0 && !self.ticket.slot().is_paused() {
-            *budget -= 1;
-            let message = match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => message,
-                Poll::Ready(Some(Err(error))) => return Err(Ending::of(&error)),
-                Poll::Ready(None) => return Err(Ending::Gone),
-                Poll::Pending if self.stream.get_ref().count() > self.max_unfinished => {
-                    return Err(Ending::Broken(Some(CloseCode::Policy)));
-                }
-                Poll::Pending => break,
-            };
-            let frame = match message {
-                Message::Text(text) => Frame::Text(Bytes::from(text)),
-                Message::Binary(bytes) => Frame::Binary(bytes),
-                Message::Ping(_) | Message::Pong(_) => {
+    fn arrive(&mut self, bytes: &[u8]) -> Result<(), Ending> {
+        self.awaited = self.boundaries.pass(bytes);
+        self.unfinished =
+            if self.awaited > 0 { bytes.len() } else { self.unfinished + bytes.len() };
+        // A message cut into pieces of a byte or none costs much more than its length.
+        if self.unfinished > self.limit.saturating_mul(2).saturating_add(RATION) {
+            return Err(Ending::Broken(Some(CloseCode::Policy)));
+        }
+        self.take_in(bytes)
+    }
+
+    /// Takes messages in, as long as more are wanted, and keeps what then is left.
+    fn take_in(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
+        let hub = Rc::clone(&self.hub);
+        let mut codec = self.codec.take().unwrap_or_else(|| hub.tools.codec(self.limit));
+        let mut outcome = Ok(());
+        while outcome.is_ok() && self.awaited > 0 && !self.ticket.slot().is_paused() {
+            outcome = self.take_some_in(&mut codec, &mut bytes);
+            // Also before the end: handlers run while the socket they are about is there.
+            self.hub.drive();
+        }
+        if outcome.is_ok() && self.awaited == 0 {
+            if self.boundaries.is_between_messages() {
+                hub.tools.return_codec(codec);
+                return Ok(());
+            }
+            outcome = self.next(&mut codec, &mut bytes).map(drop);
+        }
+        self.codec = Some(codec);
+        self.unread = Bytes::copy_from_slice(bytes);
+        outcome
+    }
+
+    fn take_some_in(&mut self, codec: &mut Codec, bytes: &mut &[u8]) -> Result<(), Ending> {
+        let mut budget = BURST;
+        while self.awaited > 0 && budget > 0 {
+            budget -= 1;
+            self.awaited -= 1;
+            let frame = match self.next(codec, bytes)? {
+                Some(Message::Text(text)) => Frame::Text(Bytes::from(text)),
+                Some(Message::Binary(bytes)) => Frame::Binary(bytes),
+                Some(Message::Ping(_) | Message::Pong(_)) => {
                     self.count_control()?;
+                    self.line.with(|wire| codec.flush(wire.output(&self.hub.tools)))?;
                     continue;
                 }
-                Message::Close(_) => return Err(Ending::Left),
+                Some(Message::Close(_)) => return Err(Ending::Left),
                 // Raw frames are only ever written.
-                Message::Frame(_) => continue,
+                Some(Message::Frame(_)) | None => continue,
             };
-            self.stream.get_mut().reset_count();
             self.hub.feed(Input::Frame { ws: self.ticket.websocket(), frame });
-            *fed = true;
         }
         Ok(())
+    }
+
+    fn next(&self, codec: &mut Codec, bytes: &mut &[u8]) -> Result<Option<Message>, Ending> {
+        Ok(self.line.with(|wire| codec.read(bytes, wire.output(&self.hub.tools)))?)
     }
 
     fn count_control(&mut self) -> Result<(), Ending> {
@@ -204,15 +263,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             return Err(Ending::Broken(Some(CloseCode::Policy)));
         }
         Ok(())
-    }
-}
-
-/// A raw frame for text: a text message would be checked for UTF-8 once more.
-fn message(frame: Frame) -> Message {
-    match frame {
-        Frame::Text(text) => {
-            Message::Frame(RawFrame::message(text, OpCode::Data(Data::Text), true))
-        }
-        Frame::Binary(bytes) => Message::Binary(bytes),
     }
 }

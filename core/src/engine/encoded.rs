@@ -8,15 +8,12 @@ use crate::io::Frame;
 
 /// One or more messages that are sent back to back, encoded once for any number of receivers.
 ///
-/// Cloning copies a pointer.
+/// Cloning copies no message.
 #[derive(Clone, Debug)]
-pub struct Encoded(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub struct Encoded {
     /// A text message with its packet type in front.
     text: Option<Bytes>,
-    binary: Vec<Bytes>,
+    binary: Option<Arc<[Bytes]>>,
     compress: bool,
 }
 
@@ -41,19 +38,21 @@ impl Encoded {
     pub(crate) fn from_wire(text: Option<Bytes>, binary: Vec<Bytes>, compress: bool) -> Self {
         let typed = text.as_ref().is_none_or(|text| text.starts_with(b"4"));
         debug_assert!(typed, "a message packet begins with 4");
-        Self(Arc::new(Inner { text, binary, compress }))
+        let binary = if binary.is_empty() { None } else { Some(binary.into()) };
+        Self { text, binary, compress }
     }
 
     /// The size of the messages in bytes, as they count against limits.
     #[must_use]
     pub fn len(&self) -> usize {
-        let text = self.0.text.as_ref().map_or(0, Bytes::len);
-        text + self.0.binary.iter().map(Bytes::len).sum::<usize>()
+        let (text, binary) = self.parts();
+        text.map_or(0, Bytes::len) + binary.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// How many messages they are.
     pub(super) fn count(&self) -> usize {
-        usize::from(self.0.text.is_some()) + self.0.binary.len()
+        let (text, binary) = self.parts();
+        usize::from(text.is_some()) + binary.len()
     }
 
     /// Whether there is nothing in the messages; never true for one that holds text.
@@ -64,12 +63,12 @@ impl Encoded {
 
     /// The messages one by one: the text with its packet type, then the binary ones.
     pub(super) fn parts(&self) -> (Option<&Bytes>, &[Bytes]) {
-        (self.0.text.as_ref(), &self.0.binary)
+        (self.text.as_ref(), self.binary.as_deref().unwrap_or_default())
     }
 
     /// Whether answers to GETs that hold it may be compressed.
     pub(super) fn is_compressible(&self) -> bool {
-        self.0.compress
+        self.compress
     }
 }
 

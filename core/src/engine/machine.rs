@@ -10,7 +10,7 @@ use super::admission::{From, Pending};
 use super::session::{Alarm, Channel, Context, Phase, Session};
 use super::{CloseReason, Encoded, EngineConfig, Event, HandshakeId};
 use crate::error::ConfigError;
-use crate::id::{Hashing, IdHashing, Mint, SessionId, Sid};
+use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
 use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
 use crate::server::{Counts, Totals};
 use crate::timers::Timers;
@@ -93,8 +93,8 @@ impl Engine {
             config,
             outputs: VecDeque::new(),
             timers: Timers::new(),
-            requests: HashMap::with_hasher(IdHashing),
-            websockets: HashMap::with_hasher(IdHashing),
+            requests: IdMap::default(),
+            websockets: IdMap::default(),
             totals: Totals::default(),
             buffered: 0,
             turn: 0,

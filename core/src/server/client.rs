@@ -121,8 +121,15 @@ impl Server {
         session: SessionId,
         namespace: &[u8],
     ) -> Result<Option<SocketId>, Violation> {
-        let joined = self.namespace(namespace).and_then(|index| self.socket_of(session, index));
-        match joined {
+        // A client is in few, and mostly in one: no need to look the name up.
+        let is_it = |id: &&SocketId| {
+            self.get(**id).is_some_and(|socket| {
+                self.namespaces[socket.namespace].name.as_bytes() == namespace
+            })
+        };
+        let joined =
+            self.clients.get(&session).and_then(|client| client.sockets.iter().find(is_it));
+        match joined.copied() {
             Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
             Some(_) => Err(Violation),
             None if self.has_left(session, namespace) => Ok(None),

@@ -18,7 +18,7 @@ use crate::ack::{Acks, Owed};
 use crate::args::Args;
 use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
-use crate::id::{AckId, Hashing, IdHashing, Mint, SessionId, Sid, SocketId};
+use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
 use crate::packet;
 use crate::timers::Timers;
@@ -44,7 +44,7 @@ use crate::timers::Timers;
 pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) engine: Engine,
-    pub(super) clients: HashMap<SessionId, Client, IdHashing>,
+    pub(super) clients: IdMap<SessionId, Client>,
     pub(super) namespaces: Slab<Namespace>,
     pub(super) by_name: HashMap<Room, usize, Hashing>,
     pub(super) sockets: Slab<Socket>,
@@ -145,7 +145,7 @@ impl Server {
         Ok(Self {
             config,
             engine,
-            clients: HashMap::with_hasher(IdHashing),
+            clients: IdMap::default(),
             namespaces,
             by_name,
             sockets: Slab::new(),

@@ -7,7 +7,7 @@ use sockeye_core::client::DisconnectReason;
 
 use super::socket::Socket;
 use super::{Error, Refused};
-use crate::call::{Call, FromCall, Origin};
+use crate::call::{Call, FromCall, Label, Origin};
 use crate::error::Fault;
 use crate::marker::Itself;
 
@@ -49,8 +49,8 @@ impl Call for ConnectCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "connect".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("connect")
     }
 }
 
@@ -61,8 +61,8 @@ impl Call for RefusedCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "connect_error".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("connect_error")
     }
 }
 
@@ -73,8 +73,8 @@ impl Call for DisconnectCall {
         &self.socket
     }
 
-    fn event(&self) -> String {
-        "disconnect".to_owned()
+    fn event(&self) -> Label {
+        Label::Fixed("disconnect")
     }
 }
 

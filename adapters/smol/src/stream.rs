@@ -1,4 +1,4 @@
-//! A TCP connection as a stream.
+//! The streams that connections run on.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -7,6 +7,61 @@ use std::task::{Context, Poll};
 
 use smol::Async;
 use smol::io::{AsyncRead, AsyncWrite};
+
+/// A stream that can wait for something to read without trying to.
+pub(crate) trait Readable: AsyncRead + AsyncWrite + Unpin {
+    /// Waits until it may be worth an attempt.
+    fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Readable for Tcp {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_readable(cx)
+    }
+}
+
+/// A stream of whatever kind, of which nothing more is known.
+pub(crate) struct Other<S>(pub(crate) S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Readable for Other<S> {}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Other<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Other<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
 
 /// A TCP connection whose `poll_close` says goodbye to the peer, which that of [`Async`] does not.
 #[derive(Debug)]

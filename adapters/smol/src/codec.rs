@@ -1,0 +1,147 @@
+//! The WebSocket library as what turns bytes into messages and messages into bytes.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+
+use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use async_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
+use async_tungstenite::tungstenite::{Error as WsError, Message};
+use sockeye_core::Frame;
+
+/// How much the library takes at once: it clears that much for each attempt.
+const READ_BUFFER: usize = 2 * 1024;
+/// How much is read at once.
+const INPUT: usize = 16 * 1024;
+/// What is kept for the next one to write.
+const OUTPUT: usize = 64 * 1024;
+
+/// One side of a WebSocket, without its stream.
+pub(crate) struct Codec {
+    context: Box<WebSocketContext>,
+    limit: usize,
+}
+
+impl Codec {
+    fn new(limit: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        Self { context: Box::new(WebSocketContext::new(Role::Server, Some(config))), limit }
+    }
+
+    /// The next message; `None` if more has to be read first. What the peer gets in answer to a
+    /// ping or a Close frame is written by the next call.
+    pub(crate) fn read(
+        &mut self,
+        input: &mut &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<Option<Message>, WsError> {
+        match self.context.read(&mut Pipe { input, output }) {
+            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    /// Writes what the peer gets in answer.
+    pub(crate) fn flush(&mut self, output: &mut Vec<u8>) -> Result<(), WsError> {
+        self.context.flush(&mut Pipe { input: &mut &[][..], output })
+    }
+
+    /// Writes a Close frame, or the answer to one.
+    pub(crate) fn close(
+        &mut self,
+        frame: Option<CloseFrame>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), WsError> {
+        self.flush(output)?;
+        self.context.close(&mut Pipe { input: &mut &[][..], output }, frame)
+    }
+}
+
+/// Writes a message.
+pub(crate) fn write(frame: &Frame, output: &mut Vec<u8>) {
+    let (kind, bytes) = match frame {
+        Frame::Text(text) => (Data::Text, text),
+        Frame::Binary(bytes) => (Data::Binary, bytes),
+    };
+    let head = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
+    let len = bytes.len() as u64;
+    output.reserve(head.len(len) + bytes.len());
+    // A vector takes everything.
+    let _ = head.format(len, output);
+    output.extend_from_slice(bytes);
+}
+
+/// What is in memory already and what is to be written, in place of a stream.
+struct Pipe<'a, 'b> {
+    input: &'a mut &'b [u8],
+    output: &'a mut Vec<u8>,
+}
+
+impl Read for Pipe<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(buffer)
+    }
+}
+
+impl Write for Pipe<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the connections of one thread lend each other, for only one of them is at work at a time:
+/// who waits has no buffer.
+#[derive(Default)]
+pub(crate) struct Tools {
+    codec: Cell<Option<Codec>>,
+    input: Cell<Vec<u8>>,
+    output: Cell<Vec<u8>>,
+}
+
+impl Tools {
+    /// A codec that knows of nothing.
+    pub(crate) fn codec(&self, limit: usize) -> Codec {
+        self.codec.take().filter(|codec| codec.limit == limit).unwrap_or_else(|| Codec::new(limit))
+    }
+
+    /// Takes back a codec that knows of nothing: neither of a message that is unfinished nor of a
+    /// Close frame.
+    pub(crate) fn return_codec(&self, codec: Codec) {
+        self.codec.set(Some(codec));
+    }
+
+    /// Where to read to.
+    pub(crate) fn input(&self) -> Vec<u8> {
+        let mut input = self.input.take();
+        input.resize(INPUT, 0);
+        input
+    }
+
+    pub(crate) fn return_input(&self, input: Vec<u8>) {
+        self.input.set(input);
+    }
+
+    /// Where to write to, empty.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        self.output.take()
+    }
+
+    pub(crate) fn return_output(&self, mut output: Vec<u8>) {
+        if output.capacity() <= OUTPUT {
+            output.clear();
+            self.output.set(output);
+        }
+    }
+}
