@@ -31,7 +31,7 @@
       return !!this.listeners(event).length;
     }
     emit(event, ...args) {
-      for (const listener of this.listeners(event)) listener.apply(this, args);
+      this.listeners(event).forEach((listener) => listener.apply(this, args));
       return this;
     }
   };
@@ -41,7 +41,7 @@
   proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
 
   // js/platform.js
-  var { queueMicrotask } = globalThis;
+  var nextTick = queueMicrotask;
   var binaryType = "arraybuffer";
   var adapt = (packet) => packet;
   var later = (task, delay) => {
@@ -60,19 +60,19 @@
   var connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocols);
 
   // js/url.js
-  var ADDRESS = /^(?:(?:(\w+):)?\/\/(?:[^@/?#]*@)?)?([^/?#]*)([^?#]*)\??([^#]*)/;
+  var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
   var optionsIn = (uri) => typeof uri == "object" && uri || {};
   var parseUrl = (uri) => {
     const address = typeof uri == "string" ? uri : "";
-    const page = globalThis.location || { protocol: address && "s" };
+    const page = globalThis.location || { protocol: address && "s:" };
     const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
-    const secure = /s:?$/i.test(scheme);
-    return {
-      secure_: secure ? "s" : "",
-      host_: (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
-      path_: path || "/",
-      query_: query && "&" + query
-    };
+    const secure = /s:$/i.test(scheme);
+    return [
+      secure ? "s" : "",
+      (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
+      path || "/",
+      query && "&" + query
+    ];
   };
 
   // js/engine/packet.js
@@ -84,7 +84,7 @@
   var encode = async ({ type, data = "" }) => {
     if (isText(data)) return TYPES.indexOf(type) + data;
     let binary = "";
-    for (const byte of new Uint8Array(await new Response(data).arrayBuffer()))
+    for (const byte of new Uint8Array(await new Blob([data]).arrayBuffer()))
       binary += String.fromCharCode(byte);
     return "b" + btoa(binary);
   };
@@ -99,7 +99,6 @@
     check(type);
     return { type, data };
   };
-  var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
 
   // js/engine/polling.js
   var SEPARATOR = "";
@@ -128,28 +127,18 @@
         response = await request(transport, body, abort.signal, opts, session);
         const text = response.responseText = await response.text();
         if (response.ok) return text;
-        failure = response.status + " " + text;
+        failure = response.status;
       } catch (error) {
         failure = error;
       }
       transport.writable = false;
-      transport.end_(
-        transportError(
-          `xhr ${packets ? "post" : "poll"} error: ${failure.cause || failure}`,
-          response ? response.status : failure,
-          response
-        )
-      );
+      transport.fail_(packets ? "xhr post error" : "xhr poll error", failure, response);
     };
     const poll = async () => {
-      const body = await exchange();
-      for (const frame of body?.split(SEPARATOR) || []) queueMicrotask(() => transport.frame_(frame));
-      await null;
-    };
-    const write = async (packets) => {
-      if (await exchange(packets) == null) return;
-      transport.writable = true;
-      transport.drain_(count);
+      for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+        nextTick(() => transport.frame_(frame));
+        await null;
+      }
     };
     transport.open_ = async () => {
       stopped = false;
@@ -157,10 +146,7 @@
       while (!stopped) await (reading = poll());
       reading = null;
     };
-    transport.send_ = (packets) => {
-      transport.writable = false;
-      transport.writing_ = write(packets);
-    };
+    transport.send_ = async (packets) => await exchange(packets) != null && count;
     transport.pause_ = () => {
       stopped = true;
       return reading;
@@ -176,13 +162,7 @@
   var websocket = (transport, opts, session) => {
     let socket;
     let closed;
-    const fail = (error) => transport.end_(
-      transportError(
-        "websocket error" + (error.message ? ": " + error.message : ""),
-        error,
-        socket
-      )
-    );
+    const fail = (error) => transport.fail_("websocket error", error, socket);
     transport.open_ = async (onopen) => {
       try {
         socket = await connect(transport, opts, session);
@@ -190,21 +170,21 @@
         socket.onopen = onopen;
         socket.onmessage = ({ data }) => transport.frame_(data);
         socket.onerror = fail;
-        socket.onclose = (event) => transport.end_(0, { description: "websocket connection closed", context: event });
+        socket.onclose = (context) => transport.end_("transport close", {
+          description: "websocket connection closed",
+          context
+        });
         if (closed) socket.close();
       } catch (error) {
         fail(error);
       }
     };
     transport.send_ = async (packets) => {
-      transport.writable = false;
       for (const packet of packets) {
         const asText = isText(packet.data) || opts.forceBase64;
         socket.send(asText ? await encode(packet) : packet.data, packet.options);
       }
-      await null;
-      transport.writable = true;
-      transport.drain_(packets.length);
+      return packets.length;
     };
     transport.close_ = () => {
       closed = true;
@@ -217,12 +197,13 @@
   var websocketWorked;
   var noop = () => {
   };
+  var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
   var openEngine = (uri, options) => {
     const engine = new Emitter();
     const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
     const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
     const hasWebsocket = names.includes("websocket");
-    const url = parseUrl(uri);
+    const [secure, host, , query] = parseUrl(uri);
     const fire = (...args) => engine.fire_(...args);
     const writeBuffer = [];
     const over = new AbortController();
@@ -233,15 +214,14 @@
     const create = (name) => {
       const transport = {
         name,
-        writable: false,
         url_: () => {
           const isPolling = name == "polling";
-          const query = { ...opts.query, EIO: 4, transport: name };
+          const params = { ...opts.query, EIO: 4, transport: name };
           if (opts.timestampRequests ?? isPolling)
-            query[opts.timestampParam || "t"] = Math.random();
-          if (opts.forceBase64) query.b64 = 1;
-          if (handshake) query.sid = handshake.sid;
-          return `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(query) + url.query_;
+            params[opts.timestampParam || "t"] = Math.random();
+          if (opts.forceBase64) params.b64 = 1;
+          if (handshake) params.sid = handshake.sid;
+          return `${isPolling ? "http" : "ws"}${secure}://${host}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(params) + query;
         }
       };
       TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
@@ -250,15 +230,11 @@
     const use = (transport) => {
       engine.transport = transport;
       transport.frame_ = receive;
-      transport.end_ = (error, details) => error ? fail(error) : end("transport close", details);
-      transport.drain_ = (count) => {
-        writeBuffer.splice(0, count);
-        if (!writeBuffer.length) fire("drain");
-        flush();
-      };
+      transport.fail_ = fail;
+      transport.end_ = end;
     };
     const release = (transport) => {
-      transport.frame_ = transport.drain_ = transport.end_ = noop;
+      transport.frame_ = transport.end_ = transport.fail_ = noop;
       transport.close_();
     };
     const start = () => {
@@ -266,7 +242,7 @@
       use(create(remembered ? "websocket" : names[0] || "polling"));
       engine.transport.open_();
     };
-    const end = (reason, details) => {
+    const end = (...details) => {
       if (engine.readyState == "closed") return;
       engine.readyState = "closed";
       engine.id = null;
@@ -274,10 +250,11 @@
       over.abort();
       release(engine.transport);
       if (probing) release(probing);
-      fire("close", reason, details);
+      fire("close", ...details);
       writeBuffer.length = 0;
     };
-    const fail = (error) => {
+    const fail = (...details) => {
+      const error = transportError(...details);
       websocketWorked = false;
       if (!handshake && opts.tryAllTransports && names.length > 1) {
         release(engine.transport);
@@ -299,12 +276,11 @@
           handshake = opened;
         }
       } catch (error) {
-        return fail(transportError("server error: " + error.message, error));
+        return fail("server error", error);
       }
       const { type } = packet;
       const { transport } = engine;
       fire("packet", packet);
-      if (engine.readyState == "closed") return;
       if (handshake) {
         const delay = handshake.pingInterval + handshake.pingTimeout;
         engine._pingTimeoutTime = Date.now() + delay;
@@ -340,37 +316,42 @@
       writeBuffer.push(packet);
       flush();
     };
-    const flush = () => {
-      const { transport, readyState } = engine;
-      if (upgrading || readyState == "closed") return;
+    const flush = async () => {
+      const { transport } = engine;
+      if (upgrading) return;
       if (!handshake || !writeBuffer.length) {
-        if (readyState == "closing") end("forced close");
+        if (engine.readyState == "closing") end("forced close");
       } else if (transport.writable) {
-        transport.send_(writeBuffer);
+        transport.writable = false;
+        const count = await (transport.writing_ = transport.send_(writeBuffer));
+        if (!count || engine.readyState == "closed") return;
+        transport.writable = true;
+        writeBuffer.splice(0, count);
+        if (!writeBuffer.length) fire("drain");
+        flush();
       }
     };
     const probe = () => {
       const old = engine.transport;
       const next = probing = create("websocket");
-      const giveUp = (error) => {
+      const giveUp = (...details) => {
         release(next);
         probing = upgrading = false;
         old.open_();
-        fire("upgradeError", error);
+        fire("upgradeError", transportError(...details));
         flush();
       };
-      next.drain_ = noop;
-      next.end_ = (error, details) => giveUp(error || details);
+      next.end_ = next.fail_ = giveUp;
       next.frame_ = async (frame) => {
-        if (frame != "3probe") return giveUp(transportError("probe error"));
+        if (frame != "3probe") return giveUp("probe error");
         fire("upgrading", next);
         await old.pause_();
         upgrading = probing;
         await old.writing_;
         if (!probing || engine.readyState == "closed") return;
         upgrading = probing = false;
-        websocketWorked = true;
         use(next);
+        next.writable = websocketWorked = true;
         writeBuffer.unshift({ type: "upgrade" });
         flush();
         fire("upgrade", next);
@@ -394,11 +375,11 @@
     };
     engine.isStale_ = () => {
       const stale = Date.now() > engine._pingTimeoutTime;
-      if (stale) queueMicrotask(expire);
+      if (stale) nextTick(expire);
       return stale;
     };
     listen("offline", () => {
-      if (!/^localhost/.test(url.host_))
+      if (!/^localhost/.test(host))
         end("transport close", { description: "network connection lost" });
     });
     if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));
@@ -418,7 +399,7 @@
   var BINARY = 3;
   var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
   var GROUPS = 7;
-  var PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
+  var PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
   var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
   var Encoder = class {
     encode({ type, nsp, id = "", data }) {
@@ -426,8 +407,8 @@
       const json = JSON.stringify(
         data,
         type >= EVENT && function(key, value) {
-          if (isBinary(this[key])) value = this[key];
-          return isBinary(value) ? { _placeholder: true, num: attachments.push(value) - 1 } : value;
+          const raw = this[key];
+          return isBinary(raw) ? { _placeholder: true, num: attachments.push(raw) - 1 } : value;
         }
       );
       const { length } = attachments;
@@ -437,10 +418,10 @@
   };
   var Decoder = class extends Emitter {
     add(frame) {
-      const isText2 = typeof frame == "string";
-      const match = isText2 ? PACKET.exec(frame) : this.match_;
-      check(match && isText2 == !this.match_);
-      if (!isText2) match.push(frame);
+      const pending = this.match_;
+      const match = isText(frame) ? PACKET.exec(frame) : pending;
+      check(match && isText(frame) == !pending);
+      if (pending) pending.push(frame);
       const complete = match.length == GROUPS + (+match[3] || 0);
       this.match_ = complete ? null : match;
       if (complete) this.fire_("decoded", build(match));
@@ -453,7 +434,7 @@
     const type = plainType ? +plainType : binaryType2 - BINARY;
     const packet = { type, nsp };
     if (id) packet.id = +id;
-    check(PAYLOADS[type].test(json));
+    check(PAYLOAD.test(type + json));
     if (json)
       packet.data = JSON.parse(
         json,
@@ -468,12 +449,17 @@
   };
 
   // js/socket.js
-  var popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();
+  var popCallback = (args) => typeof args.at(-1) == "function" ? args.pop() : void 0;
+  var CatchAll = class extends Emitter {
+    prepend(kind, listener) {
+      this.events_[kind] = [listener, ...this.listeners(kind)];
+    }
+  };
   var Socket = class extends Emitter {
     constructor(io2, nsp, opts = {}) {
       super();
       const socket = this;
-      const catchAll = new Emitter();
+      const catchAll = new CatchAll();
       const acks = socket.acks = {};
       const queue = socket._queue = [];
       let nextId = 0;
@@ -502,20 +488,17 @@
         socket.active = joining = false;
         io2.release_();
       };
-      const close = (reason, details) => {
+      const close = (...details) => {
         socket.connected = joining = false;
         delete socket.id;
-        socket.fire_("disconnect", reason, details);
-        for (const id in acks) {
-          const ack = acks[id];
-          if (socket.sendBuffer.some((packet) => packet.id == id)) continue;
-          delete acks[id];
-          if (ack.withError_) ack(new Error("socket has been disconnected"));
-        }
+        socket.fire_("disconnect", ...details);
+        for (const id in acks)
+          if (!socket.sendBuffer.some((packet) => packet.id == id))
+            settle(id, new Error("socket has been disconnected"));
       };
       const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
       const receive = (args) => {
-        const last = args[args.length - 1];
+        const last = args.at(-1);
         if (pid && args.length > 1 && typeof last == "string") offset = last;
         catchAll.fire_("Any", ...args);
         socket.fire_(...args);
@@ -527,48 +510,55 @@
       const expectAck = (id, ack, timeout = opts.ackTimeout) => {
         acks[id] = ack;
         if (timeout === void 0) return;
-        const cancel = later(
-          () => {
-            delete acks[id];
-            socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-            ack.call(socket, new Error("operation has timed out"));
-          },
-          timeout,
-          io2.opts
-        );
+        const expire = () => {
+          socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
+          settle(id, new Error("operation has timed out"));
+        };
+        const cancel = later(expire, timeout, io2.opts);
         acks[id] = (...args) => {
           cancel();
           ack.apply(socket, args);
         };
         acks[id].withError_ = true;
       };
+      const settle = (id, error, ...results) => {
+        const ack = acks[id];
+        delete acks[id];
+        if (ack?.withError_) ack.call(socket, error, ...results);
+        else if (!error) ack?.apply(socket, results);
+      };
       const enqueue = (args, flags) => {
         const callback = popCallback(args);
-        const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
-        const settle = (error, ...results) => {
+        const item = { args_: args, flags_: flags, tries_: 0 };
+        const answer = (error, ...results) => {
           if (item != queue[0]) return;
-          item.pending_ = false;
           const done = !error || item.tries_ > opts.retries;
           if (done) queue.shift();
           drain();
-          if (done && callback) callback(error, ...results);
+          if (done) callback?.(error, ...results);
         };
-        settle.withError_ = true;
-        args.push(settle);
+        answer.withError_ = true;
+        args.push(answer);
         queue.push(item);
-        drain();
+        if (!queue[1]) drain();
       };
-      const drain = (again) => {
+      const drain = () => {
         const [item] = queue;
-        if (!socket.connected || !item || item.pending_ && !again) return;
-        item.pending_ = true;
+        if (!socket.connected || !item) return;
         item.tries_++;
-        socket.flags_ = item.flags_;
-        socket.emit(...item.args_);
+        transmit([...item.args_], item.flags_);
       };
-      socket.onpacket = (packet) => {
-        const { type, id, data } = packet;
-        if (packet.nsp != nsp) return;
+      const transmit = (args, flags, buffer) => {
+        const { engine } = io2;
+        const packet = { data: args, options: { compress: flags.compress !== false } };
+        const ack = popCallback(args);
+        if (ack) expectAck(packet.id = nextId++, ack, flags.timeout);
+        if (flags.volatile && !engine?.transport.writable) return;
+        if (socket.connected && !engine.isStale_()) sendEvent(packet);
+        else if (buffer) socket.sendBuffer.push(packet);
+      };
+      socket.onpacket = ({ type, nsp: to, id, data }) => {
+        if (to != nsp) return;
         if (type == EVENT) {
           const args = [...data];
           let answered;
@@ -580,9 +570,7 @@
           if (socket.connected) receive(args);
           else socket.receiveBuffer.push(args);
         } else if (type == ACK) {
-          const ack = acks[id];
-          delete acks[id];
-          ack?.apply(socket, ack.withError_ ? [null, ...data] : data);
+          settle(id, null, ...data);
         } else if (type == DISCONNECT) {
           leave();
           close("io server disconnect");
@@ -596,7 +584,7 @@
           socket.connected = true;
           socket.receiveBuffer.splice(0).forEach(receive);
           socket.sendBuffer.splice(0).forEach(sendEvent);
-          drain(true);
+          drain();
           socket.fire_("connect");
         } else {
           refuse("the server speaks Socket.IO 2");
@@ -622,36 +610,21 @@
         if (connected) close("io client disconnect");
         return socket;
       };
-      socket.emit = (event, ...args) => {
-        if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
+      socket.emit = (...args) => {
+        if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
         const { flags_: flags } = socket;
-        const { engine } = io2;
         socket.flags_ = {};
-        args.unshift(event);
-        if (opts.retries && !flags.queued_ && !flags.volatile) {
-          enqueue(args, flags);
-          return socket;
-        }
-        const packet = { data: args, options: { compress: flags.compress !== false } };
-        const ack = popCallback(args);
-        if (ack) expectAck(packet.id = nextId++, ack, flags.timeout);
-        if (!flags.volatile || engine?.transport.writable) {
-          if (socket.connected && !engine.isStale_()) sendEvent(packet);
-          else if (!flags.queued_) socket.sendBuffer.push(packet);
-        }
+        if (opts.retries && !flags.volatile) enqueue(args, flags);
+        else transmit(args, flags, true);
         return socket;
       };
       for (const kind of ["Any", "AnyOutgoing"]) {
-        const define = (verb, change) => {
+        socket["listeners" + kind] = () => catchAll.listeners(kind);
+        for (const verb of ["on", "off", "prepend"])
           socket[verb + kind] = (listener) => {
-            change(listener);
+            catchAll[verb](kind, listener);
             return socket;
           };
-        };
-        const listeners = socket["listeners" + kind] = () => catchAll.listeners(kind);
-        define("on", (listener) => catchAll.on(kind, listener));
-        define("off", (listener) => catchAll.off(kind, listener));
-        define("prepend", (listener) => catchAll.events_[kind] = [listener, ...listeners()]);
       }
       if (io2._autoConnect) socket.open();
     }
@@ -702,7 +675,6 @@
       const decoder = new parser.Decoder();
       const settings = {};
       let attempts = 0;
-      let undelivered = 0;
       let stopped;
       let cleanup = () => {
       };
@@ -712,9 +684,9 @@
       manager._autoConnect = opts.autoConnect !== false;
       for (const name in DEFAULTS) {
         settings[name] = opts[name] ?? DEFAULTS[name];
-        manager[name] = (...args) => {
-          if (!args.length) return settings[name];
-          [settings[name]] = args;
+        manager[name] = (value) => {
+          if (value === void 0) return settings[name];
+          settings[name] = value;
           return manager;
         };
       }
@@ -732,16 +704,9 @@
           if (live) listener(...args);
         });
         const fail = (error) => {
-          cleanup();
-          engine.close();
-          manager._readyState = "closed";
-          tell("error", error);
+          end("error", error);
           if (callback) callback(error);
           else if (!attempts) reconnect();
-        };
-        const close = (...details) => {
-          if (!undelivered) closed(...details);
-          else queueMicrotask(() => live && closed(...details));
         };
         const cancelTimeout = later(
           () => fail(new Error("timeout")),
@@ -764,32 +729,29 @@
           try {
             decoder.add(frame);
           } catch (error) {
-            close("parse error", error);
+            closed("parse error", error);
           }
         });
         on(
           "error",
-          (error) => manager._readyState == "opening" ? fail(error) : manager.fire_("error", error)
+          (error) => manager._readyState == "opening" ? fail(error) : tell("error", error)
         );
         on(
           "close",
-          (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : close(reason, details)
+          (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details)
         );
         return manager;
       };
-      decoder.on("decoded", (packet) => {
-        undelivered++;
-        queueMicrotask(() => {
-          undelivered--;
-          tell("packet", packet);
-        });
-      });
-      const closed = (reason, details) => {
+      decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
+      const end = (event, ...details) => {
         cleanup();
-        attempts = 0;
         manager._readyState = "closed";
         manager.engine?.close();
-        tell("close", reason, details);
+        tell(event, ...details);
+      };
+      const closed = (...details) => {
+        attempts = 0;
+        end("close", ...details);
         reconnect();
       };
       const reconnect = () => {
@@ -848,12 +810,12 @@
   var protocol = 5;
   var managers = {};
   var io = (uri, opts = optionsIn(uri)) => {
-    const { secure_, host_, path_ } = parseUrl(uri);
-    const key = secure_ + host_ + opts.path;
+    const [secure, host, nsp] = parseUrl(uri);
+    const key = secure + host + opts.path;
     const shared = managers[key];
-    const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[path_];
-    const manager = alone ? new Manager(uri, opts) : managers[key] || (managers[key] = new Manager(uri, opts));
-    return manager.socket(path_, opts);
+    const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
+    const manager = alone ? new Manager(uri, opts) : managers[key] ||= new Manager(uri, opts);
+    return manager.socket(nsp, opts);
   };
   Object.assign(io, { io, connect: io, Manager, Socket, protocol });
 

@@ -37,7 +37,7 @@ export class Emitter {
   }
 
   emit(event, ...args) {
-    for (const listener of this.listeners(event)) listener.apply(this, args);
+    this.listeners(event).forEach((listener) => listener.apply(this, args));
     return this;
   }
 }

@@ -7,12 +7,12 @@ const managers = {};
 
 /** Returns a socket for the address; namespaces of one server share a connection. */
 const io = (uri, opts = optionsIn(uri)) => {
-  const { secure_, host_, path_ } = parseUrl(uri);
-  const key = secure_ + host_ + opts.path;
+  const [secure, host, nsp] = parseUrl(uri);
+  const key = secure + host + opts.path;
   const shared = managers[key];
-  const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[path_];
+  const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
   const manager = alone ? new Manager(uri, opts) : (managers[key] ||= new Manager(uri, opts));
-  return manager.socket(path_, opts);
+  return manager.socket(nsp, opts);
 };
 
 Object.assign(io, { io, connect: io, Manager, Socket, protocol });

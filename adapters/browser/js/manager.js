@@ -1,7 +1,7 @@
 import { Emitter } from "./emitter.js";
 import { openEngine } from "./engine/engine.js";
 import { Decoder, Encoder } from "#parser";
-import { later, queueMicrotask } from "#platform";
+import { later, nextTick } from "#platform";
 import { Socket } from "./socket.js";
 import { optionsIn } from "./url.js";
 
@@ -28,7 +28,6 @@ export class Manager extends Emitter {
     const decoder = new parser.Decoder();
     const settings = {};
     let attempts = 0;
-    let undelivered = 0;
     let stopped;
     // Ends what is under way: a connection, or the wait for the next attempt.
     let cleanup = () => {};
@@ -40,9 +39,9 @@ export class Manager extends Emitter {
 
     for (const name in DEFAULTS) {
       settings[name] = opts[name] ?? DEFAULTS[name];
-      manager[name] = (...args) => {
-        if (!args.length) return settings[name];
-        [settings[name]] = args;
+      manager[name] = (value) => {
+        if (value === undefined) return settings[name];
+        settings[name] = value;
         return manager;
       };
     }
@@ -65,17 +64,9 @@ export class Manager extends Emitter {
           if (live) listener(...args);
         });
       const fail = (error) => {
-        cleanup();
-        engine.close();
-        manager._readyState = "closed";
-        tell("error", error);
+        end("error", error);
         if (callback) callback(error);
         else if (!attempts) reconnect();
-      };
-      // Behind the packets that came before.
-      const close = (...details) => {
-        if (!undelivered) closed(...details);
-        else queueMicrotask(() => live && closed(...details));
       };
 
       const cancelTimeout = later(
@@ -100,33 +91,31 @@ export class Manager extends Emitter {
         try {
           decoder.add(frame);
         } catch (error) {
-          close("parse error", error);
+          closed("parse error", error);
         }
       });
       on("error", (error) =>
-        manager._readyState == "opening" ? fail(error) : manager.fire_("error", error),
+        manager._readyState == "opening" ? fail(error) : tell("error", error),
       );
       on("close", (reason, details) =>
-        manager._readyState == "opening" ? fail(new Error(reason)) : close(reason, details),
+        manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details),
       );
       return manager;
     };
 
     // In a microtask of its own, so that what a listener throws is not taken for a parse error.
-    decoder.on("decoded", (packet) => {
-      undelivered++;
-      queueMicrotask(() => {
-        undelivered--;
-        tell("packet", packet);
-      });
-    });
+    decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
 
-    const closed = (reason, details) => {
+    const end = (event, ...details) => {
       cleanup();
-      attempts = 0;
       manager._readyState = "closed";
       manager.engine?.close();
-      tell("close", reason, details);
+      tell(event, ...details);
+    };
+
+    const closed = (...details) => {
+      attempts = 0;
+      end("close", ...details);
       reconnect();
     };
 

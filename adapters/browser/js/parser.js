@@ -1,5 +1,5 @@
 import { Emitter } from "./emitter.js";
-import { check } from "./engine/packet.js";
+import { check, isText } from "./engine/packet.js";
 import { EVENT, RESERVED } from "./protocol.js";
 
 // Events and acks with attachments are of type 5 and 6.
@@ -10,7 +10,7 @@ const PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
 const GROUPS = 7;
 
 // How the payload of each type begins.
-const PAYLOADS = [/^({|$)/, /^$/, /^\[["\d-]/, /^\[/, /^["{]/];
+const PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
 
 const isBinary = (value) =>
   value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
@@ -23,9 +23,9 @@ export class Encoder {
       data,
       type >= EVENT &&
         function (key, value) {
-          // `this[key]` is the value before `toJSON()`, which a Node.js Buffer has.
-          if (isBinary(this[key])) value = this[key];
-          return isBinary(value) ? { _placeholder: true, num: attachments.push(value) - 1 } : value;
+          // The value before `toJSON()`, which a Node.js Buffer has.
+          const raw = this[key];
+          return isBinary(raw) ? { _placeholder: true, num: attachments.push(raw) - 1 } : value;
         },
     );
     const { length } = attachments;
@@ -37,11 +37,11 @@ export class Encoder {
 /** Emits `decoded` for each packet; `add()` throws on anything malformed. */
 export class Decoder extends Emitter {
   add(frame) {
-    const isText = typeof frame == "string";
-    const match = isText ? PACKET.exec(frame) : this.match_;
-    check(match && isText == !this.match_);
+    const pending = this.match_;
+    const match = isText(frame) ? PACKET.exec(frame) : pending;
+    check(match && isText(frame) == !pending);
     // Attachments follow the groups of the match.
-    if (!isText) match.push(frame);
+    if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);
     this.match_ = complete ? null : match;
     if (complete) this.fire_("decoded", build(match));
@@ -56,7 +56,7 @@ const build = ([, plainType, binaryType, , nsp = "/", id, json, ...attachments])
   const type = plainType ? +plainType : binaryType - BINARY;
   const packet = { type, nsp };
   if (id) packet.id = +id;
-  check(PAYLOADS[type].test(json));
+  check(PAYLOAD.test(type + json));
   if (json)
     packet.data = JSON.parse(
       json,

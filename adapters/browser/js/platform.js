@@ -1,7 +1,7 @@
 // What differs between a page and Node.js, here for pages.
 
 // As it was when this was loaded, since tests may fake it together with the timers.
-export const { queueMicrotask } = globalThis;
+export const nextTick = queueMicrotask;
 
 export const binaryType = "arraybuffer";
 

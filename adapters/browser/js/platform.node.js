@@ -24,7 +24,7 @@ const socketOptions = (opts) =>
   );
 
 // As it was when this was loaded, since tests may fake it together with the timers.
-export const { queueMicrotask } = globalThis;
+export const nextTick = queueMicrotask;
 
 export const binaryType = "nodebuffer";
 

@@ -2,14 +2,21 @@ import { Emitter } from "./emitter.js";
 import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./protocol.js";
 import { later } from "#platform";
 
-const popCallback = (args) => typeof args[args.length - 1] == "function" && args.pop();
+const popCallback = (args) => (typeof args.at(-1) == "function" ? args.pop() : undefined);
+
+/** The listeners of all events, coming in and going out. */
+class CatchAll extends Emitter {
+  prepend(kind, listener) {
+    this.events_[kind] = [listener, ...this.listeners(kind)];
+  }
+}
 
 /** The client's side of one namespace. */
 export class Socket extends Emitter {
   constructor(io, nsp, opts = {}) {
     super();
     const socket = this;
-    const catchAll = new Emitter();
+    const catchAll = new CatchAll();
     const acks = (socket.acks = {});
     const queue = (socket._queue = []);
     let nextId = 0;
@@ -45,24 +52,21 @@ export class Socket extends Emitter {
       io.release_();
     };
 
-    const close = (reason, details) => {
+    const close = (...details) => {
       socket.connected = joining = false;
       delete socket.id;
-      socket.fire_("disconnect", reason, details);
-      for (const id in acks) {
-        const ack = acks[id];
+      socket.fire_("disconnect", ...details);
+      for (const id in acks)
         // What waits in the buffer will be sent, and may be answered, after the next connect.
-        if (socket.sendBuffer.some((packet) => packet.id == id)) continue;
-        delete acks[id];
-        if (ack.withError_) ack(new Error("socket has been disconnected"));
-      }
+        if (!socket.sendBuffer.some((packet) => packet.id == id))
+          settle(id, new Error("socket has been disconnected"));
     };
 
     const refuse = (message, data) =>
       socket.fire_("connect_error", Object.assign(new Error(message), { data }));
 
     const receive = (args) => {
-      const last = args[args.length - 1];
+      const last = args.at(-1);
       // Only a server that recovers sessions appends an offset, and never as the event's name.
       if (pid && args.length > 1 && typeof last == "string") offset = last;
       catchAll.fire_("Any", ...args);
@@ -77,15 +81,11 @@ export class Socket extends Emitter {
     const expectAck = (id, ack, timeout = opts.ackTimeout) => {
       acks[id] = ack;
       if (timeout === undefined) return;
-      const cancel = later(
-        () => {
-          delete acks[id];
-          socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-          ack.call(socket, new Error("operation has timed out"));
-        },
-        timeout,
-        io.opts,
-      );
+      const expire = () => {
+        socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
+        settle(id, new Error("operation has timed out"));
+      };
+      const cancel = later(expire, timeout, io.opts);
       acks[id] = (...args) => {
         cancel();
         ack.apply(socket, args);
@@ -93,37 +93,52 @@ export class Socket extends Emitter {
       acks[id].withError_ = true;
     };
 
+    /** Calls the acknowledgement with that id; an error only if it takes one. */
+    const settle = (id, error, ...results) => {
+      const ack = acks[id];
+      delete acks[id];
+      if (ack?.withError_) ack.call(socket, error, ...results);
+      else if (!error) ack?.apply(socket, results);
+    };
+
     /** Keeps an event until the server acknowledges it or the tries are used up. */
     const enqueue = (args, flags) => {
       const callback = popCallback(args);
-      const item = { flags_: { ...flags, queued_: true }, args_: args, tries_: 0 };
-      const settle = (error, ...results) => {
+      const item = { args_: args, flags_: flags, tries_: 0 };
+      const answer = (error, ...results) => {
         if (item != queue[0]) return;
-        item.pending_ = false;
         const done = !error || item.tries_ > opts.retries;
         if (done) queue.shift();
         drain();
-        if (done && callback) callback(error, ...results);
+        if (done) callback?.(error, ...results);
       };
-      settle.withError_ = true;
-      args.push(settle);
+      answer.withError_ = true;
+      args.push(answer);
       queue.push(item);
-      drain();
+      if (!queue[1]) drain();
     };
 
-    /** Sends the first event of the queue; with `again` even if it was sent before. */
-    const drain = (again) => {
+    /** Sends the first event of the queue, possibly not for the first time. */
+    const drain = () => {
       const [item] = queue;
-      if (!socket.connected || !item || (item.pending_ && !again)) return;
-      item.pending_ = true;
+      if (!socket.connected || !item) return;
       item.tries_++;
-      socket.flags_ = item.flags_;
-      socket.emit(...item.args_);
+      transmit([...item.args_], item.flags_);
     };
 
-    socket.onpacket = (packet) => {
-      const { type, id, data } = packet;
-      if (packet.nsp != nsp) return;
+    /** Sends an event; if that cannot be now, and `buffer` is set, with the next connect. */
+    const transmit = (args, flags, buffer) => {
+      const { engine } = io;
+      const packet = { data: args, options: { compress: flags.compress !== false } };
+      const ack = popCallback(args);
+      if (ack) expectAck((packet.id = nextId++), ack, flags.timeout);
+      if (flags.volatile && !engine?.transport.writable) return;
+      if (socket.connected && !engine.isStale_()) sendEvent(packet);
+      else if (buffer) socket.sendBuffer.push(packet);
+    };
+
+    socket.onpacket = ({ type, nsp: to, id, data }) => {
+      if (to != nsp) return;
       if (type == EVENT) {
         const args = [...data];
         let answered;
@@ -135,9 +150,7 @@ export class Socket extends Emitter {
         if (socket.connected) receive(args);
         else socket.receiveBuffer.push(args);
       } else if (type == ACK) {
-        const ack = acks[id];
-        delete acks[id];
-        ack?.apply(socket, ack.withError_ ? [null, ...data] : data);
+        settle(id, null, ...data);
       } else if (type == DISCONNECT) {
         leave();
         close("io server disconnect");
@@ -151,7 +164,7 @@ export class Socket extends Emitter {
         socket.connected = true;
         socket.receiveBuffer.splice(0).forEach(receive);
         socket.sendBuffer.splice(0).forEach(sendEvent);
-        drain(true);
+        drain();
         socket.fire_("connect");
       } else {
         refuse("the server speaks Socket.IO 2");
@@ -182,37 +195,22 @@ export class Socket extends Emitter {
       return socket;
     };
 
-    socket.emit = (event, ...args) => {
-      if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
+    socket.emit = (...args) => {
+      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
       const { flags_: flags } = socket;
-      const { engine } = io;
       socket.flags_ = {};
-      args.unshift(event);
-      if (opts.retries && !flags.queued_ && !flags.volatile) {
-        enqueue(args, flags);
-        return socket;
-      }
-      const packet = { data: args, options: { compress: flags.compress !== false } };
-      const ack = popCallback(args);
-      if (ack) expectAck((packet.id = nextId++), ack, flags.timeout);
-      if (!flags.volatile || engine?.transport.writable) {
-        if (socket.connected && !engine.isStale_()) sendEvent(packet);
-        else if (!flags.queued_) socket.sendBuffer.push(packet);
-      }
+      if (opts.retries && !flags.volatile) enqueue(args, flags);
+      else transmit(args, flags, true);
       return socket;
     };
 
     for (const kind of ["Any", "AnyOutgoing"]) {
-      const define = (verb, change) => {
+      socket["listeners" + kind] = () => catchAll.listeners(kind);
+      for (const verb of ["on", "off", "prepend"])
         socket[verb + kind] = (listener) => {
-          change(listener);
+          catchAll[verb](kind, listener);
           return socket;
         };
-      };
-      const listeners = (socket["listeners" + kind] = () => catchAll.listeners(kind));
-      define("on", (listener) => catchAll.on(kind, listener));
-      define("off", (listener) => catchAll.off(kind, listener));
-      define("prepend", (listener) => (catchAll.events_[kind] = [listener, ...listeners()]));
     }
 
     if (io._autoConnect) socket.open();

@@ -123,7 +123,7 @@ test("a refused connection says why, and is tried again", async (t) => {
   const socket = open(t, `http://localhost:${http.address().port}`);
   const attempt = next(socket.io, "reconnect_attempt");
   const [error] = await next(socket, "connect_error");
-  assert.equal(error.message, "xhr poll error: 503 overloaded");
+  assert.equal(error.message, "xhr poll error");
   assert.equal(error.description, 503);
   assert.equal(error.context.responseText, "overloaded");
   assert.equal(error.type, "TransportError");
@@ -137,16 +137,18 @@ test("an unreachable server says why", async (t) => {
   for (const transports of [["polling"], ["websocket"]]) {
     const socket = open(t, url, { transports });
     const [error] = await next(socket, "connect_error");
-    assert.match(error.message, /^(xhr poll|websocket) error: /);
+    assert.match(error.message, /^(xhr poll|websocket) error$/);
   }
 });
 
 test("a connection that does not open in time is an error", async (t) => {
   const http = createServer(() => {}).listen(0);
   t.after(() => http.closeAllConnections() || http.close());
-  const socket = open(t, `http://localhost:${http.address().port}`, { timeout: 30 });
-  const [error] = await next(socket, "connect_error");
-  assert.equal(error.message, "timeout");
+  for (const timeout of [30, 0]) {
+    const socket = open(t, `http://localhost:${http.address().port}`, { timeout });
+    const [error] = await next(socket, "connect_error");
+    assert.equal(error.message, "timeout");
+  }
 });
 
 test("the client survives a restart of the server", async (t) => {

@@ -93,7 +93,8 @@ for (const name of SERVERS)
         await page.context().setOffline(true);
         await page.waitForFunction(() => seen.some(([event]) => event == "disconnect"));
         const reasons = await page.evaluate(() => seen.filter(([event]) => event == "disconnect"));
-        assert.deepEqual(reasons, [["disconnect", "transport close"]]);
+        // A poll may have failed before the page was told.
+        assert.match(String(reasons), /^disconnect,transport (close|error)$/);
         await page.evaluate(() => {
           window.sent = socket.emitWithAck("message-with-ack", "written offline");
         });

@@ -1,7 +1,7 @@
 import { Emitter } from "../emitter.js";
-import { adapt, binaryType, later, queueMicrotask } from "#platform";
+import { adapt, binaryType, later, nextTick } from "#platform";
 import { parseUrl } from "../url.js";
-import { check, decode, transportError } from "./packet.js";
+import { check, decode } from "./packet.js";
 import { polling } from "./polling.js";
 import { websocket } from "./websocket.js";
 
@@ -12,13 +12,16 @@ let websocketWorked;
 
 const noop = () => {};
 
+const transportError = (message, description, context) =>
+  Object.assign(new Error(message), { type: "TransportError", description, context });
+
 /** Opens an Engine.IO session, which goes from the handshake over the upgrade to the close. */
 export const openEngine = (uri, options) => {
   const engine = new Emitter();
   const opts = (engine.opts = { path: "/engine.io", upgrade: true, ...options });
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const hasWebsocket = names.includes("websocket");
-  const url = parseUrl(uri);
+  const [secure, host, , query] = parseUrl(uri);
   const fire = (...args) => engine.fire_(...args);
   const writeBuffer = [];
   const over = new AbortController();
@@ -30,20 +33,19 @@ export const openEngine = (uri, options) => {
   const create = (name) => {
     const transport = {
       name,
-      writable: false,
       url_: () => {
         const isPolling = name == "polling";
-        const query = { ...opts.query, EIO: 4, transport: name };
+        const params = { ...opts.query, EIO: 4, transport: name };
         if (opts.timestampRequests ?? isPolling)
-          query[opts.timestampParam || "t"] = Math.random();
-        if (opts.forceBase64) query.b64 = 1;
-        if (handshake) query.sid = handshake.sid;
+          params[opts.timestampParam || "t"] = Math.random();
+        if (opts.forceBase64) params.b64 = 1;
+        if (handshake) params.sid = handshake.sid;
         return (
-          `${isPolling ? "http" : "ws"}${url.secure_}://${url.host_}` +
+          `${isPolling ? "http" : "ws"}${secure}://${host}` +
           opts.path.replace(/\/$/, "") +
           ((opts.addTrailingSlash ?? true) ? "/?" : "?") +
-          new URLSearchParams(query) +
-          url.query_
+          new URLSearchParams(params) +
+          query
         );
       },
     };
@@ -54,16 +56,12 @@ export const openEngine = (uri, options) => {
   const use = (transport) => {
     engine.transport = transport;
     transport.frame_ = receive;
-    transport.end_ = (error, details) => (error ? fail(error) : end("transport close", details));
-    transport.drain_ = (count) => {
-      writeBuffer.splice(0, count);
-      if (!writeBuffer.length) fire("drain");
-      flush();
-    };
+    transport.fail_ = fail;
+    transport.end_ = end;
   };
 
   const release = (transport) => {
-    transport.frame_ = transport.drain_ = transport.end_ = noop;
+    transport.frame_ = transport.end_ = transport.fail_ = noop;
     transport.close_();
   };
 
@@ -73,7 +71,7 @@ export const openEngine = (uri, options) => {
     engine.transport.open_();
   };
 
-  const end = (reason, details) => {
+  const end = (...details) => {
     if (engine.readyState == "closed") return;
     engine.readyState = "closed";
     engine.id = null;
@@ -81,11 +79,12 @@ export const openEngine = (uri, options) => {
     over.abort();
     release(engine.transport);
     if (probing) release(probing);
-    fire("close", reason, details);
+    fire("close", ...details);
     writeBuffer.length = 0;
   };
 
-  const fail = (error) => {
+  const fail = (...details) => {
+    const error = transportError(...details);
     websocketWorked = false;
     if (!handshake && opts.tryAllTransports && names.length > 1) {
       release(engine.transport);
@@ -109,12 +108,11 @@ export const openEngine = (uri, options) => {
         handshake = opened;
       }
     } catch (error) {
-      return fail(transportError("server error: " + error.message, error));
+      return fail("server error", error);
     }
     const { type } = packet;
     const { transport } = engine;
     fire("packet", packet);
-    if (engine.readyState == "closed") return;
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
       engine._pingTimeoutTime = Date.now() + delay;
@@ -159,13 +157,20 @@ export const openEngine = (uri, options) => {
     flush();
   };
 
-  const flush = () => {
-    const { transport, readyState } = engine;
-    if (upgrading || readyState == "closed") return;
+  /** Sends what is queued, unless something is on its way. */
+  const flush = async () => {
+    const { transport } = engine;
+    if (upgrading) return;
     if (!handshake || !writeBuffer.length) {
-      if (readyState == "closing") end("forced close");
+      if (engine.readyState == "closing") end("forced close");
     } else if (transport.writable) {
-      transport.send_(writeBuffer);
+      transport.writable = false;
+      const count = await (transport.writing_ = transport.send_(writeBuffer));
+      if (!count || engine.readyState == "closed") return;
+      transport.writable = true;
+      writeBuffer.splice(0, count);
+      if (!writeBuffer.length) fire("drain");
+      flush();
     }
   };
 
@@ -173,17 +178,16 @@ export const openEngine = (uri, options) => {
   const probe = () => {
     const old = engine.transport;
     const next = (probing = create("websocket"));
-    const giveUp = (error) => {
+    const giveUp = (...details) => {
       release(next);
       probing = upgrading = false;
       old.open_();
-      fire("upgradeError", error);
+      fire("upgradeError", transportError(...details));
       flush();
     };
-    next.drain_ = noop;
-    next.end_ = (error, details) => giveUp(error || details);
+    next.end_ = next.fail_ = giveUp;
     next.frame_ = async (frame) => {
-      if (frame != "3probe") return giveUp(transportError("probe error"));
+      if (frame != "3probe") return giveUp("probe error");
       fire("upgrading", next);
       // With nothing under way on the old transport, nothing can be lost or overtaken.
       await old.pause_();
@@ -191,8 +195,8 @@ export const openEngine = (uri, options) => {
       await old.writing_;
       if (!probing || engine.readyState == "closed") return;
       upgrading = probing = false;
-      websocketWorked = true;
       use(next);
+      next.writable = websocketWorked = true;
       writeBuffer.unshift({ type: "upgrade" });
       flush();
       fire("upgrade", next);
@@ -228,12 +232,12 @@ export const openEngine = (uri, options) => {
    */
   engine.isStale_ = () => {
     const stale = Date.now() > engine._pingTimeoutTime;
-    if (stale) queueMicrotask(expire);
+    if (stale) nextTick(expire);
     return stale;
   };
 
   listen("offline", () => {
-    if (!/^localhost/.test(url.host_))
+    if (!/^localhost/.test(host))
       end("transport close", { description: "network connection lost" });
   });
   if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));

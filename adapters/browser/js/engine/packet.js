@@ -11,8 +11,8 @@ export const isText = (data) => typeof data != "object";
 export const encode = async ({ type, data = "" }) => {
   if (isText(data)) return TYPES.indexOf(type) + data;
   let binary = "";
-  // A Response reads all kinds of binary data, Blobs among them.
-  for (const byte of new Uint8Array(await new Response(data).arrayBuffer()))
+  // A Blob takes all kinds of binary data, Blobs among them.
+  for (const byte of new Uint8Array(await new Blob([data]).arrayBuffer()))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };
@@ -29,6 +29,3 @@ export const decode = (frame) => {
   check(type);
   return { type, data };
 };
-
-export const transportError = (message, description, context) =>
-  Object.assign(new Error(message), { type: "TransportError", description, context });

@@ -1,5 +1,5 @@
-import { queueMicrotask, request } from "#platform";
-import { encode, transportError } from "./packet.js";
+import { nextTick, request } from "#platform";
+import { encode } from "./packet.js";
 
 const SEPARATOR = "\x1e";
 
@@ -33,31 +33,21 @@ export const polling = (transport, opts, session) => {
       response = await request(transport, body, abort.signal, opts, session);
       const text = (response.responseText = await response.text());
       if (response.ok) return text;
-      failure = response.status + " " + text;
+      failure = response.status;
     } catch (error) {
       failure = error;
     }
     transport.writable = false;
-    transport.end_(
-      transportError(
-        `xhr ${packets ? "post" : "poll"} error: ${failure.cause || failure}`,
-        response ? response.status : failure,
-        response,
-      ),
-    );
+    transport.fail_(packets ? "xhr post error" : "xhr poll error", failure, response);
   };
 
   const poll = async () => {
-    const body = await exchange();
-    // A microtask each, so that a listener that throws cannot stop the loop.
-    for (const frame of body?.split(SEPARATOR) || []) queueMicrotask(() => transport.frame_(frame));
-    await null;
-  };
-
-  const write = async (packets) => {
-    if ((await exchange(packets)) == null) return;
-    transport.writable = true;
-    transport.drain_(count);
+    for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+      // In a microtask, so that a listener that throws cannot stop the loop.
+      nextTick(() => transport.frame_(frame));
+      // What the frame holds is delivered before the next one comes.
+      await null;
+    }
   };
 
   transport.open_ = async () => {
@@ -67,10 +57,7 @@ export const polling = (transport, opts, session) => {
     reading = null;
   };
 
-  transport.send_ = (packets) => {
-    transport.writable = false;
-    transport.writing_ = write(packets);
-  };
+  transport.send_ = async (packets) => (await exchange(packets)) != null && count;
 
   transport.pause_ = () => {
     stopped = true;

@@ -1,19 +1,12 @@
 import { connect } from "#platform";
-import { encode, isText, transportError } from "./packet.js";
+import { encode, isText } from "./packet.js";
 
 /** One WebSocket; binary packets travel as binary frames. */
 export const websocket = (transport, opts, session) => {
   let socket;
   let closed;
 
-  const fail = (error) =>
-    transport.end_(
-      transportError(
-        "websocket error" + (error.message ? ": " + error.message : ""),
-        error,
-        socket,
-      ),
-    );
+  const fail = (error) => transport.fail_("websocket error", error, socket);
 
   transport.open_ = async (onopen) => {
     try {
@@ -22,8 +15,11 @@ export const websocket = (transport, opts, session) => {
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
       socket.onerror = fail;
-      socket.onclose = (event) =>
-        transport.end_(0, { description: "websocket connection closed", context: event });
+      socket.onclose = (context) =>
+        transport.end_("transport close", {
+          description: "websocket connection closed",
+          context,
+        });
       if (closed) socket.close();
     } catch (error) {
       fail(error);
@@ -31,14 +27,11 @@ export const websocket = (transport, opts, session) => {
   };
 
   transport.send_ = async (packets) => {
-    transport.writable = false;
     for (const packet of packets) {
       const asText = isText(packet.data) || opts.forceBase64;
       socket.send(asText ? await encode(packet) : packet.data, packet.options);
     }
-    await null;
-    transport.writable = true;
-    transport.drain_(packets.length);
+    return packets.length;
   };
 
   transport.close_ = () => {
