@@ -77,7 +77,7 @@ pub(crate) async fn say<S: Readable>(
         }
         Ending::Broken(Some(code)) => {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
-            future::or(end.send(Some(frame)), late(patience)).await;
+            future::or(async { drop(end.send(Some(frame)).await) }, late(patience)).await;
             linger(end.wire.stream, patience).await;
         }
     }
@@ -105,7 +105,9 @@ impl<S: Readable> End<S> {
     /// Closes, or answers a Close frame, and waits until the peer has closed too.
     async fn close(&mut self, patience: Duration) {
         let closed = async {
-            self.send(None).await;
+            if !self.send(None).await {
+                return;
+            }
             while self.read().await.is_ok() {
                 future::yield_now().await;
             }
@@ -113,13 +115,14 @@ impl<S: Readable> End<S> {
         future::or(closed, late(patience)).await;
     }
 
-    /// Sends a Close frame as the last frame of all: a pong that is owed goes before it.
+    /// Sends a Close frame as the last frame of all: a pong that is owed goes before it. Says
+    /// whether the peer has yet to answer it.
     ///
     /// If that fails, so be it: the connection ends either way.
-    async fn send(&mut self, frame: Option<CloseFrame>) {
-        // To a peer that has closed already nothing can be sent; it gets its answer.
-        let _ = self.codec.close(frame, self.wire.output(&self.hub.tools));
-        let _ = poll_fn(|cx| self.wire.poll_flush(cx)).await;
+    async fn send(&mut self, frame: Option<CloseFrame>) -> bool {
+        // One who has closed already can't be sent anything: he gets his answer.
+        let closing = self.codec.close(frame, self.wire.output(&self.hub.tools));
+        poll_fn(|cx| self.wire.poll_flush(cx)).await.is_ok() && closing.is_ok()
     }
 
     /// Reads what still comes, up to the Close frame.

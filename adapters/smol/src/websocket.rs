@@ -82,7 +82,8 @@ impl<S: Readable + 'static> Socket<S> {
             awaited: boundaries.pass(&tail),
             unfinished: tail.len(),
             boundaries,
-            unread: tail,
+            // A copy: HTTP has read it into a large buffer.
+            unread: Bytes::copy_from_slice(&tail),
             stream: State::Unknown,
             disappointment: 0,
             limit,

@@ -213,6 +213,15 @@ fn a_peer_that_answers_a_close_frame_is_let_go_at_once() {
 }
 
 #[test]
+fn a_peer_that_sends_a_close_frame_gets_one_and_is_let_go_at_once() {
+    let server = TestServer::with(Limits { close_timeout: PATIENCE * 2, ..quick() });
+    let mut wire = Bystander::new(server.address).wire;
+    wire.send_frame(&Frame::new(Opcode::CLOSE, 1000_u16.to_be_bytes()));
+    assert_eq!(wire.close_code(), Some(1000));
+    assert_eq!(wire.rest(), b"");
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_given_up() {
     let server = TestServer::new();
     let mut bystander = Bystander::new(server.address);
