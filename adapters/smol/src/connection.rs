@@ -19,7 +19,7 @@ where
     S: Readable + 'static,
 {
     let Some(seat) = Seat::take(&hub) else { return };
-    let link = Link::new(stream, hub.limits.get().write_timeout);
+    let link = Link::new(stream, Rc::clone(&hub));
     let handover = seat.occupy(Box::pin(conversation::serve(&hub, link, peer))).await;
     let Some(handover) = handover.flatten() else { return };
     seat.occupy(Box::pin(websocket::serve(Socket::open(handover)))).await;

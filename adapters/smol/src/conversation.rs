@@ -12,10 +12,9 @@ use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use smol::io::{AsyncRead, AsyncWrite};
-use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::body::Answer;
+use crate::clock::Clock;
 use crate::fallback::{Found, status};
 use crate::handshake::Handshake;
 use crate::hub::Hub;
@@ -24,6 +23,7 @@ use crate::linger::linger;
 use crate::link::Link;
 use crate::machine;
 use crate::peer::Peer;
+use crate::stream::Readable;
 use crate::ticket::Ticket;
 
 /// The longest head of a request in bytes.
@@ -63,10 +63,10 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-pub(crate) fn builder(limits: &Limits) -> http1::Builder {
+pub(crate) fn builder(limits: &Limits, clock: &Clock) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(SmolTimer::new())
+        .timer(clock.clone())
         .header_read_timeout(limits.head_timeout)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_BUFFER)
@@ -78,7 +78,7 @@ pub(crate) fn builder(limits: &Limits) -> http1::Builder {
 /// Serves requests until the connection ends or becomes a WebSocket.
 pub(crate) async fn serve<S>(hub: &Rc<Hub>, link: Link<S>, peer: Peer) -> Option<Handover<S>>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Readable,
 {
     let visit = Rc::new(Visit {
         hub: Rc::clone(hub),
@@ -87,7 +87,7 @@ where
         unread: Cell::default(),
     });
     let service = service_fn(|request| respond(Rc::clone(&visit), request));
-    let mut connection = hub.http.borrow().serve_connection(FuturesIo::new(link), service);
+    let mut connection = hub.http.borrow().serve_connection(link, service);
     let mut told = false;
     let outcome = poll_fn(|cx| {
         if hub.seats.is_closing() && !told {
@@ -98,14 +98,14 @@ where
     })
     .await;
     let parts = connection.into_parts();
-    let link = parts.io.into_inner();
+    let stream = parts.io.into_inner();
     let accepted = visit.accepted.take();
     outcome.ok()?;
     if let Some((ticket, limit)) = accepted {
-        return Some(Handover { ticket, stream: link.into_inner(), tail: parts.read_buf, limit });
+        return Some(Handover { ticket, stream, tail: parts.read_buf, limit });
     }
     if visit.unread.get() {
-        Box::pin(linger(link, hub.limits.get().close_timeout)).await;
+        Box::pin(linger(stream, hub.limits.get().close_timeout)).await;
     }
     None
 }

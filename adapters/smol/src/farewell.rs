@@ -77,7 +77,10 @@ pub(crate) async fn say<S: Readable>(
         }
         Ending::Broken(Some(code)) => {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
-            future::or(async { drop(end.send(Some(frame)).await) }, late(patience)).await;
+            let sent = async {
+                end.send(Some(frame)).await;
+            };
+            future::or(sent, late(patience)).await;
             linger(end.wire.stream, patience).await;
         }
     }

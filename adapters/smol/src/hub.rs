@@ -15,6 +15,7 @@ use smol::future::FutureExt;
 use sockeye_app::{Machine, Runtime, Task};
 use sockeye_core::{Input, Output};
 
+use crate::clock::Clock;
 use crate::codec::Tools;
 use crate::fallback::Pages;
 use crate::limits::Limits;
@@ -36,6 +37,7 @@ pub(crate) struct Hub {
     /// Inputs from where handlers cannot run.
     later: RefCell<Vec<Input<'static>>>,
     pub(crate) pulse: Pulse,
+    pub(crate) clock: Clock,
     pub(crate) tools: Tools,
     pub(crate) seats: Seats,
     pub(crate) limits: Cell<Limits>,
@@ -45,6 +47,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(shard: Arc<dyn Machine>, executor: Weak<LocalExecutor<'static>>) -> Self {
+        let clock = Clock::default();
         let pulse = Pulse::default();
         let woken = pulse.signal();
         shard.set_waker(Box::new(move || woken.raise()));
@@ -59,7 +62,8 @@ impl Hub {
             tools: Tools::default(),
             seats: Seats::default(),
             limits: Cell::default(),
-            http: RefCell::new(crate::conversation::builder(&Limits::default())),
+            http: RefCell::new(crate::conversation::builder(&Limits::default(), &clock)),
+            clock,
             pages: RefCell::default(),
         }
     }
@@ -70,7 +74,7 @@ impl Hub {
 
     pub(crate) fn set_limits(&self, limits: Limits) {
         self.limits.set(limits);
-        *self.http.borrow_mut() = crate::conversation::builder(&limits);
+        *self.http.borrow_mut() = crate::conversation::builder(&limits, &self.clock);
     }
 
     pub(crate) fn is_for_machine(&self, path: &str) -> bool {

@@ -41,10 +41,10 @@
 //! [`log`](https://docs.rs/log) crate.
 
 mod accept;
-mod alarm;
 mod body;
 #[cfg(feature = "client")]
 pub mod client;
+mod clock;
 mod codec;
 mod connection;
 mod conversation;

@@ -1,15 +1,16 @@
-//! The stream beneath both HTTP and WebSocket, with bounds on what a peer can make it do.
+//! The stream beneath HTTP, with bounds on what a peer can make it do.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::rt::{Read, ReadBufCursor, Write};
 use smol::Timer;
-use smol::io::{AsyncRead, AsyncWrite};
 
-use crate::alarm::Alarm;
+use crate::hub::Hub;
+use crate::stream::{Prospect, Readable};
 
 /// How often the end of the stream is held back; enough to read, ask and answer in between.
 const GRACE: u8 = 4;
@@ -17,25 +18,23 @@ const GRACE: u8 = 4;
 /// A stream that gives up writing to a peer who does not read.
 pub(crate) struct Link<S> {
     stream: S,
+    hub: Rc<Hub>,
+    prospect: Prospect,
     /// How often the end of the stream is still held back.
     ///
     /// A client may close its sending half as soon as it has asked. It gets an answer that is
     /// ready at once, and has left when the answer takes longer.
     grace: u8,
-    /// Rings when there is something to read, after a read that was pending.
-    alarm: Arc<Alarm>,
-    waker: Waker,
-    asleep: bool,
     patience: Duration,
     /// Runs while a write is blocked.
     stalled: Option<Timer>,
 }
 
 impl<S> Link<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        let alarm = Arc::new(Alarm::default());
-        let waker = Waker::from(Arc::clone(&alarm));
-        Self { stream, grace: GRACE, alarm, waker, asleep: false, patience, stalled: None }
+    pub(crate) fn new(stream: S, hub: Rc<Hub>) -> Self {
+        let patience = hub.limits.get().write_timeout;
+        let prospect = Prospect::Unknown;
+        Self { stream, hub, prospect, grace: GRACE, patience, stalled: None }
     }
 
     /// Gives the stream back, for those who see to themselves.
@@ -61,40 +60,34 @@ impl<S> Link<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Link<S> {
-    /// Reads, unless it is known that there is nothing: a task is woken for many reasons, and
-    /// asking costs a system call.
-    fn read(&mut self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.alarm.is_for(cx.waker());
-        if self.asleep && !self.alarm.has_rung() {
-            return Poll::Pending;
-        }
-        self.alarm.reset();
-        let mut cx = Context::from_waker(&self.waker);
-        let outcome = Pin::new(&mut self.stream).poll_read(&mut cx, buffer);
-        self.asleep = outcome.is_pending();
-        outcome
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Link<S> {
+impl<S: Readable> Read for Link<S> {
+    /// Reads by way of a buffer that all share: nothing has to be cleared for it.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let outcome = this.read(cx, buffer);
-        if matches!(outcome, Poll::Ready(Ok(0))) && this.grace > 0 && !buffer.is_empty() {
+        ready!(this.prospect.poll(&this.stream, cx))?;
+        let mut input = this.hub.tools.input();
+        let room = input.len().min(cursor.remaining());
+        let outcome = Pin::new(&mut this.stream).poll_read(cx, &mut input[..room]);
+        this.prospect.learn(&outcome, room);
+        if let Poll::Ready(Ok(read)) = outcome {
+            cursor.put_slice(&input[..read]);
+        }
+        this.hub.tools.return_input(input);
+        if matches!(outcome, Poll::Ready(Ok(0))) && this.grace > 0 && room > 0 {
             this.grace -= 1;
+            this.prospect = Prospect::Unknown;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        outcome
+        outcome.map_ok(drop)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Link<S> {
+impl<S: Readable> Write for Link<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -104,22 +97,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Link<S> {
         self.watch(cx, outcome)
     }
 
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_close(cx);
+        self.watch(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.watch(cx, outcome)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, outcome)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_close(cx);
         self.watch(cx, outcome)
     }
 }

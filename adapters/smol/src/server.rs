@@ -299,6 +299,7 @@ impl Server {
     fn ensure_pulse(&self) {
         if !self.inner.has_pulse.replace(true) {
             self.inner.executor.spawn(pulse::run(Rc::clone(&self.inner.hub))).detach();
+            self.inner.executor.spawn(self.inner.hub.clock.clone().run()).detach();
         }
     }
 }

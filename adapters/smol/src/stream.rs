@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use smol::Async;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -13,6 +13,42 @@ pub(crate) trait Readable: AsyncRead + AsyncWrite + Unpin {
     /// Waits until it may be worth an attempt.
     fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What is known of whether there is something to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    Unknown,
+    /// Probably not: the last read got less than it could.
+    Emptied,
+    /// There was nothing, and the task is woken when there is.
+    Awaited,
+}
+
+impl Prospect {
+    /// Waits until a read may be worth its system call.
+    pub(crate) fn poll(
+        &mut self,
+        stream: &impl Readable,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if *self != Self::Unknown {
+            *self = Self::Awaited;
+            ready!(stream.poll_readable(cx))?;
+            *self = Self::Unknown;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes note of what a read with this much room came to.
+    pub(crate) fn learn(&mut self, outcome: &Poll<io::Result<usize>>, room: usize) {
+        *self = match outcome {
+            Poll::Pending => Self::Awaited,
+            // The end is always there to be read.
+            Poll::Ready(Ok(read)) if *read > 0 && *read < room => Self::Emptied,
+            Poll::Ready(_) => Self::Unknown,
+        };
     }
 }
 

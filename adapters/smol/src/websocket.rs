@@ -17,7 +17,7 @@ use crate::farewell::{self, Ending};
 use crate::frames::Boundaries;
 use crate::hub::Hub;
 use crate::line::Line;
-use crate::stream::Readable;
+use crate::stream::{Prospect, Readable};
 use crate::ticket::Ticket;
 
 /// How many messages are taken in before what they lead to is done.
@@ -48,7 +48,7 @@ pub(crate) struct Socket<S> {
     awaited: usize,
     /// How many bytes have arrived without making up a message.
     unfinished: usize,
-    stream: State,
+    prospect: Prospect,
     /// For how many reads it is not guessed that more comes soon.
     disappointment: u8,
     limit: usize,
@@ -56,16 +56,6 @@ pub(crate) struct Socket<S> {
     counting_since: Instant,
     ticket: Ticket,
     hub: Rc<Hub>,
-}
-
-/// What is known of whether there is something to read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Unknown,
-    /// Probably not: the last read got less than it could.
-    Emptied,
-    /// There was nothing, and the task is woken when there is.
-    Awaited,
 }
 
 impl<S: Readable + 'static> Socket<S> {
@@ -84,7 +74,7 @@ impl<S: Readable + 'static> Socket<S> {
             boundaries,
             // A copy: HTTP has read it into a large buffer.
             unread: Bytes::copy_from_slice(&tail),
-            stream: State::Unknown,
+            prospect: Prospect::Unknown,
             disappointment: 0,
             limit,
             controls: 0,
@@ -151,42 +141,33 @@ impl<S: Readable + 'static> Socket<S> {
     /// Reads once, and takes in what came; says whether there may be more to do.
     fn read(&mut self, cx: &mut Context<'_>, ration: &mut usize) -> Result<bool, Ending> {
         let guessing = self.disappointment == 0;
-        match self.stream {
+        if guessing && self.prospect == Prospect::Emptied {
             // Others first: who is busy has sent more by then, and is spared the reactor.
-            State::Emptied if guessing => {
-                self.stream = State::Unknown;
-                cx.waker().wake_by_ref();
-                return Ok(false);
-            }
-            State::Emptied | State::Awaited => {
-                match self.line.with(|wire| wire.stream.poll_readable(cx)) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Err(Ending::Broken(None)),
-                    Poll::Pending => {
-                        self.stream = State::Awaited;
-                        return Ok(false);
-                    }
-                }
-            }
-            State::Unknown => {}
+            self.prospect = Prospect::Unknown;
+            cx.waker().wake_by_ref();
+            return Ok(false);
+        }
+        let was_unknown = self.prospect == Prospect::Unknown;
+        match self.line.with(|wire| self.prospect.poll(&wire.stream, cx)) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Err(Ending::Broken(None)),
+            Poll::Pending => return Ok(false),
         }
         let mut input = self.hub.tools.input();
         let polled = self.line.with(|wire| Pin::new(&mut wire.stream).poll_read(cx, &mut input));
+        self.prospect.learn(&polled, input.len());
         let outcome = match polled {
             Poll::Ready(Ok(0)) => Err(Ending::Gone),
             Poll::Ready(Ok(read)) => {
-                let was_emptied = read < input.len();
-                self.stream = if was_emptied { State::Emptied } else { State::Unknown };
                 self.disappointment = self.disappointment.saturating_sub(1);
                 *ration = ration.saturating_sub(read);
                 self.arrive(&input[..read]).map(|()| true)
             }
             Poll::Ready(Err(_)) => Err(Ending::Broken(None)),
             Poll::Pending => {
-                if guessing && self.stream == State::Unknown {
+                if guessing && was_unknown {
                     self.disappointment = DISAPPOINTMENT;
                 }
-                self.stream = State::Awaited;
                 Ok(false)
             }
         };
