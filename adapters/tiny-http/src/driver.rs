@@ -3,23 +3,22 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sockeye_app::{Machine, Runtime, Task};
 use sockeye_core::{Input, Output, RequestId, Response, WsId};
 use tiny_http::Request;
 
 use crate::answer::{abort, answer};
 use crate::executor::Executor;
+use crate::flight::Cargo;
 use crate::front::Shared;
 use crate::handle::Wishes;
-use crate::ticket::{Arrived, TICKET, Ticket};
+use crate::ticket::{TICKET, Ticket};
 
 /// How many requests are taken before everything else has its turn.
 const BURST: usize = 64;
@@ -55,7 +54,8 @@ struct Hands {
 
 struct Held {
     request: Request,
-    body: Arrived,
+    /// The greatest size of its body, if that is waited for.
+    wanted: Option<usize>,
 }
 
 impl Driver {
@@ -108,6 +108,11 @@ impl Driver {
         let left = line.receive_left();
         self.reviving = left.is_some();
         left.into_iter().flatten().for_each(|request| self.take(request));
+        for id in self.shared.flight.take_brought() {
+            self.feed_body(id);
+        }
+        // A client that leaves behind its request gets the answer to it before that is noticed.
+        self.drive();
         for id in self.shared.flight.take_gone() {
             self.lose(id);
         }
@@ -137,7 +142,7 @@ impl Driver {
     /// Takes a request from tiny_http.
     fn take(&mut self, request: Request) {
         // The socket is ours alone, so nobody else sends what has no ticket.
-        let Some(Ticket { id, peer, body }) = Ticket::of(&request) else {
+        let Some(Ticket { id, peer }) = Ticket::of(&request) else {
             return abort(request);
         };
         let arrival = self.shared.flight.arrive(id);
@@ -154,7 +159,7 @@ impl Driver {
             return;
         }
         self.feed(id, peer, &request);
-        self.hands.held.insert(id, Held { request, body });
+        self.hands.held.insert(id, Held { request, wanted: None });
         self.drive();
         if arrival.gone {
             self.lose(id);
@@ -201,19 +206,26 @@ impl Driver {
                 return;
             }
             for (id, limit) in wanted {
-                let req = RequestId(id);
-                let Some(held) = self.hands.held.get_mut(&id) else { continue };
-                let input = match held.read(limit) {
-                    Ok(body) => Input::Body { req, body },
-                    Err(Arrived::TooLarge) => Input::BodyTooLarge { req },
-                    Err(Arrived::Whole | Arrived::Broken) => {
-                        self.lose(id);
-                        continue;
-                    }
-                };
-                self.machine.handle(input, Instant::now());
+                if let Some(held) = self.hands.held.get_mut(&id) {
+                    held.wanted = Some(limit);
+                    self.feed_body(id);
+                }
             }
         }
+    }
+
+    /// Feeds the body of a request if it is both wanted and there.
+    fn feed_body(&mut self, id: u64) {
+        let req = RequestId(id);
+        let Some(held) = self.hands.held.get_mut(&id) else { return };
+        let Some(limit) = held.wanted else { return };
+        let Some(cargo) = self.shared.flight.take_body(id) else { return };
+        held.wanted = None;
+        let input = match cargo {
+            Cargo::Whole(body) if body.len() <= limit => Input::Body { req, body },
+            Cargo::Whole(_) | Cargo::TooLarge => Input::BodyTooLarge { req },
+        };
+        self.machine.handle(input, Instant::now());
     }
 
     /// Starts tiny_http again after it has ended.
@@ -282,21 +294,6 @@ impl Hands {
         if let Some(held) = self.held.remove(&id) {
             answer(held.request, response);
         }
-    }
-}
-
-impl Held {
-    /// Reads the body. The front has all of it, so this does not wait for the client.
-    fn read(&mut self, limit: usize) -> Result<Bytes, Arrived> {
-        let length = self.request.body_length().unwrap_or(0);
-        match self.body {
-            Arrived::Whole if length <= limit => {}
-            Arrived::Whole | Arrived::TooLarge => return Err(Arrived::TooLarge),
-            Arrived::Broken => return Err(Arrived::Broken),
-        }
-        let mut body = Vec::with_capacity(length);
-        let read = self.request.as_reader().take(length as u64).read_to_end(&mut body);
-        if read.is_ok_and(|read| read == length) { Ok(body.into()) } else { Err(Arrived::Broken) }
     }
 }
 

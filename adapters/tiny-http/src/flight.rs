@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 /// How many requests may be on their way: fewer than connections may wait in the queue of a
 /// socket, and a bound for the queue of tiny_http, which has none.
 const ROOM: usize = 64;
@@ -19,6 +21,18 @@ struct State {
     gone: Vec<u64>,
     /// The front has more than there is room for.
     crowded: bool,
+    /// Bodies that nobody has taken yet.
+    bodies: BTreeMap<u64, Cargo>,
+    /// Whose bodies were brought since the driver last asked.
+    brought: Vec<u64>,
+}
+
+/// What has become of the body of a request that goes to the machine, which is told of the request
+/// before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cargo {
+    Whole(Bytes),
+    TooLarge,
 }
 
 /// What the driver learns about a request that has arrived.
@@ -64,6 +78,23 @@ impl Flight {
         self.lock().under_way.remove(&id).is_some()
     }
 
+    /// Brings a body.
+    pub(crate) fn bring(&self, id: u64, body: Cargo) {
+        let mut state = self.lock();
+        state.bodies.insert(id, body);
+        state.brought.push(id);
+    }
+
+    /// Takes the body of a request, if it is there.
+    pub(crate) fn take_body(&self, id: u64) -> Option<Cargo> {
+        self.lock().bodies.remove(&id)
+    }
+
+    /// The requests whose bodies were brought, since this was last asked.
+    pub(crate) fn take_brought(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().brought)
+    }
+
     /// Those whose clients have gone, since this was last asked.
     pub(crate) fn take_gone(&self) -> Vec<u64> {
         std::mem::take(&mut self.lock().gone)
@@ -76,7 +107,7 @@ impl Flight {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arrival, Flight, ROOM};
+    use super::{Arrival, Cargo, Flight, ROOM};
 
     #[test]
     fn a_client_that_goes_is_told_of_once_before_or_after_the_arrival() {
@@ -100,6 +131,18 @@ mod tests {
         assert!(flight.arrive(0).wanted, "somebody waits");
         assert!(flight.depart(room));
         assert!(!flight.arrive(1).wanted);
+    }
+
+    #[test]
+    fn a_body_is_taken_once() {
+        let flight = Flight::default();
+        flight.bring(1, Cargo::TooLarge);
+        flight.bring(2, Cargo::Whole("body".into()));
+        assert_eq!(flight.take_brought(), [1, 2]);
+        assert!(flight.take_brought().is_empty());
+        assert_eq!(flight.take_body(2), Some(Cargo::Whole("body".into())));
+        assert_eq!(flight.take_body(2), None);
+        assert_eq!(flight.take_body(1), Some(Cargo::TooLarge));
     }
 
     #[test]

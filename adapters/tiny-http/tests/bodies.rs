@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockeye_tiny_http::Limits;
-use support::client::{open, poll, post, post_head, session_exists};
+use support::client::{open, poll, poll_head, post, post_head, session_exists};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
 const LIMIT: usize = 1_000_000;
@@ -231,17 +231,49 @@ fn a_body_that_does_not_arrive_ends_the_connection_and_the_session() {
 }
 
 #[test]
-fn two_posts_at_once_are_handled_one_after_the_other() {
+fn overlapping_posts_end_the_session_and_the_connection_of_the_first() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    for begun in ["", "42["] {
+        let sid = open(server.address);
+        let mut first = Wire::connect(server.address);
+        first.send(post_head(&sid, "Content-Length: 100\r\n"));
+        first.send(begun);
+        bystander.echo("the first is under way");
+        eventually("it is", || post(server.address, &sid, "3").status == 400);
+        assert_eq!(first.rest(), b"");
+        assert!(!session_exists(server.address, &sid));
+    }
+    bystander.assert_works();
+}
+
+#[test]
+fn a_post_to_no_session_is_refused_before_its_body_arrives_and_ends_its_connection() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head("unknown", "Content-Length: 100\r\n"));
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    wire.try_send(poll_head(""));
+    assert_eq!(wire.rest_without_reset(), b"", "what follows is no request");
+    bystander.assert_works();
+}
+
+#[test]
+fn a_body_may_come_in_pieces_and_the_next_request_behind_it() {
     let server = TestServer::new();
     let sid = open(server.address);
-    let mut slow = Wire::connect(server.address);
-    let packet = |word: &str| format!(r#"42["echo","{word}"]"#);
-    slow.send(post_head(&sid, &format!("Content-Length: {}\r\n", packet("slow").len())));
-    assert_eq!(post(server.address, &sid, packet("quick")).text(), "ok");
-    slow.send(packet("slow"));
-    assert_eq!(slow.answer().text(), "ok");
-    let both = format!("{}\u{1e}{}", packet("quick"), packet("slow"));
-    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), both);
+    let packet = r#"42["echo","in pieces"]"#;
+    let mut wire = Wire::connect(server.address);
+    let head = post_head(&sid, &format!("Content-Length: {}\r\n", packet.len()));
+    let all = format!("{head}{packet}{}", poll_head(&format!("&sid={sid}")));
+    for piece in all.as_bytes().chunks(7) {
+        wire.send(piece);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(wire.answer().text(), "ok");
+    assert_eq!(wire.answer().text(), packet);
 }
 
 #[test]

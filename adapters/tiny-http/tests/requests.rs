@@ -2,8 +2,13 @@
 
 mod support;
 
+use std::future::pending;
+use std::time::Duration;
+
+use sockeye_tiny_http::core::engine::{Admission, Handshake};
+use sockeye_tiny_http::{App, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post, session_exists, sid_of};
-use support::{Bystander, TestServer, Wire, eventually};
+use support::{Bystander, TestServer, Wire, eventually, quick};
 
 #[test]
 fn requests_that_make_no_sense_are_refused_and_hurt_nobody() {
@@ -159,8 +164,77 @@ fn a_client_that_closes_its_session_is_answered_everywhere() {
 }
 
 #[test]
+fn a_request_of_another_protocol_version_is_refused_and_leaves_the_session_alone() {
+    let server = TestServer::new();
+    let sid = open(server.address);
+    for version in ["EIO=3&", "EIO=5&", "EIO=abc&", ""] {
+        for method in ["GET", "POST"] {
+            let mut wire = Wire::connect(server.address);
+            let head = poll_head(&format!("&sid={sid}")).replacen("EIO=4&", version, 1);
+            wire.send(head.replacen("GET", method, 1));
+            let answer = wire.answer();
+            assert_eq!(answer.status, 400, "{method} {version}");
+            assert_eq!(answer.text(), r#"{"code":3,"message":"Bad request"}"#);
+        }
+    }
+    let word = r#"42["echo","still here"]"#;
+    assert_eq!(post(server.address, &sid, word).text(), "ok");
+    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), word);
+}
+
+#[test]
+fn a_session_goes_with_its_client_to_another_address() {
+    let server = TestServer::new();
+    let sid = open(server.address);
+    let mut wire = Wire::connect_from([127, 0, 0, 2].into(), server.address);
+    let word = r#"42["echo","from elsewhere"]"#;
+    let head = support::client::post_head(&sid, &format!("Content-Length: {}\r\n", word.len()));
+    wire.send(format!("{head}{word}"));
+    assert_eq!(wire.answer().text(), "ok");
+    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), word);
+}
+
+#[test]
+fn a_handshake_that_is_denied_or_not_decided_about_is_forbidden() {
+    let mut config = ServerConfig::default();
+    config.engine.handshake_timeout = Duration::from_millis(200);
+    let app = App::new().config(config).allow_request(|handshake: Handshake| async move {
+        match handshake.header("x-wish") {
+            Some("denied") => return Err("not you"),
+            Some("panic") => panic!("as asked"),
+            Some("silence") => pending().await,
+            _ => {}
+        }
+        Ok(Admission::default())
+    });
+    let io = app.io();
+    let server = app.bind("127.0.0.1:0").expect("a free port").limits(quick());
+    let server = TestServer::start(server);
+    let ask = |wish: &str| {
+        let mut wire = Wire::connect(server.address);
+        wire.send(poll_head("").replace("Host", &format!("X-Wish: {wish}\r\nHost")));
+        wire
+    };
+    // Those that are not decided about hold up nobody.
+    let mut waiting: Vec<Wire> = (0..50).map(|_| ask("silence")).collect();
+    for (wish, message) in [("denied", "not you"), ("panic", "Forbidden")] {
+        let answer = ask(wish).answer();
+        assert_eq!(answer.status, 403, "{wish}");
+        assert_eq!(answer.text(), format!(r#"{{"code":4,"message":"{message}"}}"#));
+    }
+    sid_of(&ask("nothing").answer());
+    ask("silence").reset();
+    for wire in &mut waiting {
+        assert_eq!(wire.answer().status, 403);
+    }
+    eventually("only the one that was let in is left", || {
+        let counts = io.snapshot().counts;
+        (counts.sessions, counts.requests) == (1, 0)
+    });
+}
+
+#[test]
 fn a_client_that_never_polls_is_let_go_by_the_heartbeat() {
-    use sockeye_tiny_http::ServeBlocking;
     let app = support::peer_app::impatient_app();
     let server = TestServer::start(app.bind("127.0.0.1:0").expect("a free port"));
     let sid = sid_of(&poll(server.address, ""));

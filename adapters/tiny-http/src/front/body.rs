@@ -64,6 +64,11 @@ impl Body {
         &self.bytes
     }
 
+    /// Takes what has come of it.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// Takes what belongs to the body, and says how much that was.
     pub(crate) fn feed(&mut self, input: &[u8]) -> Result<usize, Unfit> {
         let mut taken = 0;

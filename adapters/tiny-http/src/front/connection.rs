@@ -9,10 +9,11 @@ use mio::{Registry, Token};
 
 use super::Shared;
 use super::body::{Body, Unfit};
-use super::exchange::{Exchange, Order};
+use super::exchange::{Exchange, Load, Order};
 use super::head::{self, Head, Refusal};
 use super::outgoing::Outgoing;
-use crate::ticket::{Arrived, Ticket};
+use crate::flight::Cargo;
+use crate::ticket::Ticket;
 
 /// How much is read in one turn before others have theirs.
 const RATION: usize = 128 * 1024;
@@ -80,9 +81,10 @@ pub(crate) struct Connection {
 
 pub(super) enum Phase {
     Head,
+    /// The body of a request that is not for the machine.
     Body(Box<Head>, Body),
-    /// A whole request.
-    Ready(Order),
+    /// A request that tiny_http is to get.
+    Ready(Box<Order>),
     Asked(Box<Exchange>),
     /// What is left is written.
     Leaving,
@@ -116,8 +118,8 @@ impl Connection {
     pub(crate) fn weight(&self) -> usize {
         let phase = match &self.phase {
             Phase::Body(_, body) => body.bytes().len(),
-            Phase::Ready(order) => order.request.len(),
-            Phase::Asked(exchange) => exchange.request.held(),
+            Phase::Ready(order) => order.request.len() + order.load.weight(),
+            Phase::Asked(exchange) => exchange.request.held() + exchange.order.load.weight(),
             Phase::Head | Phase::Leaving | Phase::Lingering(_) => 0,
         };
         self.input.len() + self.output.len() + phase
@@ -130,6 +132,9 @@ impl Connection {
             Phase::Head if self.output.is_empty() => Some(self.since + limits.head_timeout),
             Phase::Body(..) | Phase::Ready(_) => Some(self.since + limits.body_timeout),
             Phase::Lingering(_) => Some(self.since + limits.close_timeout),
+            Phase::Asked(exchange) if exchange.order.load.is_coming() => {
+                Some(self.since + limits.body_timeout)
+            }
             Phase::Head | Phase::Asked(_) | Phase::Leaving => None,
         };
         let write = (!self.output.is_empty()).then(|| self.written + limits.write_timeout);
@@ -143,11 +148,11 @@ impl Connection {
                 self.refuse(Refusal(503), now);
                 Turn::Again
             }
-            Phase::Body(..) => {
-                self.ended = true;
-                Turn::Again
-            }
-            Phase::Head | Phase::Asked(_) | Phase::Leaving | Phase::Lingering(_) => Turn::Gone,
+            Phase::Head
+            | Phase::Body(..)
+            | Phase::Asked(_)
+            | Phase::Leaving
+            | Phase::Lingering(_) => Turn::Gone,
         }
     }
 
@@ -157,6 +162,7 @@ impl Connection {
             if !exchange.told {
                 shared.tell_gone(exchange.order.id);
             }
+            shared.flight.take_body(exchange.order.id);
         }
     }
 
@@ -206,67 +212,50 @@ impl Connection {
             Ok(head) => head,
             Err(refusal) => return self.refuse(refusal, cx.now),
         };
-        let Ok(body) = Body::new(head.framing, cx.shared.max_body(head.path())) else {
-            return self.order(head, &[], Arrived::TooLarge, cx);
-        };
-        if head.expects && !body.is_whole() && self.input.is_empty() {
+        let is_for_machine = cx.shared.machine.matches(head.path());
+        let body = Body::new(head.framing, cx.shared.max_body(head.path()));
+        let missing = body.as_ref().is_ok_and(|body| !body.is_whole());
+        if head.expects && missing && self.input.is_empty() {
             self.written = cx.now;
             self.output.bytes().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        self.enter(Phase::Body(Box::new(head), body), cx.now);
+        match body {
+            // The machine is told at once: of two requests that arrive at the same time, say, it
+            // is to know before they are whole.
+            Ok(body) if is_for_machine => self.order(head, &[], Load::Coming(body), cx),
+            Err(_) if is_for_machine => self.order(head, &[], Load::Ready(Cargo::TooLarge), cx),
+            Ok(body) => self.enter(Phase::Body(Box::new(head), body), cx.now),
+            Err(_) => return self.refuse(Refusal(413), cx.now),
+        }
         Step::Moved
     }
 
     fn body(&mut self, cx: &mut Context<'_>) -> Step {
         let Phase::Body(_, body) = &mut self.phase else { return WAIT };
-        let arrived = match body.feed(&self.input) {
-            Ok(taken) => {
-                self.input.drain(..taken);
-                Arrived::Whole
-            }
-            Err(Unfit::TooLarge) => Arrived::TooLarge,
+        match body.feed(&self.input) {
+            Ok(taken) => self.input.drain(..taken),
+            Err(Unfit::TooLarge) => return self.refuse(Refusal(413), cx.now),
             Err(Unfit::Malformed) => return self.refuse(Refusal(400), cx.now),
         };
-        if arrived == Arrived::TooLarge || body.is_whole() {
-            return self.finish_body(arrived, cx);
+        if !body.is_whole() {
+            return self.read(cx);
         }
-        if self.ended {
-            return self.finish_body(Arrived::Broken, cx);
+        if let Phase::Body(head, body) = std::mem::replace(&mut self.phase, Phase::Head) {
+            self.order(*head, body.bytes(), Load::Brought(0), cx);
         }
-        let step = self.read(cx);
-        if step != GONE {
-            return step;
-        }
-        self.ended = true;
         Step::Moved
-    }
-
-    fn finish_body(&mut self, arrived: Arrived, cx: &mut Context<'_>) -> Step {
-        let Phase::Body(head, body) = std::mem::replace(&mut self.phase, Phase::Head) else {
-            return WAIT;
-        };
-        self.order(*head, body.bytes(), arrived, cx)
     }
 
     /// Makes of a request what tiny_http is to get.
-    fn order(&mut self, head: Head, body: &[u8], arrived: Arrived, cx: &mut Context<'_>) -> Step {
-        let is_whole = arrived == Arrived::Whole;
-        if !is_whole {
-            // The rest is not read.
-            self.input = Vec::new();
-            if !cx.shared.machine.matches(head.path()) {
-                return if self.ended { GONE } else { self.refuse(Refusal(413), cx.now) };
-            }
-        }
+    fn order(&mut self, head: Head, body: &[u8], load: Load, cx: &mut Context<'_>) {
         *cx.last_id += 1;
         let id = *cx.last_id;
-        let ticket = Ticket { id, peer: self.peer, body: arrived };
+        let ticket = Ticket { id, peer: self.peer };
         let eager = cx.shared.is_eager(head.path());
-        let (keep, bodiless) = (head.keep && is_whole, head.bodiless);
-        let request = head.into_request(&ticket, if is_whole { body } else { &[] });
-        let order = Order { id, request, keep, bodiless, eager, attempts: 0 };
-        self.enter(Phase::Ready(order), cx.now);
-        Step::Moved
+        let (keep, bodiless) = (head.keep, head.bodiless);
+        let request = head.into_request(&ticket, body);
+        let order = Order { id, request, load, keep, bodiless, eager, attempts: 0 };
+        self.enter(Phase::Ready(Box::new(order)), cx.now);
     }
 
     /// Reads more; says whether there is more.

@@ -5,10 +5,13 @@ use std::io::{ErrorKind, Read};
 use mio::Interest;
 use mio::net::UnixStream;
 
+use super::Shared;
+use super::body::{Body, Unfit};
 use super::connection::{Connection, Context, GONE, Phase, Step, Turn, WAIT};
 use super::head::{MAX_HEAD, Refusal};
 use super::outgoing::Outgoing;
 use super::relay::Relay;
+use crate::flight::Cargo;
 
 /// From how much of an unread answer on a handler has to wait, except for the driver.
 const MAX_AHEAD: usize = 1 << 20;
@@ -19,11 +22,76 @@ const ATTEMPTS: u32 = 50;
 pub(super) struct Order {
     pub(super) id: u64,
     pub(super) request: Vec<u8>,
+    pub(super) load: Load,
     pub(super) keep: bool,
     pub(super) bodiless: bool,
     /// Whether the one who answers is not to be held up.
     pub(super) eager: bool,
     pub(super) attempts: u32,
+}
+
+/// The body of a request for the machine. It does not go through tiny_http, which has the head
+/// already.
+pub(super) enum Load {
+    Coming(Body),
+    Ready(Cargo),
+    /// The driver has it: so many bytes.
+    Brought(usize),
+    /// The driver has word that it is too large; the rest is not read.
+    TooLarge,
+    /// It is malformed; the rest is not read.
+    Spoilt,
+}
+
+impl Load {
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Coming(body) => body.bytes().len(),
+            Self::Ready(Cargo::Whole(body)) => body.len(),
+            Self::Brought(length) => *length,
+            Self::Ready(Cargo::TooLarge) | Self::TooLarge | Self::Spoilt => 0,
+        }
+    }
+
+    pub(super) const fn is_coming(&self) -> bool {
+        matches!(self, Self::Coming(_))
+    }
+
+    /// Whether what follows on the connection is the next request.
+    const fn is_whole(&self) -> bool {
+        matches!(self, Self::Brought(_))
+    }
+
+    /// Takes what has come of the body from the input, and brings it to the driver when there is
+    /// no more to come; says whether it did so.
+    fn advance(&mut self, id: u64, input: &mut Vec<u8>, shared: &Shared) -> bool {
+        if let Self::Coming(body) = self {
+            match body.feed(input) {
+                Ok(taken) => {
+                    input.drain(..taken);
+                    if body.is_whole() {
+                        *self = Self::Ready(Cargo::Whole(body.take().into()));
+                    }
+                }
+                Err(unfit) => {
+                    *input = Vec::new();
+                    *self = match unfit {
+                        Unfit::TooLarge => Self::Ready(Cargo::TooLarge),
+                        Unfit::Malformed => Self::Spoilt,
+                    };
+                }
+            }
+        }
+        let next = match self {
+            Self::Ready(Cargo::Whole(body)) => Self::Brought(body.len()),
+            Self::Ready(Cargo::TooLarge) => Self::TooLarge,
+            Self::Coming(_) | Self::Brought(_) | Self::TooLarge | Self::Spoilt => return false,
+        };
+        if let Self::Ready(cargo) = std::mem::replace(self, next) {
+            shared.flight.bring(id, cargo);
+        }
+        true
+    }
 }
 
 /// A request that tiny_http has.
@@ -62,8 +130,9 @@ impl Connection {
             let close = cx.closing || self.ended || !order.keep;
             let relay = Relay::new(close, order.bodiless);
             let request = Outgoing::new(std::mem::take(&mut order.request));
-            let exchange = Exchange { order, inner, request, relay, told: false };
-            self.enter(Phase::Asked(Box::new(exchange)), cx.now);
+            let exchange = Exchange { order: *order, inner, request, relay, told: false };
+            // The time for the body goes on.
+            self.phase = Phase::Asked(Box::new(exchange));
         }
         Step::Moved
     }
@@ -73,7 +142,8 @@ impl Connection {
             return GONE;
         }
         let Phase::Asked(exchange) = &mut self.phase else { return WAIT };
-        if self.ended && !exchange.told {
+        let lost = self.ended || matches!(exchange.order.load, Load::Spoilt);
+        if lost && !exchange.told {
             exchange.told = true;
             cx.shared.tell_gone(exchange.order.id);
         }
@@ -92,6 +162,10 @@ impl Connection {
                     if self.output.is_empty() {
                         self.written = cx.now;
                     }
+                    if !exchange.order.load.is_whole() {
+                        exchange.order.keep = false;
+                        exchange.relay.close();
+                    }
                     exchange.relay.pass(&cx.scratch[..read], self.output.bytes());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -102,21 +176,30 @@ impl Connection {
         if self.output.len() > before && cx.ration > 0 { Step::Moved } else { WAIT }
     }
 
-    /// Sees whether the client is still there while it waits for its answer.
+    /// Takes the body of the request, and sees whether the client is still there while it waits
+    /// for its answer.
     fn watch(&mut self, cx: &mut Context<'_>) -> Result<(), ()> {
-        while !self.ended && self.input.len() < MAX_HEAD && cx.ration > 0 {
+        let Phase::Asked(exchange) = &mut self.phase else { return Ok(()) };
+        loop {
+            let Order { id, load, .. } = &mut exchange.order;
+            // The driver looks for the body by itself when it is told of the request.
+            if load.advance(*id, &mut self.input, cx.shared) && exchange.request.is_empty() {
+                cx.shared.line.wake();
+            }
+            if self.ended || self.input.len() >= MAX_HEAD || cx.ration == 0 {
+                return Ok(());
+            }
             match self.stream.read(cx.scratch) {
                 Ok(0) => self.ended = true,
                 Ok(read) => {
                     cx.ration = cx.ration.saturating_sub(read);
                     self.input.extend_from_slice(&cx.scratch[..read]);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(()),
             }
         }
-        Ok(())
     }
 
     /// Goes on after tiny_http has said all that it had to say.
@@ -126,11 +209,18 @@ impl Connection {
         };
         let Exchange { mut order, request, relay, told, .. } = *exchange;
         let lost = cx.shared.flight.take_back(order.id);
+        let body = cx.shared.flight.take_body(order.id);
+        if relay.is_fresh() && matches!(order.load, Load::Spoilt) {
+            return self.refuse(Refusal(400), cx.now);
+        }
         if relay.is_fresh() && lost && !told && order.attempts < ATTEMPTS {
             // The driver has not seen it, so it may be told of it again.
             order.attempts += 1;
             order.request = request.into_bytes();
-            self.enter(Phase::Ready(order), cx.now);
+            if let Some(body) = body {
+                order.load = Load::Ready(body);
+            }
+            self.enter(Phase::Ready(Box::new(order)), cx.now);
             return Step::Stuck(Turn::WaitForRoom);
         }
         if relay.is_fresh() && !lost {

@@ -91,8 +91,8 @@ impl Head {
         self.target.split_once('?').map_or(&*self.target, |(path, _)| path)
     }
 
-    /// The whole request as tiny_http is to see it: one that is well-formed, has all of its body,
-    /// and is the only one of its connection.
+    /// The request as tiny_http is to see it: one that is well-formed, has all of the body that it
+    /// is to see, and is the only one of its connection.
     pub(crate) fn into_request(self, ticket: &Ticket, body: &[u8]) -> Vec<u8> {
         let length = body.len();
         let last =
@@ -185,7 +185,6 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::ticket::Arrived;
 
     fn parse(headers: &str) -> Result<Head, Refusal> {
         Head::parse(format!("POST /a?b HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes())
@@ -201,9 +200,9 @@ mod tests {
         assert_eq!((head.path(), &*head.target), ("/a", "/a?b"));
         assert!(head.keep && !head.expects && !head.bodiless);
         let peer = SocketAddr::from(([192, 0, 2, 7], 1234));
-        let request = head.into_request(&Ticket { id: 5, peer, body: Arrived::Whole }, b"40");
+        let request = head.into_request(&Ticket { id: 5, peer }, b"40");
         let expected = "POST /a?b HTTP/1.1\r\nHost: x\r\nCookie: a=b\r\nUpgrade: websocket\r\n\
-                        X-Sockeye-Ticket: 5 192.0.2.7:1234 whole\r\nConnection: close\r\n\
+                        X-Sockeye-Ticket: 5 192.0.2.7:1234\r\nConnection: close\r\n\
                         Content-Length: 2\r\n\r\n40";
         assert_eq!(String::from_utf8(request).as_deref(), Ok(expected));
     }

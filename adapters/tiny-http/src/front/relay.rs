@@ -30,6 +30,11 @@ impl Relay {
         Self { close, bodiless, part: Part::Head(Vec::new()) }
     }
 
+    /// Has the client told that the connection ends, unless the head has been passed on.
+    pub(crate) fn close(&mut self) {
+        self.close = true;
+    }
+
     /// Whether nothing has come yet.
     pub(crate) fn is_fresh(&self) -> bool {
         matches!(&self.part, Part::Head(head) if head.is_empty())

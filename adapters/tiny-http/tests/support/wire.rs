@@ -1,7 +1,7 @@
 //! A connection, seen as bytes and answers.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::PATIENCE;
@@ -39,11 +39,23 @@ impl Wire {
 
     /// Connects, if there is a descriptor left.
     pub fn try_connect(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).ok()?;
+        Some(Self::over(TcpStream::connect(address).ok()?))
+    }
+
+    /// Connects from an address of its own.
+    pub fn connect_from(here: IpAddr, address: SocketAddr) -> Self {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let stream = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&stream, &SocketAddr::new(here, 0)).expect("an address of this machine");
+        connect(&stream, &address).expect("the server listens");
+        Self::over(stream.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Some(Self { stream, ahead: Vec::new(), was_reset: false })
+        Self { stream, ahead: Vec::new(), was_reset: false }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
