@@ -13,7 +13,8 @@ use sockeye_tiny_http::{Ack, App, ServeBlocking, Socket, State};
 type People = Mutex<BTreeMap<String, (String, String)>>;
 
 fn main() -> std::io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "0.0.0.0:3000".to_owned());
+    let port = std::env::args().skip_while(|it| it != "--port").nth(1);
+    let address = format!("0.0.0.0:{}", port.as_deref().unwrap_or("3000"));
     let server = App::new()
         .state(People::default())
         .on("sign in", |socket: Socket, name: String, people: State<People>| {
@@ -36,9 +37,8 @@ fn main() -> std::io::Result<()> {
             Ack(json!({ "id": at, "at": at }))
         })
         .on_disconnect(|socket: Socket, people: State<People>| drop(leave(&socket, &people)));
-    let server = pages::PAGES.iter().fold(server.bind(&*address)?, |server, (path, kind, body)| {
-        server.page(*path, kind, *body)
-    });
+    let server = server.bind(address)?;
+    let server = pages::PAGES.iter().fold(server, |it, page| it.page(page.0, page.1, page.2));
     println!("listening on http://localhost:{}", server.local_addr().port());
     server.serve()
 }
