@@ -119,6 +119,7 @@ mod de;
 pub mod differences;
 pub mod engine;
 mod error;
+pub mod hostile;
 mod id;
 mod io;
 mod json;
