@@ -302,6 +302,22 @@ fn who_waits_so_long_that_a_part_is_lost_becomes_a_new_one() {
 }
 
 #[test]
+fn who_has_missed_more_than_may_wait_for_it_becomes_a_new_one() {
+    let mut h = Harness::<Server>::with(|config| {
+        config.engine.max_buffered = 1000;
+        config.recovery = Some(sockeye_core::RecoveryConfig::default());
+    });
+    let (client, seen) = away(&mut h);
+    for _ in 0..100 {
+        h.emit_to(&Selector::all(), "missed");
+    }
+
+    is_new(&mut h, &back(&client.pid, &seen), &client);
+
+    assert_eq!(h.server.totals().overflows, 0, "its connection is not ended for it");
+}
+
+#[test]
 fn a_server_that_shuts_down_lets_clients_hope() {
     let mut h = server();
     let client = connect(&mut h);

@@ -22,7 +22,8 @@ pub struct RecoveryConfig {
     pub skip_middlewares: bool,
     /// How many bytes the packets may take that are kept for those who are away, in all
     /// namespaces, by default 16 MiB. Older ones are dropped first; who has missed one of them is
-    /// not recovered.
+    /// not recovered. Nor is who has missed more than may
+    /// [wait](crate::engine::EngineConfig::max_buffered) for one client.
     pub max_bytes: usize,
     /// How many clients that are away are remembered, by default 10,000. The oldest is forgotten
     /// first.
@@ -251,10 +252,18 @@ impl Server {
     }
 
     /// What a socket that is let in has missed; `None` if it was not away. One that has waited so
-    /// long for its admission that a part is gone becomes a new one.
+    /// long for its admission that a part is gone becomes a new one; so does one that has missed
+    /// more than may wait for it: its connection would end again and again.
     pub(super) fn catch_up(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
-        let back = self.get_mut(id)?.back.take()?;
-        let missed = self.recovery.as_ref()?.missed(&back);
+        /// Room for the answer that follows, in bytes.
+        const ANSWER: usize = 512;
+        let socket = self.get_mut(id)?;
+        let (back, session) = (socket.back.take()?, socket.session);
+        let waiting = self.engine.buffered(session).unwrap_or(0) + ANSWER;
+        let limit = self.config.engine.max_buffered;
+        let missed = self.recovery.as_ref()?.missed(&back).filter(|missed| {
+            waiting.saturating_add(missed.iter().map(Encoded::len).sum()) <= limit
+        });
         if missed.is_none() {
             let (sid, pid) = (self.mint.sid(), self.mint.long_sid());
             for room in &back.away.rooms {
