@@ -80,7 +80,10 @@ impl Outbox {
             }
             len += more;
             match packet {
-                Frame::Text(text) => payload.push(text),
+                Frame::Text(text) => {
+                    self.has_pong &= &text[..] != b"3";
+                    payload.push(text);
+                }
                 Frame::Binary(data) => payload.push_binary(data),
             }
             self.bytes -= packet.len();
@@ -116,6 +119,16 @@ mod tests {
         }
         assert_eq!(bodies, ["4aaaa\x1e4bbbb", "4cccccccccccc", "4d", "bAQIDBA=="]);
         assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn a_pong_that_has_left_answers_no_later_ping() {
+        let mut outbox = Outbox::default();
+        outbox.push_pong();
+        outbox.push(&Encoded::text("aaaa"));
+        assert_eq!(outbox.take_body(Some(3)), "3");
+        outbox.push_pong();
+        assert_eq!(outbox.take_body(None), "4aaaa\x1e3");
     }
 
     #[test]
