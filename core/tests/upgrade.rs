@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Harness, secs};
 use sockeye_core::engine::{Encoded, Engine, EngineConfig, Transport};
 use sockeye_core::{Closure, SessionId, WsId};
@@ -52,6 +54,30 @@ fn a_get_that_waits_is_released_by_the_probe_and_so_is_every_one_after_it() {
     for _ in 0..5 {
         assert_eq!(h.fetch(&sid), "6");
     }
+}
+
+#[test]
+fn an_upgrade_that_hangs_does_not_let_a_client_poll_in_circles() {
+    let mut h = engine();
+    let (sid, session, ws) = probed(&mut h);
+    let mut at_once = 0;
+    let mut waiting = h.get(&sid);
+    while !h.is_waiting(waiting) {
+        assert_eq!(h.answer(waiting), "200 6");
+        at_once += 1;
+        assert!(at_once < 10, "it goes round in circles");
+        waiting = h.get(&sid);
+    }
+
+    send(&mut h, session, "a");
+    assert_eq!(h.answer(waiting), "200 4a", "what there is to say is said at once");
+    let waiting = h.get(&sid);
+    h.advance(Duration::from_millis(99));
+    assert!(h.is_waiting(waiting));
+    h.advance(Duration::from_millis(1));
+    assert_eq!(h.answer(waiting), "200 6");
+    h.frame(ws, "5");
+    assert_eq!(h.told(), ["upgraded"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct EngineConfig {
     pub upgrade_timeout: Duration,
     /// How long a GET may still wait for messages once a WebSocket has asked to take over, by
     /// default not at all: it is answered at once, so that the client can go on. The official
-    /// server lets it wait for up to 100 ms.
+    /// server lets it wait for up to 100 ms; so does this one after the first 8 of an upgrade.
     pub upgrade_poll_hold: Duration,
     /// The time that a client has to fetch what is still to be delivered when its session is
     /// closed by the server, by default 30 s.

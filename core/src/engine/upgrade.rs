@@ -4,7 +4,7 @@
 //! client can finish its polling. After it, they take the new one. A POST that is still under way
 //! when `5` overtakes it comes first all the same: what arrives on the WebSocket is held back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::outbox::Item;
 use super::packet::{self, Packet};
@@ -22,7 +22,14 @@ pub(super) struct Probe {
     timer: TimerId,
     /// When the GET that waits is answered, if not at once.
     release: Option<TimerId>,
+    /// How many GETs were answered so that the client can go on.
+    released: u8,
 }
+
+/// How many GETs are answered at once during an upgrade, and how long each further one waits: an
+/// upgrade that hangs must not have its client poll as fast as the network allows.
+const AT_ONCE: u8 = 8;
+const PACE: Duration = Duration::from_millis(100);
 
 impl Probe {
     /// Whether the client was told that it may switch.
@@ -53,7 +60,8 @@ impl Session {
 
     pub(super) fn begin_upgrade(&mut self, ws: WsId, cx: &mut Context, now: Instant) {
         let timer = cx.timers.set(now, cx.config.upgrade_timeout, Alarm::Upgrade(self.id));
-        self.probe = Some(Probe { ws, probed: false, ready: true, timer, release: None });
+        self.probe =
+            Some(Probe { ws, probed: false, ready: true, timer, release: None, released: 0 });
     }
 
     /// Gives the upgrade up; the session goes on as it was.
@@ -92,7 +100,9 @@ impl Session {
     pub(super) fn release_poll(&mut self, cx: &mut Context, now: Instant) {
         let Channel::Polling { get: Some(_), .. } = self.channel else { return };
         let Some(probe) = self.probe.as_mut().filter(|probe| probe.probed) else { return };
-        let hold = cx.config.upgrade_poll_hold;
+        probe.released = probe.released.saturating_add(1);
+        let pace = if probe.released > AT_ONCE { PACE } else { Duration::ZERO };
+        let hold = cx.config.upgrade_poll_hold.max(pace);
         if hold.is_zero() {
             return self.release_now(cx);
         }
