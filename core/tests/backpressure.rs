@@ -257,6 +257,7 @@ fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
     assert!(pings.len() > 4, "it hears that the server is there: {pings:?}");
     let now = h.now;
     h.socket(client.socket).resume(now);
+    assert_eq!(h.received(client.ws), ["2"], "the last one was long ago");
     h.frame(client.ws, "3");
     h.advance(secs(26));
 

@@ -105,6 +105,40 @@ fn a_client_that_is_busy_sending_has_once_more_time_for_its_pong() {
 }
 
 #[test]
+fn after_a_late_pong_the_next_ping_comes_before_the_client_misses_it() {
+    let mut h = engine();
+    let (ws, _) = h.open_websocket();
+    h.advance(secs(25));
+    assert_eq!(h.received(ws), ["2"]);
+
+    h.advance(secs(18));
+    h.frame(ws, "3");
+    h.advance(secs(17));
+
+    assert_eq!(h.received(ws), ["2"], "a client gives up 45 s after a ping");
+}
+
+#[test]
+fn who_was_not_read_for_long_is_pinged_again_before_it_misses_a_ping() {
+    let mut h = engine();
+    let (ws, session) = h.open_websocket();
+    h.advance(secs(25));
+    assert_eq!(h.received(ws), ["2"]);
+    for _ in 0..10 {
+        let now = h.now;
+        h.server.pause(session, true, now);
+        h.advance(secs(18));
+        let now = h.now;
+        h.server.pause(session, false, now);
+        assert_eq!(h.received(ws), ["2"]);
+        h.server.pause(session, true, now);
+        h.server.pause(session, false, now);
+        assert_eq!(h.received(ws).len(), 0, "but not all the time");
+    }
+    assert!(h.is_open(ws));
+}
+
+#[test]
 fn the_time_for_a_pong_runs_on_across_an_upgrade() {
     let mut h = engine();
     let (sid, _) = h.open_polling();

@@ -23,7 +23,7 @@ impl Session {
         self.read_deferred(cx);
         // What it sent meanwhile is still to be read.
         match self.heartbeat {
-            Heartbeat::Sent { .. } => self.extend(cx, now),
+            Heartbeat::Sent { .. } => self.extend_after_pause(cx, now),
             Heartbeat::Awaited(_) => self.await_ping(cx, now),
             Heartbeat::Due(_) | Heartbeat::Closing(_) | Heartbeat::Stopped => {}
         }

@@ -1,6 +1,6 @@
 //! Whether the client is still there: pings and pongs, and the time in which they must come.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::CloseReason;
 use super::outbox::Item;
@@ -15,6 +15,8 @@ pub(super) enum Heartbeat {
     Sent {
         timer: TimerId,
         refreshed: bool,
+        /// When the last ping was sent.
+        at: Instant,
     },
     /// A ping of the client's is due then, in protocol 3.
     Awaited(TimerId),
@@ -28,13 +30,13 @@ impl Session {
         match self.heartbeat {
             Heartbeat::Due(_) => {
                 let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-                self.heartbeat = Heartbeat::Sent { timer, refreshed: false };
+                self.heartbeat = Heartbeat::Sent { timer, refreshed: false, at: now };
                 self.push(Item::PING, cx);
             }
             // Its answer may be among what is not read; but the client has taken the ping.
             Heartbeat::Sent { .. } if self.paused && self.outbox.unsent() == 0 => {
                 self.extend(cx, now);
-                self.push(Item::PING, cx);
+                self.ping_again(cx, now);
             }
             Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
                 self.end(CloseReason::PingTimeout, cx);
@@ -45,18 +47,21 @@ impl Session {
 
     /// Only the pong that is waited for counts; further ones cause no work.
     pub(super) fn on_pong(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, .. } = self.heartbeat {
+        if let Heartbeat::Sent { timer, at, .. } = self.heartbeat {
             cx.timers.clear(timer);
-            self.schedule_ping(cx, now);
+            // After a late pong the next ping comes earlier: for the client, the time in which it
+            // must come began with the last one.
+            let late = now.saturating_duration_since(at).saturating_sub(cx.config.ping_timeout / 2);
+            self.schedule_ping_in(cx.config.ping_interval.saturating_sub(late), cx, now);
         }
     }
 
     /// Gives a client that is busy sending once more time for its pong.
     pub(super) fn refresh(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, refreshed: false } = self.heartbeat {
+        if let Heartbeat::Sent { timer, refreshed: false, at } = self.heartbeat {
             cx.timers.clear(timer);
             let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-            self.heartbeat = Heartbeat::Sent { timer, refreshed: true };
+            self.heartbeat = Heartbeat::Sent { timer, refreshed: true, at };
         }
     }
 
@@ -68,16 +73,35 @@ impl Session {
     }
 
     pub(super) fn schedule_ping(&mut self, cx: &mut Context, now: Instant) {
-        let timer = cx.timers.set(now, cx.config.ping_interval, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Due(timer);
+        self.schedule_ping_in(cx.config.ping_interval, cx, now);
     }
 
-    /// Gives the client all the time for its pong once more.
-    pub(super) fn extend(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, refreshed } = self.heartbeat {
-            cx.timers.clear(timer);
-            let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-            self.heartbeat = Heartbeat::Sent { timer, refreshed };
+    fn schedule_ping_in(&mut self, delay: Duration, cx: &mut Context, now: Instant) {
+        self.heartbeat = Heartbeat::Due(cx.timers.set(now, delay, Alarm::Session(self.id)));
+    }
+
+    /// Gives a client that was not read all the time for its pong once more. Meanwhile it waits
+    /// for pings, so it gets another one if the last one is long ago.
+    pub(super) fn extend_after_pause(&mut self, cx: &mut Context, now: Instant) {
+        self.extend(cx, now);
+        if let Heartbeat::Sent { at, .. } = self.heartbeat {
+            if now.saturating_duration_since(at) >= cx.config.ping_interval / 2 {
+                self.ping_again(cx, now);
+            }
+        }
+    }
+
+    fn extend(&mut self, cx: &mut Context, now: Instant) {
+        if let Heartbeat::Sent { timer, .. } = &mut self.heartbeat {
+            cx.timers.clear(*timer);
+            *timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
+        }
+    }
+
+    fn ping_again(&mut self, cx: &mut Context, now: Instant) {
+        if let Heartbeat::Sent { at, .. } = &mut self.heartbeat {
+            *at = now;
+            self.push(Item::PING, cx);
         }
     }
 
