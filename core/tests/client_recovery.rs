@@ -6,7 +6,7 @@
 mod pair;
 
 use pair::{Pair, WEBSOCKET, millis, secs};
-use sockeye_core::client::Event;
+use sockeye_core::client::{Event, Input};
 use sockeye_core::{Emission, RecoveryConfig, Selector, SocketId};
 
 fn recovering() -> Pair {
@@ -62,6 +62,35 @@ fn a_client_that_comes_back_soon_gets_its_place_and_what_it_has_missed() {
     assert!(pair.heard().contains(&"buffered[]".to_owned()));
     let peer = pair.peer(id);
     assert_eq!(pair.server.socket(peer).unwrap().rooms().count(), 1);
+    pair.finish();
+}
+
+#[test]
+fn who_left_before_it_was_let_in_again_begins_anew() {
+    let mut pair = recovering();
+    pair.join("/");
+    let (id, peer) = pair.join("/admin");
+    pair.serve(peer, "e", &1);
+    pair.run(secs(1));
+    // The server does not notice that the connection is lost, so it does not recover yet.
+    pair.net.silent = (true, true);
+    pair.feed(Input::Offline);
+    pair.net.written.clear();
+    pair.net.heal();
+    pair.feed(Input::Online);
+    while !pair.net.written.last().is_some_and(|packet| packet.starts_with("40/admin")) {
+        pair.run(millis(1));
+    }
+    pair.disconnect(id);
+    pair.run(secs(60));
+    pair.server.emit("/admin", &Selector::all(), "missed", &2, Emission::default()).unwrap();
+    events(&mut pair);
+
+    pair.connect(id);
+    pair.run(secs(1));
+
+    // On a connection on which it has left, what comes before it is let in is not for it.
+    assert_eq!(events(&mut pair), ["connected"]);
     pair.finish();
 }
 

@@ -148,6 +148,10 @@ impl Client {
     pub(super) fn join(&mut self, id: SocketId, auth: Option<&str>) {
         let parser = Arc::clone(&self.cx.config.parser);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
+        // What it has missed would be taken for leftovers of before it left.
+        if self.left.contains(&socket.namespace) {
+            socket.recovery.reset(None);
+        }
         let claim = socket.recovery.claim();
         let packet = packet::join(&*parser, &socket.namespace, auth, claim)
             .expect("texts can be written as JSON");
