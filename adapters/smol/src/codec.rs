@@ -139,7 +139,7 @@ impl Tools {
     }
 
     pub(crate) fn return_output(&self, mut output: Vec<u8>) {
-        if output.capacity() <= OUTPUT {
+        if (1..=OUTPUT).contains(&output.capacity()) {
             output.clear();
             self.output.set(output);
         }
