@@ -13,7 +13,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What a machine asks of the adapter that drives it.
 pub trait Runtime {
-    /// Carries out one output. Called without any lock held; must not call back into the machine.
+    /// Carries out one output. Called without any lock held: it may feed the machine with what comes
+    /// of it at once, but must not drive it.
     fn perform(&mut self, output: Output<Infallible>);
 
     /// Runs the rest of a handler to its end, on this thread.

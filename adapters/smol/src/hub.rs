@@ -32,7 +32,7 @@ pub(crate) struct Hub {
     executor: Weak<LocalExecutor<'static>>,
     slots: RefCell<HashMap<u64, Rc<Slot>, BuildHasherDefault<IdHasher>>>,
     last_id: Cell<u64>,
-    /// When the last input came.
+    /// When the last input came, or what it led to was begun.
     now: Cell<Instant>,
     /// Inputs from where handlers cannot run.
     later: RefCell<Vec<Input<'static>>>,
@@ -87,8 +87,8 @@ impl Hub {
         self.feed_on(input);
     }
 
-    /// Feeds one input that came about with the last one.
-    pub(crate) fn feed_on(&self, input: Input<'_>) {
+    /// Feeds one input that came about just now.
+    fn feed_on(&self, input: Input<'_>) {
         self.shard.handle(input, self.now.get());
     }
 
@@ -108,6 +108,7 @@ impl Hub {
 
     /// Runs handlers and hands outputs to the tasks they are for.
     pub(crate) fn drive(&self) {
+        self.now.set(Instant::now());
         Arc::clone(&self.shard).drive(&mut Hands(self));
         self.pulse.keep(self.shard.poll_timeout());
         self.seats.wake_watcher();
@@ -210,5 +211,72 @@ impl Hasher for IdHasher {
     fn write_u64(&mut self, id: u64) {
         // The golden ratio: neighbours end up far apart in the high bits, too.
         self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use sockeye_core::{Frames, WsId};
+
+    use super::*;
+    use crate::line::Outlet;
+
+    /// Sends when it is driven, and notes when that has arrived.
+    #[derive(Default)]
+    struct Sending(Mutex<Vec<Instant>>);
+
+    impl Machine for Sending {
+        fn matches(&self, _: &str) -> bool {
+            false
+        }
+
+        fn handle(&self, _: Input<'_>, now: Instant) {
+            self.0.lock().expect("nobody panics").push(now);
+        }
+
+        fn handle_timeout(&self, _: Instant) {}
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+
+        fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
+            runtime.perform(Output::Send { ws: WsId(1), frames: Frames::default() });
+        }
+
+        fn set_waker(&self, _: Box<dyn Fn() + Send + Sync>) {}
+
+        fn close(&self, _: Instant) {}
+
+        fn is_idle(&self) -> bool {
+            true
+        }
+    }
+
+    struct Open;
+
+    impl Outlet for Open {
+        fn send(&self, _: Frames, _: &Tools) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_is_sent_long_after_the_last_input_does_not_turn_back_the_time() {
+        let machine = Arc::new(Sending::default());
+        let hub = Hub::new(Arc::clone(&machine) as _, Weak::new());
+        let (id, slot) = hub.open_slot();
+        assert_eq!(id, 1);
+        slot.open(Rc::new(Open), &hub.tools);
+        hub.feed(Input::Closed { ws: WsId(2), cause: sockeye_core::Closure::Peer });
+        std::thread::sleep(Duration::from_millis(2));
+        let before = Instant::now();
+        hub.drive();
+        let heard = machine.0.lock().expect("nobody panics");
+        assert_eq!(heard.len(), 2, "the batch was drained");
+        assert!(heard[1] >= before);
     }
 }

@@ -47,9 +47,9 @@ impl Slot {
     }
 
     /// From now on, messages go there.
-    pub(crate) fn open(&self, outlet: Rc<dyn Outlet>) {
+    pub(crate) fn open(&self, outlet: Rc<dyn Outlet>, tools: &Tools) {
         if let Some(frames) = self.take_batch() {
-            outlet.send(frames, &Tools::default());
+            outlet.send(frames, tools);
         }
         let _ = self.outlet.set(outlet);
     }

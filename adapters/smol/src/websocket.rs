@@ -64,7 +64,7 @@ impl<S: Readable + 'static> Socket<S> {
         let Handover { ticket, stream, tail, limit } = handover;
         let hub = Rc::clone(ticket.hub());
         let line = Rc::new(Line::new(stream, hub.limits.get().write_timeout));
-        ticket.slot().open(Rc::clone(&line) as _);
+        ticket.slot().open(Rc::clone(&line) as _, &hub.tools);
         let mut boundaries = Boundaries::default();
         Self {
             line,
