@@ -9,16 +9,20 @@
 
 mod engine;
 mod server;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockeye_core::{Closure, Frame, Headers, Input, Output, Request, RequestId, Response, WsId};
+use sockeye_core::{Closure, Frame, Headers, Input, Output, RequestId, Response, WsId};
 
 #[allow(unused_imports, reason = "each test file uses some of them")]
 pub(crate) use server::{PollingClient, WebSocketClient, unpack};
+use words::{check_headers, epoch, request};
+#[allow(unused_imports, reason = "each test file uses some of them")]
+pub(crate) use words::{secs, show};
 
 pub(crate) const SEED: [u8; 32] = [7; 32];
 
@@ -466,41 +470,4 @@ impl<M: Machine> Drop for Harness<M> {
             assert_eq!(self.server.poll_timeout(), None);
         }
     }
-}
-
-/// One point in time for all tests, so that transcripts compare.
-fn epoch() -> Instant {
-    use std::sync::OnceLock;
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
-    *EPOCH.get_or_init(Instant::now)
-}
-
-fn check_headers(headers: &Headers) {
-    for (name, value) in headers {
-        assert!(!name.contains(|c: char| c.is_control() || c.is_uppercase()), "{name}");
-        assert!(!value.contains(char::is_control), "{value:?}");
-    }
-}
-
-fn request<'a>(
-    method: &'a str,
-    target: &'a str,
-    headers: &'a [(&'a str, &'a [u8])],
-) -> Request<'a> {
-    Request { method, target, headers, remote: None, secure: false }
-}
-
-pub(crate) fn show(frame: &Frame) -> String {
-    match frame {
-        Frame::Text(text) => String::from_utf8(text.to_vec()).expect("text is UTF-8"),
-        Frame::Binary(data) => {
-            let digits: Vec<_> = data.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("<{}>", digits.join(" "))
-        }
-    }
-}
-
-pub(crate) const fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
 }
