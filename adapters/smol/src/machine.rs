@@ -1,6 +1,6 @@
 //! Requests that are for the machine, and its answers.
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
@@ -12,28 +12,26 @@ use crate::conversation::{Ended, Visit};
 use crate::slot::Verdict;
 use crate::ticket::Ticket;
 
+/// The most bytes of a body that are read for the sake of the connection alone.
+const MAX_SKIPPED: usize = 64 * 1024;
+
 /// Has the machine answer a request, which may take as long as the machine likes.
 pub(crate) async fn request(
     visit: &Visit,
     head: &Parts,
-    body: Incoming,
+    mut body: Incoming,
 ) -> Result<Response<Answer>, Ended> {
     let hub = &visit.hub;
     let mut ticket = Ticket::for_request(hub);
     with_head(visit, head, |request| hub.feed(Input::Request { req: ticket.request(), request }));
     hub.drive();
-    let mut body = Some(body);
     let mut last = false;
     let mut verdict = ticket.verdict().await;
     loop {
         match verdict {
             Verdict::Read(limit) => {
-                // A body is asked for once.
-                let Some(body) = body.take() else {
-                    return Err(Ended);
-                };
                 let patience = hub.limits.get().body_timeout;
-                let arrival = async { Ok(body::read(body, limit, patience).await) };
+                let arrival = async { Ok(body::read(&mut body, limit, patience).await) };
                 let decision = async { Err(ticket.verdict().await) };
                 verdict = match future::or(decision, arrival).await {
                     Ok(arrival) => {
@@ -45,7 +43,8 @@ pub(crate) async fn request(
             }
             Verdict::Answer(response, only) => {
                 ticket.close();
-                return Ok(answer(response, last || only));
+                last = last || only || !skip(visit, &mut body).await;
+                return Ok(answer(response, last));
             }
             Verdict::Abort | Verdict::Accept(..) => {
                 ticket.close();
@@ -53,6 +52,16 @@ pub(crate) async fn request(
             }
         }
     }
+}
+
+/// Reads what is left of a body that the answer did not wait for, unless it is long; says whether
+/// the connection can go on.
+async fn skip(visit: &Visit, body: &mut Incoming) -> bool {
+    let patience = visit.hub.limits.get().body_timeout;
+    let over = body.is_end_stream()
+        || matches!(body::read(body, MAX_SKIPPED, patience).await, Arrival::Whole(_));
+    visit.unread.set(!over);
+    over
 }
 
 /// Feeds what became of the body; says whether the connection cannot go on after the answer.

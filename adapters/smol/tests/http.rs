@@ -3,7 +3,7 @@
 mod support;
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
@@ -75,13 +75,38 @@ fn one_connection_carries_many_requests() {
     let mut wire = Wire::connect(server.address);
     wire.send(poll_head(""));
     let sid = sid_of(&wire.answer());
-    for word in ["one", "two", "three"] {
-        wire.send(post_head(&sid, "Content-Length: 2\r\n"));
-        wire.send("40");
-        assert_eq!(wire.answer().text(), "ok", "{word}");
+    for packet in ["40", "42[\"echo\",1]", "42[\"echo\",2]"] {
+        wire.send(post_head(&sid, &format!("Content-Length: {}\r\n", packet.len())));
+        wire.send(packet);
+        assert_eq!(wire.answer().text(), "ok", "{packet}");
     }
     wire.send(poll_head(&format!("&sid={sid}")));
     assert!(wire.answer().text().starts_with("40{"));
+}
+
+#[test]
+fn a_connection_goes_on_after_an_answer_that_did_not_wait_for_the_body() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    for framing in ["Content-Length: 9\r\n", "Transfer-Encoding: chunked\r\n"] {
+        wire.send(post_head("nobody", framing));
+        thread::sleep(Duration::from_millis(20));
+        wire.send(if framing.contains("chunked") { "4\r\n4abc\r\n0\r\n\r\n" } else { "4abcdefgh" });
+        assert_eq!(wire.answer().status, 400, "{framing}");
+    }
+    wire.send(poll_head(""));
+    sid_of(&wire.answer());
+}
+
+#[test]
+fn a_connection_that_cannot_go_on_after_an_answer_says_so() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head("nobody", "Content-Length: 100000\r\n"));
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    wire.send("4");
+    assert_eq!(wire.rest_without_reset(), b"");
 }
 
 #[test]
