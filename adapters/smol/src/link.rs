@@ -25,6 +25,8 @@ pub(crate) struct Link<S> {
     /// A client may close its sending half as soon as it has asked. It gets an answer that is
     /// ready at once, and has left when the answer takes longer.
     grace: u8,
+    /// The peer has closed its half.
+    ended: bool,
     patience: Duration,
     /// Runs while a write is blocked.
     stalled: Option<Timer>,
@@ -34,12 +36,22 @@ impl<S> Link<S> {
     pub(crate) fn new(stream: S, hub: Rc<Hub>) -> Self {
         let patience = hub.limits.get().write_timeout;
         let prospect = Prospect::Unknown;
-        Self { stream, hub, prospect, grace: GRACE, patience, stalled: None }
+        Self { stream, hub, prospect, grace: GRACE, ended: false, patience, stalled: None }
     }
 
     /// Gives the stream back, for those who see to themselves.
     pub(crate) fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// Tells of the end when it has been held back often enough.
+    fn hold_back(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.grace == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.grace -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Passes on what a write or flush came to; an error once it was blocked for too long.
@@ -68,6 +80,9 @@ impl<S: Readable> Read for Link<S> {
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.ended {
+            return this.hold_back(cx);
+        }
         ready!(this.prospect.poll(&this.stream, cx))?;
         let mut input = this.hub.tools.input();
         let room = input.len().min(cursor.remaining());
@@ -77,11 +92,9 @@ impl<S: Readable> Read for Link<S> {
             cursor.put_slice(&input[..read]);
         }
         this.hub.tools.return_input(input);
-        if matches!(outcome, Poll::Ready(Ok(0))) && this.grace > 0 && room > 0 {
-            this.grace -= 1;
-            this.prospect = Prospect::Unknown;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if matches!(outcome, Poll::Ready(Ok(0))) && room > 0 {
+            this.ended = true;
+            return this.hold_back(cx);
         }
         outcome.map_ok(drop)
     }
