@@ -245,6 +245,46 @@ fn a_client_that_is_paused_stays_so_on_its_websocket() {
 }
 
 #[test]
+fn a_post_of_a_paused_client_does_not_hold_up_its_upgrade() {
+    let mut h = Harness::new();
+    let client = h.connect_polling("/");
+    let now = h.now;
+    h.socket(client.socket).pause(now);
+    let ws = h.upgrade(&client.sid);
+    let post = h.post_head(&client.sid);
+    assert_eq!(h.wants_body(post), None);
+
+    h.frame(ws, "2probe");
+
+    assert!(h.wants_body(post).is_some());
+    h.body(post, r#"42["early"]"#);
+    assert_eq!(h.answer(post), "200 ok");
+    assert_eq!(h.told(), ["#1 early[]"]);
+}
+
+#[test]
+fn a_paused_client_that_only_pretends_to_upgrade_has_to_wait_with_its_posts() {
+    let mut h = Harness::new();
+    let client = h.connect_polling("/");
+    let now = h.now;
+    h.socket(client.socket).pause(now);
+    let mut read = 0;
+    loop {
+        let ws = h.upgrade(&client.sid);
+        h.frame(ws, "2probe");
+        let post = h.post_head(&client.sid);
+        if h.wants_body(post).is_none() {
+            break;
+        }
+        h.body(post, r#"42["more"]"#);
+        h.closed(ws, sockeye_core::Closure::Peer);
+        read += 1;
+    }
+    assert_eq!(read, 2);
+    assert_eq!(h.told(), ["#1 more[]", "#1 more[]"]);
+}
+
+#[test]
 fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");

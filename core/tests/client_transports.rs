@@ -141,6 +141,29 @@ fn an_upgrade_that_nobody_answers_is_given_up_after_its_time() {
 }
 
 #[test]
+fn a_client_that_its_server_does_not_read_for_a_while_stays_and_upgrades() {
+    let mut pair = Pair::with(
+        |_| {},
+        |server| {
+            server.engine.ping_interval = secs(1);
+            server.engine.ping_timeout = secs(3);
+        },
+    );
+    pair.net.latency = (millis(10), millis(10));
+    let id = pair.open("/");
+    pair.run(millis(42));
+    let peer = pair.peer(id);
+    let now = pair.now;
+    pair.server.socket(peer).expect("it is connected").pause(now);
+    // Until this POST is answered, the client does not switch, and asks for nothing any more.
+    pair.emit(id, "a", &());
+    pair.run(secs(20));
+    assert_eq!(pair.told(), ["opened by polling", "connected", "upgraded"]);
+    assert_eq!(pair.heard(), ["connected / []", "a[]", "upgraded"]);
+    pair.finish();
+}
+
+#[test]
 fn no_upgrade_is_tried_where_one_side_does_not_want_it() {
     for mut pair in [
         Pair::with(|config| config.upgrade = false, |_| {}),

@@ -4,7 +4,12 @@ use std::time::Instant;
 
 use super::heartbeat::Heartbeat;
 use super::session::{Channel, Context, Session};
+use super::upgrade::Probe;
 use crate::io::Output;
+
+/// How many POSTs are read of a client that is paused: the one that is under way when it may
+/// switch, and one that it sends before it knows.
+const INDULGENCE: u8 = 2;
 
 impl Session {
     /// Stops or resumes reading what the client sends.
@@ -13,6 +18,7 @@ impl Session {
             return;
         }
         self.paused = pause;
+        self.indulged = 0;
         cx.totals.pauses += u64::from(pause);
         if let Channel::WebSocket { ws, .. } = self.channel {
             cx.push(if pause { Output::Pause { ws } } else { Output::Resume { ws } });
@@ -27,6 +33,15 @@ impl Session {
             Heartbeat::Awaited(_) => self.await_ping(cx, now),
             Heartbeat::Due(_) | Heartbeat::Closing(_) | Heartbeat::Stopped => {}
         }
+    }
+
+    /// Whether a POST is read although the client is paused: it finishes its POSTs before it goes
+    /// over to a WebSocket, and hears no pings until then.
+    pub(super) fn may_read_for_upgrade(&mut self) -> bool {
+        let upgrades = self.probe.as_ref().is_some_and(Probe::is_answered);
+        let may = upgrades && self.indulged < INDULGENCE;
+        self.indulged += u8::from(may);
+        may
     }
 
     /// Reads the POST that had to wait.

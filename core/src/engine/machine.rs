@@ -253,8 +253,9 @@ impl Engine {
     }
 
     /// Stops reading what a client sends, or goes on with it: its WebSocket with
-    /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies. So a
-    /// client that sends more than can be handled has to wait.
+    /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies, but for
+    /// one or two that stand between it and its WebSocket. So a client that sends more than can
+    /// be handled has to wait.
     ///
     /// What was read already is still taken in. A session that is paused does not end for want of
     /// pongs, as long as its client takes the pings; in protocol 3, where clients ping, it does.

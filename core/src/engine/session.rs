@@ -92,7 +92,9 @@ pub(super) struct Session {
     pub(super) heartbeat: Heartbeat,
     /// Nothing is read from the client until further notice.
     pub(super) paused: bool,
-    /// The body of the POST is to be read once that is over.
+    /// How many POSTs were read all the same since then.
+    pub(super) indulged: u8,
+    /// The body of the POST is still to be asked for.
     pub(super) deferred: bool,
     /// Somebody waits until everything is sent.
     pub(super) watched: bool,
@@ -129,6 +131,7 @@ impl Session {
             heartbeat: Heartbeat::Stopped,
             paused: false,
             deferred: false,
+            indulged: 0,
             watched: false,
             spent: 0,
         }
@@ -206,9 +209,9 @@ impl Session {
             self.end(CloseReason::TransportError, cx);
         } else {
             *post = Some(req);
-            self.deferred = self.paused;
-            if !self.paused {
-                cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
+            self.deferred = true;
+            if !self.paused || self.may_read_for_upgrade() {
+                self.read_deferred(cx);
             }
         }
     }

@@ -83,6 +83,9 @@ impl Session {
                 probe.probed = true;
                 probe.ready = false;
                 cx.push(Output::Send { ws: probe.ws, frames: self.codec.frames(&Item::PROBED) });
+                if self.deferred && self.may_read_for_upgrade() {
+                    self.read_deferred(cx);
+                }
                 self.release_poll(cx, now);
             }
             Some(Packet::Upgrade) if probe.probed => self.switch(cx),

@@ -390,8 +390,6 @@ impl World {
         let now = self.now();
         if let Some(mut socket) = self.server.socket(id) {
             socket.pause(now);
-            let peer = &self.model.peers[&id];
-            self.slowed.insert((peer.client, peer.conn));
             let time = self.net.rng.below(5 * S);
             self.net.agenda.after(time, Task::Resume(id));
         }

@@ -170,9 +170,6 @@ impl World {
         match event {
             Told::Opened { .. } => self.nodes[client].conn += 1,
             Told::Upgraded | Told::Reconnecting { .. } => {}
-            // It waits for the answer to a POST, which waits to be read.
-            Told::NotUpgraded { fault: Fault::Timeout }
-                if self.slowed.contains(&(client, conn)) => {}
             Told::NotUpgraded { fault } => self.check_fault(client, conn, &fault),
             Told::Failed { fault, .. } => {
                 self.check_fault(client, conn + 1, &fault);

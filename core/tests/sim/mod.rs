@@ -55,8 +55,6 @@ pub(crate) struct World {
     model: Model,
     /// Whom the server's application has removed.
     expelled: BTreeSet<SocketId>,
-    /// The connections on which the server did not read for a while.
-    slowed: BTreeSet<(usize, u64)>,
     epoch: Instant,
     healed: bool,
     ending: bool,
@@ -138,7 +136,6 @@ impl World {
             nodes,
             model,
             expelled: BTreeSet::new(),
-            slowed: BTreeSet::new(),
             epoch,
             healed: false,
             ending: false,
