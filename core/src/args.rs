@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes};
 use serde::Deserializer;
+use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use serde_json::value::RawValue;
@@ -191,16 +192,9 @@ impl Args {
     pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
         let index = self.shifted;
         self.shifted += 1;
-        if self.attachments.is_empty() {
-            // One pass, which ends where the value does.
-            let mut values = serde_json::Deserializer::from_slice(&self.json).into_iter();
-            if let Some(Ok(value)) = values.next() {
-                let mut rest = Scanner::new(&self.json, values.byte_offset());
-                rest.take(b',');
-                let end = rest.pos();
-                self.json.advance(end);
-                return Ok(value);
-            }
+        if let Some((value, end)) = self.read_ahead() {
+            self.skip(end);
+            return Ok(value);
         }
         let mut rest = Scanner::new(&self.json, 0);
         if rest.peek().is_none() {
@@ -209,10 +203,32 @@ impl Args {
         let value = rest.value().expect("arguments were checked when they arrived");
         let json = std::str::from_utf8(value).expect("JSON was checked to be UTF-8");
         let value = self.read(index, Some(json));
+        self.skip(rest.pos());
+        value
+    }
+
+    /// Reads the first argument in one pass, if it has nothing special; says where it ends.
+    fn read_ahead<T: DeserializeOwned>(&self) -> Option<(T, usize)> {
+        if !self.attachments.is_empty() {
+            return None;
+        }
+        if let Some(text) = json::plain_text(&self.json) {
+            let string = BorrowedStrDeserializer::<Unfit>::new(text);
+            if let Ok(value) = T::deserialize(string) {
+                return Some((value, text.len() + 2));
+            }
+        }
+        let mut values = serde_json::Deserializer::from_slice(&self.json).into_iter();
+        let value = values.next()?.ok()?;
+        Some((value, values.byte_offset()))
+    }
+
+    /// Takes off what ends there, with the comma behind it.
+    fn skip(&mut self, end: usize) {
+        let mut rest = Scanner::new(&self.json, end);
         rest.take(b',');
         let end = rest.pos();
         self.json.advance(end);
-        value
     }
 
     /// The argument at `index` if it is binary itself, without a copy.
@@ -267,6 +283,17 @@ impl Args {
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A plain string is not enough for the type.
+#[derive(Debug, Error)]
+#[error("a string does not fit")]
+struct Unfit;
+
+impl serde::de::Error for Unfit {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
     }
 }
 

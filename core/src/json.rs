@@ -195,26 +195,34 @@ impl<'a> Scanner<'a> {
 }
 
 /// How many bytes from the front stand for themselves in a string: all but quotes, backslashes and
-/// control characters. Looks at eight at a time.
+/// control characters.
 fn ordinary(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // The highest bit of the first byte that is less; perhaps also those of bytes behind it.
-    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word & (ONES << 7);
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    let mut chunks = bytes.chunks_exact(8);
-    let mut count = 0;
-    for chunk in &mut chunks {
-        let word = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        let special = less(word, 0x20)
-            | less(word ^ (ONES * u64::from(b'"')), 1)
-            | less(word ^ (ONES * u64::from(b'\\')), 1);
-        if special != 0 {
-            return count + special.trailing_zeros() as usize / 8;
-        }
-        count += 8;
+    const MANY: usize = 16;
+    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    // Without branches, so that the processor looks at all of them at once.
+    let pass = |many: &&[u8]| !many.iter().fold(false, |found, byte| found | is_special(byte));
+    let sure = MANY * bytes.chunks_exact(MANY).take_while(pass).count();
+    let rest = &bytes[sure..];
+    sure + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// Writes text as a JSON string if nothing in it needs escaping; false if not.
+pub(crate) fn write_plain(text: &str, json: &mut Vec<u8>) -> bool {
+    let plain = ordinary(text.as_bytes()) == text.len();
+    if plain {
+        json.reserve(text.len() + 2);
+        json.push(b'"');
+        json.extend_from_slice(text.as_bytes());
+        json.push(b'"');
     }
-    let rest = chunks.remainder();
-    count + rest.iter().position(is_special).unwrap_or(rest.len())
+    plain
+}
+
+/// The text of the JSON string that comes first, if nothing in it is escaped.
+pub(crate) fn plain_text(json: &[u8]) -> Option<&str> {
+    let rest = json.strip_prefix(b"\"")?;
+    let text = &rest[..ordinary(rest)];
+    (rest.get(text.len()) == Some(&b'"')).then(|| std::str::from_utf8(text).ok())?
 }
 
 /// Checks that the whole text is one value, perhaps with white space around it.

@@ -318,6 +318,41 @@ fn arguments_are_taken_off_the_front() {
 }
 
 #[test]
+fn strings_are_read_by_whatever_is_made_of_text() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Mood {
+        Good,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Nick(String);
+
+    let mut args = args(r#" "\u00e9t\u00e9" ,"x","good" , "nick","", "a\"b\\","5","xy""#);
+    assert_eq!(args.shift::<Value>().unwrap(), json!("\u{e9}t\u{e9}"));
+    assert_eq!(args.shift::<char>().unwrap(), 'x');
+    assert_eq!(args.shift::<Mood>().unwrap(), Mood::Good);
+    assert_eq!(args.shift::<Nick>().unwrap(), Nick("nick".into()));
+    assert_eq!(args.shift::<Option<Box<str>>>().unwrap(), Some("".into()));
+    assert_eq!(args.shift::<String>().unwrap(), "a\"b\\");
+    assert_eq!(args.shift::<u8>().unwrap_err().index(), 6);
+    let error = args.shift::<char>().unwrap_err().to_string();
+    assert!(error.starts_with("argument 7: invalid value: string \"xy\""), "{error}");
+    assert!(args.is_empty());
+}
+
+#[test]
+fn strings_are_written_with_what_needs_escaping_escaped() {
+    for text in ["", "plain", "\"", "a\\b", "\u{1f}", "\n", "\u{7f}\u{e9}\u{2028}\u{1f600}"] {
+        for long in [text.to_owned(), text.repeat(50), format!("{}{text}", "x".repeat(40))] {
+            let (mut h, client) = connected();
+            h.socket(client.socket).emit(&long, &long, Emission::default()).unwrap();
+            let expected = format!("42{}", json!([long, long]));
+            assert_eq!(h.received(client.ws), [expected]);
+        }
+    }
+}
+
+#[test]
 fn all_arguments_are_read_by_the_shape_of_the_type() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Named {

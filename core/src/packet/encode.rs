@@ -34,7 +34,7 @@ pub(crate) fn event(
     }
     let mut packet = Outgoing::new(PacketKind::Event, namespace, carried.ack);
     packet.raw(b"[");
-    packet.value(name)?;
+    packet.text(name)?;
     packet.arguments(data, true)?;
     if let Some(offset) = carried.offset {
         packet.append(offset)?;
@@ -96,9 +96,9 @@ pub(crate) fn join(
         }
         (Some((pid, offset)), rest) => {
             packet.raw(b"{\"pid\":");
-            packet.value(pid)?;
+            packet.text(pid)?;
             packet.raw(b",\"offset\":");
-            packet.value(offset)?;
+            packet.text(offset)?;
             let rest = rest.unwrap_or("}");
             packet.raw(if rest.starts_with('}') { b"" } else { b"," });
             packet.raw(rest.as_bytes());

@@ -129,6 +129,11 @@ impl<'a> Outgoing<'a> {
         value.serialize(&mut serializer).map_err(EmitError::from)
     }
 
+    /// Writes a string.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), EmitError> {
+        if json::write_plain(text, &mut self.json) { Ok(()) } else { self.value(text) }
+    }
+
     /// A tuple is several arguments, `()` none, anything else one. Closes the array.
     pub(super) fn arguments(
         &mut self,
@@ -136,26 +141,31 @@ impl<'a> Outgoing<'a> {
         follow: bool,
     ) -> Result<(), EmitError> {
         let start = self.json.len();
-        match data.serialize(Shape) {
-            Err(Found::Nothing) => self.json.push(b']'),
-            Err(Found::Tuple(0)) => self.json.push(b']'),
+        if follow {
+            self.json.push(b',');
+        }
+        let first = self.json.len();
+        match data.serialize(Shape(&mut self.json)) {
+            Err(Found::Written) => {}
+            Err(Found::Nothing | Found::Tuple(0)) => self.json.truncate(start),
             Err(Found::Tuple(_)) => {
                 // A tuple comes as an array, whose bracket becomes the comma before it.
+                self.json.truncate(start);
                 self.value(data)?;
                 if follow {
                     self.json[start] = b',';
                 } else {
                     self.json.remove(start);
                 }
+                return Ok(());
             }
             Ok(()) | Err(Found::Other) => {
-                if follow {
-                    self.json.push(b',');
-                }
+                // A value may keep to itself that it was written.
+                self.json.truncate(first);
                 self.value(data)?;
-                self.json.push(b']');
             }
         }
+        self.json.push(b']');
         Ok(())
     }
 
