@@ -23,7 +23,7 @@ pub(crate) struct Link<S> {
     /// How often the end of the stream is still held back.
     ///
     /// A client may close its sending half as soon as it has asked. It gets an answer that is
-    /// ready at once, and has left when the answer takes longer.
+    /// ready at once, however slowly it reads, and has left when the answer takes longer.
     grace: u8,
     /// The peer has closed its half.
     ended: bool,
@@ -44,8 +44,11 @@ impl<S> Link<S> {
         self.stream
     }
 
-    /// Tells of the end when it has been held back often enough.
+    /// Tells of the end when it has been held back often enough, and nothing is being written.
     fn hold_back(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.stalled.is_some() {
+            return Poll::Pending;
+        }
         if self.grace == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -106,6 +109,7 @@ impl<S: Readable> Write for Link<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.grace = GRACE;
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(cx, outcome)
     }
@@ -129,6 +133,7 @@ impl<S: Readable> Write for Link<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.grace = GRACE;
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.watch(cx, outcome)
     }
