@@ -17,6 +17,7 @@ use sockeye_smol::{Handle, Limits, Serve, Server};
 pub use client::Bystander;
 #[allow(unused_imports, reason = "each test file uses some of it")]
 pub use frames::{Frame, Opcode};
+#[allow(unused_imports, reason = "each test file uses some of it")]
 pub use wire::Wire;
 
 /// How long a test waits before it fails.
