@@ -136,6 +136,25 @@ fn volatile_events_are_dropped_unless_they_can_leave_at_once() {
 }
 
 #[test]
+fn a_volatile_event_is_dropped_while_a_post_is_under_way() {
+    let mut pair = Pair::polling();
+    let (id, _) = pair.join("/");
+    pair.clear();
+    pair.emit(id, "first", &());
+    assert_eq!(pair.client.counts().requests, 2, "a GET and a POST");
+    pair.feed(sockeye_core::client::Input::Online);
+
+    assert!(!pair.emit_volatile(id, "second"));
+
+    pair.run(secs(1));
+    assert_eq!(pair.client.counts().requests, 1);
+    assert!(pair.emit_volatile(id, "third"));
+    pair.run(secs(1));
+    assert_eq!(pair.heard(), ["first[]", "third[]"]);
+    pair.finish();
+}
+
+#[test]
 fn acknowledgements_that_are_owed_at_the_end_of_the_connection_are_errors() {
     let mut pair = Pair::websocket();
     let (id, _) = pair.join("/");

@@ -8,7 +8,7 @@ mod pair;
 
 use std::collections::BTreeMap;
 
-use pair::{POLLING, Pair, secs};
+use pair::{POLLING, Pair, WEBSOCKET, secs};
 use sockeye_core::client::{Auth, AuthError, Config, Event, SocketConfig};
 use sockeye_core::{Emission, EmitError, Value};
 
@@ -25,6 +25,32 @@ fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
     assert!(pair.socket(id).sid().is_some());
     assert!(pair.client.is_connected());
     pair.finish();
+}
+
+#[test]
+fn the_transport_is_that_of_the_connection_once_there_is_one() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.client.transport(), None);
+    pair.open("/");
+    assert_eq!(pair.client.transport(), None, "it is being opened");
+    pair.run(secs(2));
+    assert_eq!(pair.client.transport(), Some(WEBSOCKET));
+    pair.finish();
+    assert_eq!(pair.client.transport(), None);
+}
+
+#[test]
+fn binary_values_are_base64_on_a_websocket_only_where_that_is_wanted() {
+    for (force_base64, expected) in [(false, "<binary>"), (true, "bAQI=")] {
+        let change = |config: &mut Config| {
+            config.transports = vec![WEBSOCKET];
+            config.force_base64 = force_base64;
+        };
+        let mut pair = Pair::with(change, |_| {});
+        let (id, _) = pair.join("/");
+        pair.emit(id, "b", &Value::Bytes([1, 2][..].into()));
+        assert_eq!(pair.net.written.last().unwrap(), expected);
+    }
 }
 
 #[test]
@@ -246,6 +272,21 @@ fn headers_query_and_path_are_those_of_the_options() {
     let all = pair.net.headers.iter();
     assert!(all.clone().count() > 2);
     assert!(all.clone().all(|headers| headers.iter().any(|(name, _)| name == "authorization")));
+}
+
+#[test]
+fn requests_with_a_body_say_of_what_type_it_is_and_no_others() {
+    let mut pair = Pair::polling();
+    let (id, _) = pair.join("/");
+    pair.emit(id, "e", &());
+    pair.run(secs(1));
+
+    for (asked, headers) in pair.net.asked.iter().zip(&pair.net.headers) {
+        let kind = headers.iter().find(|(name, _)| name == "content-type");
+        let expected = (asked == "POST polling").then_some("text/plain;charset=UTF-8");
+        assert_eq!(kind.map(|(_, value)| &**value), expected, "{asked}");
+    }
+    assert!(pair.net.asked.contains(&"POST polling".to_owned()));
 }
 
 #[test]

@@ -295,6 +295,43 @@ fn a_server_that_answers_the_probe_wrongly_keeps_the_connection() {
 }
 
 #[test]
+fn a_server_that_answers_the_probe_twice_keeps_the_connection() {
+    let mut victim = Victim::probing();
+    victim.drains = false;
+    victim.say_to_probe("3probe");
+    assert_eq!(victim.told(), [""; 0], "the GET is still to be answered");
+    victim.say_to_probe("3probe");
+    assert_eq!(victim.told(), ["not upgraded: malformed data: no answer to a probe"]);
+    victim.say("42[\"and\"]");
+    assert_eq!(victim.told(), ["and[]"]);
+}
+
+#[test]
+fn a_server_that_has_closed_is_asked_for_nothing_more() {
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let mut victim = Victim::connected(transport);
+        victim.say("1");
+        assert_eq!(victim.told()[0], "disconnected: transport close");
+        assert!(victim.is_forgotten());
+    }
+}
+
+#[test]
+fn what_waits_when_the_server_closes_takes_no_other_way() {
+    let mut victim = Victim::connected(Transport::WebSocket);
+    victim.drains = false;
+    let (now, socket) = (victim.now, victim.socket);
+    for name in ["on its way", "waiting"] {
+        let emission = sockeye_core::Emission::default();
+        victim.client.socket(socket).unwrap().emit(name, &(), emission, now).unwrap();
+    }
+    victim.collect();
+    victim.say("1");
+    assert_eq!(victim.told()[0], "disconnected: transport close");
+    assert!(victim.is_forgotten());
+}
+
+#[test]
 fn an_upgrade_that_breaks_off_in_the_middle_leaves_the_connection_with_polling() {
     for silent in [false, true] {
         let mut victim = Victim::probing();

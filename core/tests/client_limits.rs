@@ -66,6 +66,19 @@ fn what_came_first_is_told_first_however_late_it_is_taken() {
 }
 
 #[test]
+fn an_answer_or_a_message_may_be_as_large_as_allowed() {
+    let text = "x".repeat(1000 - "42[\"a\",\"\"]".len());
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let mut victim = Victim::with(transport, |config| config.max_incoming = 1000);
+        victim.open();
+        victim.say("40{\"sid\":\"s\"}");
+        victim.told();
+        victim.say(&format!("42[\"a\",\"{text}\"]"));
+        assert_eq!(victim.told(), [format!("a[\"{text}\"]")]);
+    }
+}
+
+#[test]
 fn an_answer_or_a_message_that_is_too_large_ends_the_connection() {
     let change = |config: &mut Config| config.max_incoming = 1000;
     let large = format!("42[\"a\",\"{}\"]", "x".repeat(1000));

@@ -332,6 +332,14 @@ fn websockets_of_other_origins_are_turned_away() {
 }
 
 #[test]
+fn websockets_may_come_from_one_fixed_origin_alone() {
+    let mut h = with_websocket_origins(Origins::Fixed(GOOD.to_owned()));
+
+    assert!(is_let_in(&mut h, &[GOOD.as_bytes()]));
+    assert!(!is_let_in(&mut h, &[b"https://evil.example"]));
+}
+
+#[test]
 fn a_websocket_that_is_to_take_over_a_session_is_checked_like_a_new_one() {
     let mut h = with_websocket_origins(list());
     let (sid, _) = h.open_polling();

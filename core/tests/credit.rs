@@ -123,6 +123,21 @@ fn a_volatile_event_is_dropped_for_a_client_that_is_not_ready() {
 }
 
 #[test]
+fn a_volatile_event_after_a_deadline_is_dropped_for_a_client_that_was_not_ready_at_it() {
+    let mut h = server();
+    let client = h.connect_websocket("/");
+    h.stall(client.ws);
+    h.emit(client.socket, "busy", &());
+    // The ping is due, and has to wait.
+    h.advance(common::secs(25));
+
+    assert!(!h.emit_volatile(client.socket, "a"));
+
+    h.drained(client.ws);
+    assert_eq!(h.received(client.ws), [r#"42["busy"]"#, "2"]);
+}
+
+#[test]
 fn volatile_events_of_one_turn_all_arrive_at_a_client_that_was_ready() {
     let mut h = server();
     let client = h.connect_websocket("/");

@@ -41,6 +41,23 @@ fn a_client_may_fall_behind_by_max_buffered() {
 }
 
 #[test]
+fn volatile_events_wait_as_long_as_no_more_than_max_buffered_does() {
+    let dropped = |bytes: usize| {
+        let mut h = Harness::with(|config| config.engine.max_buffered = 100);
+        let client = h.connect_websocket("/");
+        h.stall(client.ws);
+        h.emit(client.socket, "in flight", &());
+        assert!(h.emit_volatile(client.socket, "v"));
+        let text = "x".repeat(bytes - r#"42["v"]42["e",""]"#.len());
+        assert!(h.emit(client.socket, "e", &text));
+        h.server.totals().dropped
+    };
+
+    assert_eq!(dropped(100), 0);
+    assert_eq!(dropped(101), 1);
+}
+
+#[test]
 fn a_client_that_falls_behind_is_the_only_one_to_suffer() {
     let mut h = Harness::with(|config| config.engine.max_buffered = 100);
     let slow = h.connect_websocket("/");

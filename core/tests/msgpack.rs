@@ -6,7 +6,7 @@ mod common;
 mod pack;
 
 use common::secs;
-use pack::P::{Arr, Bin, Bool, Int, Map, Nil, Raw};
+use pack::P::{Arr, Bin, Bool, Int, Nil, Raw};
 use pack::{
     UNDEFINED, argument, arguments, connected, emitted, event, got, hex, join, map, pack, packet,
     refused, shown, text, with,
@@ -97,6 +97,9 @@ fn events_go_out_in_the_shortest_form() {
     assert!(emitted("e", &u64::MAX).contains("cfffffffffffffffff"));
     assert!(emitted("e", &1e300).contains(&format!("cb{}", hex(&1e300_f64.to_be_bytes()))));
     assert!(emitted("e", &f64::NAN).contains("92a165c0"));
+    assert!(emitted("e", &0.0).contains("92a16500"));
+    assert!(emitted("e", &-5.0).contains("92a165fb"));
+    assert!(emitted("e", &-0.0).contains("92a165cb8000000000000000"), "no integer is minus zero");
 }
 
 #[test]
@@ -171,6 +174,34 @@ fn arguments_arrive_as_json() {
 }
 
 #[test]
+fn a_length_may_take_more_bytes_than_it_needs() {
+    let arrives = |head: u8, width: usize, data: &[u8]| {
+        let length = [&vec![0; width - 1][..], &[2]].concat();
+        argument(&[&[head], &length[..], data].concat()).unwrap()
+    };
+    for (power, width) in [(0, 1), (1, 2), (2, 4)] {
+        assert_eq!(arrives(0xc4 + power, width, &[1, 2]), "@0");
+        assert_eq!(arrives(0xc7 + power, width, &[5, 1, 2]), "[5,@0]");
+        assert_eq!(arrives(0xd9 + power, width, b"ab"), "\"ab\"");
+    }
+    for (power, width) in [(0, 2), (1, 4)] {
+        assert_eq!(arrives(0xdc + power, width, &[1, 2]), "[1,2]");
+        assert_eq!(arrives(0xde + power, width, b"\xa1a\x01\xa1b\x02"), "{\"a\":1,\"b\":2}");
+    }
+}
+
+#[test]
+fn what_is_long_arrives_whole() {
+    for length in [255, 256, 65_535, 65_536] {
+        let long = "x".repeat(length);
+        assert_eq!(argument(&pack(&text(&long))), Some(format!("\"{long}\"")));
+        let (mut h, ws, _) = connected();
+        h.binary(ws, event(&[Bin(vec![7; length])]));
+        assert_eq!(h.arrived().2.attachments(), [vec![7; length]]);
+    }
+}
+
+#[test]
 fn what_is_undefined_becomes_null_or_nothing() {
     let undefined = || Raw(UNDEFINED.to_vec());
     assert_eq!(arguments(event(&[undefined(), Int(1)])).as_deref(), Some("null,1"));
@@ -194,6 +225,44 @@ fn dates_become_their_text() {
 }
 
 #[test]
+fn every_day_of_four_hundred_years_has_its_date() {
+    let (mut h, ws, _) = connected();
+    // 1 January 1601: the calendar begins anew.
+    let mut millis = -11_644_473_600_000_i64;
+    for year in 1601..=2000 {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let february = if leap { 29 } else { 28 };
+        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let (mut dates, mut expected) = (Vec::new(), Vec::new());
+        for (month, length) in (1..).zip(lengths) {
+            for day in 1..=length {
+                dates.push(Raw([&[0xd7, 0][..], &millis.to_be_bytes()].concat()));
+                expected.push(format!("\"{year}-{month:02}-{day:02}T00:00:00.000Z\""));
+                millis += 24 * 60 * 60 * 1000;
+            }
+        }
+        h.binary(ws, event(&dates));
+        assert_eq!(shown(&h.arrived().2), expected.join(","));
+    }
+}
+
+#[test]
+fn every_time_of_the_day_has_its_text() {
+    let (mut h, ws, _) = connected();
+    for hour in 0..24 {
+        let (mut dates, mut expected) = (Vec::new(), Vec::new());
+        for (minute, second) in (0..60).flat_map(|minute| [(minute, 0), (minute, 59)]) {
+            let millis: i64 = ((hour * 60 + minute) * 60 + second) * 1000 + second;
+            dates.push(Raw([&[0xd7, 0][..], &millis.to_be_bytes()].concat()));
+            let time = format!("{hour:02}:{minute:02}:{second:02}.{second:03}");
+            expected.push(format!("\"1970-01-01T{time}Z\""));
+        }
+        h.binary(ws, event(&dates));
+        assert_eq!(shown(&h.arrived().2), expected.join(","));
+    }
+}
+
+#[test]
 fn keys_are_text_or_become_it() {
     let arrives = |bytes: &[u8]| argument(bytes);
     assert_eq!(arrives(&[0x82, 1, 0xc3, 0xff, 0xc2]).as_deref(), Some("{\"1\":true,\"-1\":false}"));
@@ -205,11 +274,16 @@ fn keys_are_text_or_become_it() {
 
 #[test]
 fn any_order_and_other_keys_are_welcome() {
-    let more = Arr(vec![Map(vec![("x".to_owned(), Arr(vec![Nil; 20]))]), Bin(vec![0; 300])]);
+    let object = map(&[("x", Arr(vec![Nil; 20])), ("y", Int(1)), ("z", map(&[]))]);
+    let more = Arr(vec![object, Bin(vec![0; 300])]);
     let pairs =
         [("more", more), ("nsp", text("/")), ("data", Arr(vec![text("e")])), ("type", Int(2))];
     assert_eq!(arguments(pack(&map(&pairs))).as_deref(), Some(""));
     assert_eq!(arguments(packet(2, Arr(vec![Int(5), Int(6)]))).as_deref(), Some("6"));
+    let last = [("type", Int(2)), ("nsp", text("/")), ("data", Arr(vec![Int(5), Int(6)]))];
+    assert_eq!(arguments(pack(&map(&last))).as_deref(), Some("6"));
+    let nested = [last[0].clone(), last[1].clone(), ("data", Arr(vec![Int(5), Arr(vec![])]))];
+    assert_eq!(arguments(pack(&map(&nested))).as_deref(), Some("[]"));
 }
 
 #[test]

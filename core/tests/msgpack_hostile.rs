@@ -148,6 +148,16 @@ fn sizes_count_after_the_translation() {
 }
 
 #[test]
+fn binary_values_count_by_their_bytes() {
+    let mut h = with(|config| config.max_packet_bytes = 1000);
+    let (ws, _) = join(&mut h);
+    h.binary(ws, event(&[Bin(vec![0; 450]), Bin(vec![0; 450])]));
+    assert!(h.is_open(ws));
+    h.binary(ws, event(&[Bin(vec![0; 500]), Bin(vec![0; 500])]));
+    assert!(!h.is_open(ws));
+}
+
+#[test]
 fn text_must_be_utf8() {
     for bytes in [&b"\xa1\xff"[..], b"\xa3\xed\xa0\x80", b"\xa1\xc3"] {
         assert_eq!(argument(bytes), None, "{bytes:?}");

@@ -68,6 +68,7 @@ fn an_upgrade_that_hangs_does_not_let_a_client_poll_in_circles() {
         assert!(at_once < 10, "it goes round in circles");
         waiting = h.get(&sid);
     }
+    assert_eq!(at_once, 8);
 
     send(&mut h, session, "a");
     assert_eq!(h.answer(waiting), "200 4a", "what there is to say is said at once");
@@ -208,6 +209,21 @@ fn an_upgrade_that_takes_too_long_is_given_up_and_another_one_may_follow() {
     h.frame(ws, "5");
     send(&mut h, session, "a");
     assert_eq!(h.received(ws), ["3probe", "4a"]);
+}
+
+#[test]
+fn the_time_of_an_upgrade_that_was_given_up_does_not_end_the_next_one() {
+    let mut h = engine();
+    let (sid, _) = h.open_polling();
+    let first = h.upgrade(&sid);
+    h.advance(secs(5));
+    h.closed(first, Closure::Error);
+    let second = h.upgrade(&sid);
+
+    h.advance(secs(9));
+    assert!(h.is_open(second));
+    h.advance(secs(1));
+    assert!(!h.is_open(second));
 }
 
 #[test]

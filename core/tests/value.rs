@@ -60,6 +60,17 @@ fn a_value_takes_whatever_comes() {
 }
 
 #[test]
+fn arguments_that_are_made_of_data_are_those_that_would_arrive() {
+    let made = |args: Args| args.iter().map(ToOwned::to_owned).collect::<Vec<_>>();
+
+    assert_eq!(made(Args::of(&(1, "two")).unwrap()), ["1", "\"two\""]);
+    assert_eq!(made(Args::of(&[1, 2][..]).unwrap()), ["[1,2]"]);
+    assert_eq!(made(Args::of(&()).unwrap()), [""; 0]);
+    let binary = Args::of(&("b", bytes(&[7]))).unwrap();
+    assert_eq!((binary.len(), binary.attachments()), (2, &[Bytes::from_static(&[7])][..]));
+}
+
+#[test]
 fn an_object_keeps_its_order_and_equal_keys() {
     let mut h = Harness::new();
 

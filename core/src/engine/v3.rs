@@ -230,9 +230,15 @@ mod tests {
         assert_eq!(payload[6..11], [1, 1, 3, 0xff, 4]);
         let packets: Vec<_> = split_binary(payload.into()).collect();
         assert_eq!(packets, [text("é"), binary(&[7; 12])]);
-        for body in
-            [&b""[..], b"\x00", b"\x00\xff", b"\x00\x0a\xff4", b"\x00\x02\xff4", b"\x02\x01\xff4"]
-        {
+        for body in [
+            &b""[..],
+            b"\x00",
+            b"\x00\xff",
+            b"\x00\x0a\xff4",
+            b"\x00\x0a\xff4 ten bytes",
+            b"\x00\x02\xff4",
+            b"\x02\x01\xff4",
+        ] {
             let packets: Vec<_> = split_binary(Bytes::copy_from_slice(body)).collect();
             assert_eq!(packets, [None], "{body:?}");
         }

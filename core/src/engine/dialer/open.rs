@@ -93,6 +93,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_long_as_allowed_is_read() {
+        let sid = "a".repeat(MAX_SID);
+        let open = format!(r#"{{"sid":"{sid}","pingInterval":1,"pingTimeout":1}}"#);
+        assert!(parse(&open).is_ok());
+        assert!(parse(&format!("{open:MAX_LEN$}")).is_ok());
+        assert!(parse(&format!("{open:0$}", MAX_LEN + 1)).is_err());
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for json in [
             "",

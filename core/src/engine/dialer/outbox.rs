@@ -113,12 +113,13 @@ mod tests {
             outbox.push(&Encoded::text(text));
         }
         outbox.push(&Encoded::binary(Bytes::from_static(&[1, 2, 3, 4])));
-        let mut bodies = Vec::new();
+        let (mut bodies, mut left) = (Vec::new(), Vec::new());
         while !outbox.is_empty() {
             bodies.push(outbox.take_body(Some(11)));
+            left.push(outbox.bytes());
         }
         assert_eq!(bodies, ["4aaaa\x1e4bbbb", "4cccccccccccc", "4d", "bAQIDBA=="]);
-        assert_eq!(outbox.bytes(), 0);
+        assert_eq!(left, [19, 6, 4, 0]);
     }
 
     #[test]

@@ -1,0 +1,86 @@
+//! What the machines say about themselves in numbers.
+
+mod common;
+
+use bytes::Bytes;
+use common::{Harness, secs};
+use sockeye_core::engine::{Encoded, EngineConfig};
+use sockeye_core::{Input, Server};
+
+const TEXT: &str = "42[\"a\"]";
+const BINARY: &str = "451-[\"b\",{\"_placeholder\":true,\"num\":0}]";
+
+#[test]
+fn sessions_messages_and_bytes_are_counted_for_all_clients_together() {
+    let mut h: Harness<Server> = Harness::new();
+    let clients = [h.connect_websocket("/"), h.connect_websocket("/")];
+    h.connect_polling("/");
+    let before = h.server.totals();
+    assert_eq!(before.sessions, 3);
+
+    for client in &clients {
+        h.frame(client.ws, TEXT);
+        h.frame(client.ws, BINARY);
+        h.binary(client.ws, vec![0; 100]);
+        h.emit(client.socket, "a", &());
+        h.emit(client.socket, "b", &serde_bytes::Bytes::new(&[0; 50]));
+    }
+    h.collect();
+
+    let after = h.server.totals();
+    assert_eq!(after.sessions, before.sessions);
+    assert_eq!(after.messages_in - before.messages_in, 2 * 3);
+    assert_eq!(after.messages_out - before.messages_out, 2 * 3);
+    // What a message holds is counted without the type of its packet, what goes out with it.
+    let bytes_in = 2 * (TEXT.len() - 1 + BINARY.len() - 1 + 100);
+    assert_eq!(after.bytes_in - before.bytes_in, bytes_in as u64);
+    let bytes_out = 2 * (TEXT.len() + BINARY.len() + 50);
+    assert_eq!(after.bytes_out - before.bytes_out, bytes_out as u64);
+}
+
+#[test]
+fn bodies_that_are_too_large_are_counted() {
+    let mut h: Harness<Server> = Harness::new();
+    for number in 1..=2 {
+        let client = h.connect_polling("/");
+        let post = h.post_head(&client.sid);
+        h.feed(Input::BodyTooLarge { req: post });
+        assert_eq!(h.server.totals().too_large, number);
+    }
+}
+
+#[test]
+fn volatile_events_that_are_dropped_are_counted_for_each_receiver() {
+    let mut h: Harness<Server> = Harness::new();
+    for number in 1..=2 {
+        let client = h.connect_polling("/");
+        h.advance(secs(1));
+        h.post(&client.sid, TEXT);
+        assert!(!h.emit_volatile(client.socket, "a"));
+        assert_eq!(h.server.totals().dropped, number);
+    }
+}
+
+#[test]
+fn an_engine_counts_its_sessions_with_those_that_are_being_closed() {
+    let mut h = Harness::engine(EngineConfig::default());
+    assert_eq!((h.server.len(), h.server.is_empty(), h.server.is_idle()), (0, true, true));
+
+    let (_, polling) = h.open_polling();
+    h.open_websocket();
+    h.server.close(polling, h.now);
+
+    // There is no GET to say goodbye with.
+    assert_eq!((h.server.len(), h.server.is_empty(), h.server.is_idle()), (2, false, false));
+    h.advance(secs(30));
+    assert_eq!((h.server.len(), h.server.is_empty(), h.server.is_idle()), (1, false, false));
+}
+
+#[test]
+fn the_size_of_an_encoded_message_is_that_of_its_packet() {
+    let sizes = |message: Encoded| (message.len(), message.is_empty());
+    assert_eq!(sizes(Encoded::text("")), (1, false));
+    assert_eq!(sizes(Encoded::text("é")), (3, false));
+    assert_eq!(sizes(Encoded::binary(Bytes::new())), (0, true));
+    assert_eq!(sizes(Encoded::binary(Bytes::from_static(&[1, 2]))), (2, false));
+}

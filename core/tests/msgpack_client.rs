@@ -1,0 +1,46 @@
+//! What a client that speaks MessagePack makes of what servers say.
+
+#![cfg(feature = "msgpack")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+mod hostile;
+mod pack;
+
+use std::sync::Arc;
+
+use hostile::Victim;
+use pack::P::{Bin, Int};
+use pack::{P, map, pack, text};
+use sockeye_core::engine::Transport;
+use sockeye_core::packet::MsgpackParser;
+
+/// A client that asks to join the main namespace.
+fn asking() -> Victim {
+    let mut victim =
+        Victim::with(Transport::WebSocket, |config| config.parser = Arc::new(MsgpackParser));
+    victim.open();
+    victim.told();
+    victim
+}
+
+fn refusal(data: P) -> Vec<u8> {
+    pack(&map(&[("type", Int(4)), ("data", data), ("nsp", text("/"))]))
+}
+
+#[test]
+fn a_refusal_is_told_with_what_is_said_about_it() {
+    let mut victim = asking();
+    let data = map(&[("message", text("no")), ("data", map(&[("code", Int(7))]))]);
+    victim.say_binary(&refusal(data));
+    assert_eq!(victim.told(), ["refused: no [{\"code\":7}]"]);
+    assert!(victim.client.is_idle());
+}
+
+#[test]
+fn a_refusal_with_binary_values_ends_the_connection() {
+    let mut victim = asking();
+    victim.say_binary(&refusal(map(&[("message", text("no")), ("data", Bin(vec![1]))])));
+    assert_eq!(victim.told(), ["closed: parse error: malformed packet: invalid payload"]);
+    assert_eq!(victim.connections(), 0);
+}
