@@ -127,17 +127,17 @@ impl Client {
                 let fault = Fault::Network { transport: Transport::Polling, message };
                 self.with_request(req, |link, cx| link.on_failed(req, fault, cx, now));
             }
-            Input::Opened { ws } => self.with_websocket(ws, |link, cx| link.on_opened(ws, cx)),
+            Input::Opened { ws } => self.with_websocket(ws, |link, cx| link.on_opened(cx)),
             Input::Refused { ws, response } => {
                 let fault = Fault::refused(&response);
                 let ending = Ending::TransportError;
-                self.with_websocket(ws, |link, cx| link.on_closed(ws, ending, fault, cx, now));
+                self.with_websocket(ws, |link, cx| link.on_closed(ending, fault, cx, now));
             }
             Input::Frame { ws, frame } => {
                 self.with_websocket(ws, |link, cx| link.on_frame(ws, frame, cx, now));
             }
             Input::Drained { ws } => {
-                self.with_websocket(ws, |link, cx| link.on_drained(ws, cx, now));
+                self.with_websocket(ws, |link, cx| link.on_drained(cx, now));
             }
             Input::Closed { ws, cause, code, message } => {
                 let ending = match cause {
@@ -145,7 +145,7 @@ impl Client {
                     Closure::Error => Ending::TransportError,
                 };
                 let fault = Fault::closed(cause, code, message);
-                self.with_websocket(ws, |link, cx| link.on_closed(ws, ending, fault, cx, now));
+                self.with_websocket(ws, |link, cx| link.on_closed(ending, fault, cx, now));
             }
             Input::Online => self.on_online(now),
             Input::Offline => self.on_offline(now),

@@ -167,13 +167,13 @@ impl Dialer {
         main || self.probe.as_ref().is_some_and(|probe| probe.ws == id)
     }
 
-    // What happened.
+    // What happened to it, or to a WebSocket that it owns: while it polls, that is the probe.
 
     /// A WebSocket is open.
-    pub(crate) fn on_opened(&mut self, id: WsId, cx: &mut Context) {
+    pub(crate) fn on_opened(&mut self, cx: &mut Context) {
         match &mut self.channel {
-            Channel::WebSocket { ws, ready } if *ws == id => *ready = true,
-            Channel::WebSocket { .. } | Channel::Polling { .. } => self.on_probe_opened(cx),
+            Channel::WebSocket { ready, .. } => *ready = true,
+            Channel::Polling { .. } => self.on_probe_opened(cx),
         }
     }
 
@@ -200,12 +200,10 @@ impl Dialer {
     }
 
     /// Everything that was sent on a WebSocket is written.
-    pub(crate) fn on_drained(&mut self, id: WsId, cx: &mut Context, now: Instant) {
+    pub(crate) fn on_drained(&mut self, cx: &mut Context, now: Instant) {
         match &mut self.channel {
-            Channel::WebSocket { ws, ready } if *ws == id => *ready = true,
-            Channel::WebSocket { .. } | Channel::Polling { .. } => {
-                return self.on_probe_drained(cx, now);
-            }
+            Channel::WebSocket { ready, .. } => *ready = true,
+            Channel::Polling { .. } => return self.on_probe_drained(cx, now),
         }
         self.flush(cx, now);
         self.finish_closing(cx);
@@ -214,18 +212,17 @@ impl Dialer {
     /// A WebSocket could not be opened, or is gone.
     pub(crate) fn on_closed(
         &mut self,
-        id: WsId,
         ending: Ending,
         fault: Fault,
         cx: &mut Context,
         now: Instant,
     ) {
         match self.channel {
-            Channel::WebSocket { ws, .. } if ws == id => {
+            Channel::WebSocket { .. } => {
                 self.channel = Channel::NONE;
                 self.fail(ending, fault, cx, now);
             }
-            Channel::WebSocket { .. } | Channel::Polling { .. } => {
+            Channel::Polling { .. } => {
                 self.probe = None;
                 self.on_probe_lost(fault, cx, now);
             }
