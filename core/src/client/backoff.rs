@@ -48,6 +48,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "statistics take hours there")]
     fn the_greatest_delay_is_spread_over_its_whole_range() {
         let config = Config::default();
         let delays: Vec<_> = (0..200)

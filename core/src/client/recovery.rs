@@ -129,6 +129,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "many rounds take hours there")]
     fn what_is_remembered_is_bounded() {
         let mut offsets = Offsets::default();
         for round in 0..3 {
