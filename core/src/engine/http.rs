@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::compress::{Compression, Encoding};
 use super::config::StaticFile;
-use crate::io::{Request, Response};
+use crate::io::{Request, Response, cut};
 
 /// What the query of a request says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,8 +24,11 @@ pub(super) struct Query<'a> {
 impl<'a> Query<'a> {
     pub(super) fn read(query: &'a str) -> Self {
         let mut read = Self::default();
-        for pair in query.split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut rest = query;
+        while !rest.is_empty() {
+            let (pair, others) = cut(rest, b'&');
+            rest = others;
+            let (key, value) = cut(pair, b'=');
             let slot = match key {
                 "EIO" => &mut read.protocol,
                 "transport" => &mut read.transport,
