@@ -5,7 +5,8 @@
 mod hostile;
 
 use hostile::{Victim, secs};
-use sockeye_core::client::{Config, Counts, Fault};
+use sockeye_core::Emission;
+use sockeye_core::client::{Config, Counts, Fault, SocketConfig};
 use sockeye_core::engine::Transport;
 
 #[test]
@@ -56,7 +57,7 @@ fn what_came_first_is_told_first_however_late_it_is_taken() {
     let mut victim = Victim::connected(Transport::Polling);
     victim.drains = false;
     let (now, id) = (victim.now, victim.socket);
-    let emission = sockeye_core::Emission::default();
+    let emission = Emission::default();
     victim.client.socket(id).unwrap().emit("e", &1, emission, now).unwrap();
     victim.collect();
     victim.answer_and_fail(&vec!["42[0]"; 1000].join("\x1e"));
@@ -205,4 +206,29 @@ fn messages_of_servers_are_told_only_if_they_are_short() {
     assert!(matches!(fault, Fault::Status { code: None, message, .. } if message.is_empty()));
     let fault = hostile::status_fault(400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
     assert_eq!(fault.to_string(), "polling: status 400, code 1: Session ID unknown");
+}
+
+#[test]
+fn further_tries_of_what_has_not_left_take_no_more_room_than_allowed() {
+    let config =
+        SocketConfig { retries: 100, ack_timeout: Some(secs(1)), ..SocketConfig::default() };
+    let change = |config: &mut Config| {
+        config.transports = vec![Transport::WebSocket];
+        config.max_buffered = 1000;
+    };
+    let mut victim = Victim::asking(Transport::WebSocket, change, config);
+    victim.open();
+    victim.say("40{\"sid\":\"s\"}");
+    victim.drains = false;
+    let (now, id) = (victim.now, victim.socket);
+    for _ in 0..2 {
+        let mut socket = victim.client.socket(id).unwrap();
+        socket.emit("a", &"x".repeat(200), Emission::default(), now).unwrap();
+    }
+    victim.collect();
+    for _ in 0..30 {
+        victim.advance(secs(1));
+        let buffered = victim.client.counts().buffered;
+        assert!(buffered <= 1000, "{buffered}");
+    }
 }

@@ -111,6 +111,11 @@ impl Client {
 
     /// Sends the first packet of the queue, if it is not sent already.
     fn drain_queue(&mut self, id: SocketId, now: Instant) {
+        self.drain_queue_after(None, id, now);
+    }
+
+    /// The same after the try of one packet has failed, of which this connection has a copy.
+    fn drain_queue_after(&mut self, failed: Option<AckId>, id: SocketId, now: Instant) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         if !socket.is_connected() {
             return;
@@ -125,12 +130,16 @@ impl Client {
         let alarm = Alarm::Try(id, key);
         head.timer = head.timeout.map(|timeout| self.timers.set(now, timeout, alarm));
         let packet = head.packet.clone();
-        self.write(&packet);
+        // As long as something waits to leave, the first copy may, too.
+        let all_left = self.link.as_ref().is_some_and(|link| link.buffered() == 0);
+        if failed != Some(key) || all_left {
+            self.write(&packet);
+        }
     }
 
     pub(super) fn on_try_timeout(&mut self, id: SocketId, key: AckId, now: Instant) {
         self.fail_try(id, key, AckError::Timeout);
-        self.drain_queue(id, now);
+        self.drain_queue_after(Some(key), id, now);
     }
 
     /// One try to send the first packet of the queue has failed.
