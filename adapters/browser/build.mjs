@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
+import { rename } from "./names.mjs";
 
 const root = new URL(".", import.meta.url);
 const path = (name) => fileURLToPath(new URL(name, root));
@@ -11,9 +12,9 @@ const check = process.argv.includes("--check");
 const { version } = JSON.parse(await readFile(path("package.json"), "utf8"));
 // Bytes of the minified bundles, compressed, that they may not exceed.
 const LIMITS = {
-  "socket.io.min.js": 5350,
-  "socket.io.esm.min.js": 5350,
-  "socket.io.msgpack.min.js": 6260,
+  "socket.io.min.js": 5000,
+  "socket.io.esm.min.js": 5000,
+  "socket.io.msgpack.min.js": 5900,
 };
 
 const page = (entry, file, format, minified) => ({
@@ -25,6 +26,7 @@ const page = (entry, file, format, minified) => ({
   mangleProps: minified
     ? /[^_]_$|^_(autoConnect|pingTimeoutTime|queue|readyState|reconnecting)$/
     : undefined,
+  mangleCache: {},
   sourcemap: true,
 });
 
@@ -42,20 +44,26 @@ const bundles = [
   },
 ];
 
-/** Shortens what esbuild made once more: its local names cost a twentieth of the size. */
-const shorten = async (files) => {
+/** Shortens what esbuild made once more: its local names cost a tenth of the size. */
+const shorten = async (files, mangled) => {
   const [map, code] = files.map(({ text }) => text);
   const name = files[1].path.slice(path("dist/").length);
   const result = await minify(code, {
     module: true,
     ecma: 2022,
-    compress: { passes: 3, pure_getters: true, reduce_funcs: false, unsafe_arrows: true },
+    compress: {
+      lhs_constants: false,
+      passes: 3,
+      pure_getters: true,
+      reduce_funcs: false,
+      unsafe_arrows: true,
+    },
     format: { comments: /^!/ },
     sourceMap: { content: map, filename: name, url: `${name}.map` },
   });
   return [
     { path: files[0].path, contents: Buffer.from(result.map) },
-    { path: files[1].path, contents: Buffer.from(result.code + "\n") },
+    { path: files[1].path, contents: Buffer.from(rename(result.code, mangled) + "\n") },
   ];
 };
 
@@ -90,7 +98,9 @@ for (const options of bundles) {
     write: false,
     ...options,
   });
-  const outputFiles = options.minifySyntax ? await shorten(built.outputFiles) : built.outputFiles;
+  const outputFiles = options.minifySyntax
+    ? await shorten(built.outputFiles, Object.values(built.mangleCache))
+    : built.outputFiles;
   for (const file of outputFiles) {
     await put(file);
     const { contents } = file;

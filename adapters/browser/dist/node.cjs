@@ -214,51 +214,48 @@ var polling = (transport, opts, session) => {
   let count;
   const pack = async (packets) => {
     let body = "";
-    let size = 0;
+    let size = -1;
     count = 0;
     for (const packet of packets) {
       const text = await encode(packet);
       size += new Blob([text]).size + 1;
-      if (count && size - 1 > transport.limit_) break;
+      if (count && size > transport.limit_) break;
       body += (count++ ? SEPARATOR : "") + text;
     }
     return body;
   };
-  const exchange = async (packets) => {
+  const exchange = async (body) => {
     let response;
-    let failure;
     try {
-      const body = packets && await pack(packets);
-      response = await request(transport, body, abort.signal, opts, session);
-      const text = response.responseText = await response.text();
-      if (response.ok) return text;
-      failure = response.status;
-    } catch (error) {
-      failure = error;
-    }
-    transport.writable = false;
-    transport.fail_(packets ? "xhr post error" : "xhr poll error", failure, response);
-  };
-  const poll = async () => {
-    for (const frame of (await exchange())?.split(SEPARATOR) || []) {
-      nextTick(() => transport.frame_(frame));
-      await null;
+      response = await request(transport, await body, abort.signal, opts, session);
+      response.responseText = await response.text();
+      if (response.ok) return response.responseText;
+      throw response.status;
+    } catch (failure) {
+      transport.writable = false;
+      transport.fail_(body ? "xhr post error" : "xhr poll error", failure, response);
     }
   };
-  transport.open_ = async () => {
-    stopped = false;
-    if (reading) return;
-    while (!stopped) await (reading = poll());
+  const read = async () => {
+    while (!stopped)
+      for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+        nextTick(() => transport.frame_(frame));
+        await null;
+      }
     reading = null;
   };
-  transport.send_ = async (packets) => await exchange(packets) != null && count;
+  transport.open_ = () => {
+    stopped = false;
+    reading ||= read();
+  };
+  transport.send_ = async (packets) => await exchange(pack(packets)) != null && count;
   transport.pause_ = () => {
     stopped = true;
     return reading;
   };
   transport.close_ = async () => {
     stopped = true;
-    if (transport.writable) await exchange([{ type: "close" }]);
+    if (transport.writable) await exchange("1");
     abort.abort();
   };
 };
@@ -307,9 +304,7 @@ var openEngine = (uri, options) => {
   const engine = new Emitter();
   const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
-  const hasWebsocket = names.includes("websocket");
   const [secure, host, , query] = parseUrl(uri);
-  const fire = (...args) => engine.fire_(...args);
   const writeBuffer = [];
   const over = new AbortController();
   let handshake;
@@ -317,19 +312,19 @@ var openEngine = (uri, options) => {
   let probing;
   let cancelDeadline = noop;
   const create = (name) => {
+    const own = { ...opts, ...opts.transportOptions?.[name] };
     const transport = {
       name,
       url_: () => {
         const isPolling = name == "polling";
-        const params = { ...opts.query, EIO: 4, transport: name };
-        if (opts.timestampRequests ?? isPolling)
-          params[opts.timestampParam || "t"] = Math.random();
-        if (opts.forceBase64) params.b64 = 1;
+        const params = { ...own.query, EIO: 4, transport: name };
+        if (own.timestampRequests ?? isPolling) params[own.timestampParam || "t"] = Math.random();
+        if (own.forceBase64) params.b64 = 1;
         if (handshake) params.sid = handshake.sid;
-        return `${isPolling ? "http" : "ws"}${secure}://${host}` + opts.path.replace(/\/$/, "") + (opts.addTrailingSlash ?? true ? "/?" : "?") + new URLSearchParams(params) + query;
+        return (isPolling ? "http" : "ws") + secure + "://" + host + own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(params) + query;
       }
     };
-    TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
+    TRANSPORTS[name](transport, own, engine);
     return transport;
   };
   const use = (transport) => {
@@ -343,7 +338,7 @@ var openEngine = (uri, options) => {
     transport.close_();
   };
   const start = () => {
-    const remembered = opts.rememberUpgrade && websocketWorked && hasWebsocket;
+    const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
     use(create(remembered ? "websocket" : names[0] || "polling"));
     engine.transport.open_();
   };
@@ -355,18 +350,19 @@ var openEngine = (uri, options) => {
     over.abort();
     release(engine.transport);
     if (probing) release(probing);
-    fire("close", ...details);
-    writeBuffer.length = 0;
+    probing = false;
+    engine.fire_("close", ...details);
+    writeBuffer.splice(0);
   };
   const fail = (...details) => {
     const error = transportError(...details);
     websocketWorked = false;
-    if (!handshake && opts.tryAllTransports && names.length > 1) {
+    if (!handshake && opts.tryAllTransports && names[1]) {
       release(engine.transport);
       names.shift();
       start();
     } else {
-      fire("error", error);
+      engine.fire_("error", error);
       end("transport error", error);
     }
   };
@@ -385,7 +381,7 @@ var openEngine = (uri, options) => {
     }
     const { type } = packet;
     const { transport } = engine;
-    fire("packet", packet);
+    engine.fire_("packet", packet);
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
       engine._pingTimeoutTime = Date.now() + delay;
@@ -393,22 +389,22 @@ var openEngine = (uri, options) => {
       cancelDeadline = later(expire, delay, opts);
     }
     if (type == "open") {
-      engine.id = handshake.sid;
-      transport.writable = true;
-      transport.limit_ = handshake.maxPayload;
       engine.readyState = type;
+      engine.id = handshake.sid;
+      transport.limit_ = handshake.maxPayload;
+      transport.writable = true;
       websocketWorked = transport.name == "websocket";
-      fire("handshake", handshake);
-      fire("open");
+      engine.fire_("handshake", handshake);
+      engine.fire_("open");
       flush();
-      if (opts.upgrade && transport.name == "polling" && hasWebsocket && handshake.upgrades?.includes("websocket") && engine.readyState == "open")
+      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && handshake.upgrades?.includes("websocket") && engine.readyState == "open")
         probe();
     } else if (type == "ping") {
       push("pong");
-      fire(type);
+      engine.fire_(type);
     } else if (type == "message") {
-      fire("data", packet.data);
-      fire(type, packet.data);
+      engine.fire_("data", packet.data);
+      engine.fire_(type, packet.data);
     } else if (type == "close") {
       transport.writable = false;
       end("transport close", { description: "closed by the server" });
@@ -417,14 +413,14 @@ var openEngine = (uri, options) => {
   const push = (type, data, options2) => {
     if (!/open/.test(engine.readyState)) return;
     const packet = { type, data, options: options2 };
-    fire("packetCreate", packet);
+    engine.fire_("packetCreate", packet);
     writeBuffer.push(packet);
     flush();
   };
   const flush = async () => {
     const { transport } = engine;
     if (upgrading) return;
-    if (!handshake || !writeBuffer.length) {
+    if (!handshake || !writeBuffer[0]) {
       if (engine.readyState == "closing") end("forced close");
     } else if (transport.writable) {
       transport.writable = false;
@@ -432,7 +428,7 @@ var openEngine = (uri, options) => {
       if (!count || engine.readyState == "closed") return;
       transport.writable = true;
       writeBuffer.splice(0, count);
-      if (!writeBuffer.length) fire("drain");
+      if (!writeBuffer[0]) engine.fire_("drain");
       flush();
     }
   };
@@ -443,30 +439,30 @@ var openEngine = (uri, options) => {
       release(next);
       probing = upgrading = false;
       old.open_();
-      fire("upgradeError", transportError(...details));
+      engine.fire_("upgradeError", transportError(...details));
       flush();
     };
     next.end_ = next.fail_ = giveUp;
     next.frame_ = async (frame) => {
       if (frame != "3probe") return giveUp("probe error");
-      fire("upgrading", next);
+      engine.fire_("upgrading", next);
       await old.pause_();
       upgrading = probing;
       await old.writing_;
-      if (!probing || engine.readyState == "closed") return;
+      if (!probing) return;
       upgrading = probing = false;
       use(next);
       next.writable = websocketWorked = true;
       writeBuffer.unshift({ type: "upgrade" });
       flush();
-      fire("upgrade", next);
+      engine.fire_("upgrade", next);
     };
     next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
   };
   const listen = (event, listener) => globalThis.addEventListener?.(event, listener, { signal: over.signal });
-  engine.binaryType = binaryType;
-  engine.writeBuffer = writeBuffer;
   engine.readyState = "opening";
+  engine.writeBuffer = writeBuffer;
+  engine.binaryType = binaryType;
   engine.write = engine.send = (data, options2) => {
     push("message", data, options2);
     return engine;
@@ -505,7 +501,7 @@ var BINARY = 3;
 var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
 var GROUPS = 7;
 var PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
-var isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+var isBinary = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
 var Encoder = class {
   encode({ type, nsp, id = "", data }) {
     const attachments = [];
@@ -516,8 +512,7 @@ var Encoder = class {
         return isBinary(raw) ? { _placeholder: true, num: attachments.push(raw) - 1 } : value;
       }
     );
-    const { length } = attachments;
-    const head = length ? `${type + BINARY}${length}-` : type;
+    const head = attachments[0] ? `${type + BINARY}${attachments.length}-` : type;
     return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 };
@@ -554,17 +549,11 @@ var build = ([, plainType, binaryType2, , nsp = "/", id, json, ...attachments]) 
 };
 
 // js/socket.js
-var popCallback = (args) => typeof args.at(-1) == "function" ? args.pop() : void 0;
-var CatchAll = class extends Emitter {
-  prepend(kind, listener) {
-    this.events_[kind] = [listener, ...this.listeners(kind)];
-  }
-};
 var Socket = class extends Emitter {
   constructor(io2, nsp, opts = {}) {
     super();
     const socket = this;
-    const catchAll = new CatchAll();
+    const catchAll = new Emitter();
     const acks = socket.acks = {};
     const queue = socket._queue = [];
     let nextId = 0;
@@ -578,7 +567,7 @@ var Socket = class extends Emitter {
     socket.receiveBuffer = [];
     socket.sendBuffer = [];
     socket.flags_ = {};
-    const send = (type, data, rest) => io2.send_({ type, nsp, data, ...rest });
+    const send = (type, data, id) => io2.send_({ type, nsp, data, id });
     const join = () => {
       if (joining) return;
       const token = joining = {};
@@ -599,65 +588,59 @@ var Socket = class extends Emitter {
       socket.fire_("disconnect", ...details);
       for (const id in acks)
         if (!socket.sendBuffer.some((packet) => packet.id == id))
-          settle(id, new Error("socket has been disconnected"));
+          acks[id](new Error("socket has been disconnected"));
     };
     const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+    const tellCatchAll = (kind, args) => catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
     const receive = (args) => {
-      const last = args.at(-1);
-      if (pid && args.length > 1 && typeof last == "string") offset = last;
-      catchAll.fire_("Any", ...args);
+      const last = args.slice(1).at(-1);
+      if (pid && typeof last == "string") offset = last;
+      tellCatchAll("Any", args);
       socket.fire_(...args);
     };
-    const sendEvent = ({ data, ...rest }) => {
-      catchAll.fire_("AnyOutgoing", ...data);
-      send(EVENT, data, rest);
+    const sendEvent = (packet) => {
+      tellCatchAll("AnyOutgoing", packet.data);
+      io2.send_(packet);
     };
-    const expectAck = (id, ack, timeout = opts.ackTimeout) => {
-      acks[id] = ack;
-      if (timeout === void 0) return;
+    const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
+      const isLimited = timeout != null;
       const expire = () => {
         socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-        settle(id, new Error("operation has timed out"));
+        acks[id](new Error("operation has timed out"));
       };
-      const cancel = later(expire, timeout, io2.opts);
-      acks[id] = (...args) => {
-        cancel();
-        ack.apply(socket, args);
+      const cancel = isLimited && later(expire, timeout, io2.opts);
+      acks[id] = (error, ...results) => {
+        delete acks[id];
+        if (isLimited) cancel();
+        if (isLimited || takesError) results.unshift(error);
+        else if (error) return;
+        ack.apply(socket, results);
       };
-      acks[id].withError_ = true;
     };
-    const settle = (id, error, ...results) => {
-      const ack = acks[id];
-      delete acks[id];
-      if (ack?.withError_) ack.call(socket, error, ...results);
-      else if (!error) ack?.apply(socket, results);
-    };
-    const enqueue = (args, flags) => {
-      const callback = popCallback(args);
-      const item = { args_: args, flags_: flags, tries_: 0 };
+    const enqueue = (args, flags, callback) => {
+      let tries = 0;
+      const attempt = () => {
+        tries++;
+        transmit(args, flags, answer);
+      };
       const answer = (error, ...results) => {
-        if (item != queue[0]) return;
-        const done = !error || item.tries_ > opts.retries;
+        if (attempt != queue[0]) return;
+        const done = !error || tries > opts.retries;
         if (done) queue.shift();
         drain();
-        if (done) callback?.(error, ...results);
+        if (done && callback) callback(error, ...results);
       };
-      answer.withError_ = true;
-      args.push(answer);
-      queue.push(item);
+      flags.takesError_ = true;
+      queue.push(attempt);
       if (!queue[1]) drain();
     };
     const drain = () => {
-      const [item] = queue;
-      if (!socket.connected || !item) return;
-      item.tries_++;
-      transmit([...item.args_], item.flags_);
+      if (socket.connected) queue[0]?.();
     };
-    const transmit = (args, flags, buffer) => {
+    const transmit = (data, flags, ack, buffer) => {
       const { engine } = io2;
-      const packet = { data: args, options: { compress: flags.compress !== false } };
-      const ack = popCallback(args);
-      if (ack) expectAck(packet.id = nextId++, ack, flags.timeout);
+      const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
+      if (ack) expectAck(packet.id = nextId++, ack, flags);
       if (flags.volatile && !engine?.transport.writable) return;
       if (socket.connected && !engine.isStale_()) sendEvent(packet);
       else if (buffer) socket.sendBuffer.push(packet);
@@ -669,13 +652,13 @@ var Socket = class extends Emitter {
         let answered;
         if (id != null)
           args.push((...answer) => {
-            if (!answered) send(ACK, answer, { id });
+            if (!answered) send(ACK, answer, id);
             answered = true;
           });
         if (socket.connected) receive(args);
         else socket.receiveBuffer.push(args);
       } else if (type == ACK) {
-        settle(id, null, ...data);
+        acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
         leave();
         close("io server disconnect");
@@ -716,22 +699,26 @@ var Socket = class extends Emitter {
       return socket;
     };
     socket.emit = (...args) => {
-      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
       const { flags_: flags } = socket;
       socket.flags_ = {};
-      if (opts.retries && !flags.volatile) enqueue(args, flags);
-      else transmit(args, flags, true);
+      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      const ack = typeof args.at(-1) == "function" && args.pop();
+      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
+      else transmit(args, flags, ack, true);
       return socket;
     };
     for (const kind of ["Any", "AnyOutgoing"]) {
       socket["listeners" + kind] = () => catchAll.listeners(kind);
-      for (const verb of ["on", "off", "prepend"])
+      for (const verb of ["on", "off"])
         socket[verb + kind] = (listener) => {
           catchAll[verb](kind, listener);
           return socket;
         };
+      socket["prepend" + kind] = (listener) => {
+        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
+        return socket;
+      };
     }
-    if (io2._autoConnect) socket.open();
   }
   get disconnected() {
     return !this.connected;
@@ -752,10 +739,9 @@ var Socket = class extends Emitter {
     return this.emit("message", ...args);
   }
   emitWithAck(...args) {
+    this.flags_.takesError_ = true;
     return new Promise((resolve, reject) => {
-      const ack = (error, value) => error ? reject(error) : resolve(value);
-      ack.withError_ = true;
-      this.emit(...args, ack);
+      this.emit(...args, (error, value) => error ? reject(error) : resolve(value));
     });
   }
 };
@@ -769,7 +755,7 @@ var DEFAULTS = {
   randomizationFactor: 0.5,
   timeout: 2e4
 };
-var MAX_DELAY = 2 ** 31 - 1;
+var MAX_DELAY = 2e9;
 var Manager = class extends Emitter {
   constructor(uri, options = optionsIn(uri)) {
     super();
@@ -778,20 +764,18 @@ var Manager = class extends Emitter {
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
     const decoder = new parser.Decoder();
-    const settings = {};
     let attempts = 0;
     let stopped;
-    let cleanup = () => {
-    };
+    let cleanup;
     manager.uri = uri;
     const nsps = manager.nsps = {};
     manager._readyState = "closed";
     manager._autoConnect = opts.autoConnect !== false;
     for (const name in DEFAULTS) {
-      settings[name] = opts[name] ?? DEFAULTS[name];
+      opts[name] ??= DEFAULTS[name];
       manager[name] = (value) => {
-        if (value === void 0) return settings[name];
-        settings[name] = value;
+        if (value == null) return opts[name];
+        opts[name] = value;
         return manager;
       };
     }
@@ -815,7 +799,7 @@ var Manager = class extends Emitter {
       };
       const cancelTimeout = later(
         () => fail(new Error("timeout")),
-        settings.timeout === false ? MAX_DELAY : settings.timeout,
+        opts.timeout === false ? MAX_DELAY : opts.timeout,
         opts
       );
       cleanup = () => {
@@ -849,7 +833,7 @@ var Manager = class extends Emitter {
     };
     decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
     const end = (event, ...details) => {
-      cleanup();
+      cleanup?.();
       manager._readyState = "closed";
       manager.engine?.close();
       tell(event, ...details);
@@ -860,24 +844,23 @@ var Manager = class extends Emitter {
       reconnect();
     };
     const reconnect = () => {
-      if (manager._reconnecting || stopped || !settings.reconnection) return;
-      if (attempts >= (settings.reconnectionAttempts || Infinity)) {
+      if (manager._reconnecting || stopped || !opts.reconnection) return;
+      if (attempts >= (opts.reconnectionAttempts || Infinity)) {
         attempts = 0;
-        manager.fire_("reconnect_failed");
-        return;
+        return manager.fire_("reconnect_failed");
       }
       manager._reconnecting = true;
       cleanup = later(
         () => {
-          if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+          if (opts.reconnection) manager.fire_("reconnect_attempt", attempts);
           manager._reconnecting = false;
-          if (!stopped && settings.reconnection) manager.open(reconnected);
+          if (!stopped && opts.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
         Math.min(
-          (settings.reconnectionDelay || 1e3) * 2 ** attempts++,
-          settings.reconnectionDelayMax
-        ) * (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
+          (opts.reconnectionDelay || 1e3) * 2 ** attempts++,
+          opts.reconnectionDelayMax
+        ) * (1 + opts.randomizationFactor * (2 * Math.random() - 1)),
         opts
       );
     };
@@ -891,8 +874,7 @@ var Manager = class extends Emitter {
       }
     };
     manager.socket = (nsp, socketOpts) => {
-      const socket = nsps[nsp];
-      if (!socket) return nsps[nsp] = new Socket(manager, nsp, socketOpts);
+      const socket = nsps[nsp] ||= new Socket(manager, nsp, socketOpts);
       if (manager._autoConnect && !socket.active) socket.connect();
       return socket;
     };
@@ -918,7 +900,7 @@ var io = (uri, opts = optionsIn(uri)) => {
   const [secure, host, nsp] = parseUrl(uri);
   const key = secure + host + opts.path;
   const shared = managers[key];
-  const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
+  const alone = shared?.nsps[nsp] || opts.forceNew || opts.multiplex === false;
   const manager = alone ? new Manager(uri, opts) : managers[key] ||= new Manager(uri, opts);
   return manager.socket(nsp, opts);
 };

@@ -10,7 +10,7 @@ const io = (uri, opts = optionsIn(uri)) => {
   const [secure, host, nsp] = parseUrl(uri);
   const key = secure + host + opts.path;
   const shared = managers[key];
-  const alone = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
+  const alone = shared?.nsps[nsp] || opts.forceNew || opts.multiplex === false;
   const manager = alone ? new Manager(uri, opts) : (managers[key] ||= new Manager(uri, opts));
   return manager.socket(nsp, opts);
 };

@@ -14,8 +14,8 @@ const DEFAULTS = {
   timeout: 20000,
 };
 
-// The longest time that timers take.
-const MAX_DELAY = 2 ** 31 - 1;
+// 23 days: timers take no more than 24.
+const MAX_DELAY = 2e9;
 
 /** One connection and the namespaces that share it; connects again when it breaks. */
 export class Manager extends Emitter {
@@ -26,11 +26,10 @@ export class Manager extends Emitter {
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
     const decoder = new parser.Decoder();
-    const settings = {};
     let attempts = 0;
     let stopped;
     // Ends what is under way: a connection, or the wait for the next attempt.
-    let cleanup = () => {};
+    let cleanup;
 
     manager.uri = uri;
     const nsps = (manager.nsps = {});
@@ -38,10 +37,10 @@ export class Manager extends Emitter {
     manager._autoConnect = opts.autoConnect !== false;
 
     for (const name in DEFAULTS) {
-      settings[name] = opts[name] ?? DEFAULTS[name];
+      opts[name] ??= DEFAULTS[name];
       manager[name] = (value) => {
-        if (value === undefined) return settings[name];
-        settings[name] = value;
+        if (value == null) return opts[name];
+        opts[name] = value;
         return manager;
       };
     }
@@ -71,7 +70,7 @@ export class Manager extends Emitter {
 
       const cancelTimeout = later(
         () => fail(new Error("timeout")),
-        settings.timeout === false ? MAX_DELAY : settings.timeout,
+        opts.timeout === false ? MAX_DELAY : opts.timeout,
         opts,
       );
       cleanup = () => {
@@ -107,7 +106,7 @@ export class Manager extends Emitter {
     decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
 
     const end = (event, ...details) => {
-      cleanup();
+      cleanup?.();
       manager._readyState = "closed";
       manager.engine?.close();
       tell(event, ...details);
@@ -120,25 +119,24 @@ export class Manager extends Emitter {
     };
 
     const reconnect = () => {
-      if (manager._reconnecting || stopped || !settings.reconnection) return;
-      if (attempts >= (settings.reconnectionAttempts || Infinity)) {
+      if (manager._reconnecting || stopped || !opts.reconnection) return;
+      if (attempts >= (opts.reconnectionAttempts || Infinity)) {
         attempts = 0;
-        manager.fire_("reconnect_failed");
-        return;
+        return manager.fire_("reconnect_failed");
       }
       manager._reconnecting = true;
       cleanup = later(
         () => {
-          if (settings.reconnection) manager.fire_("reconnect_attempt", attempts);
+          if (opts.reconnection) manager.fire_("reconnect_attempt", attempts);
           manager._reconnecting = false;
-          if (!stopped && settings.reconnection) manager.open(reconnected);
+          if (!stopped && opts.reconnection) manager.open(reconnected);
         },
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
         Math.min(
-          (settings.reconnectionDelay || 1000) * 2 ** attempts++,
-          settings.reconnectionDelayMax,
+          (opts.reconnectionDelay || 1000) * 2 ** attempts++,
+          opts.reconnectionDelayMax,
         ) *
-          (1 + settings.randomizationFactor * (2 * Math.random() - 1)),
+          (1 + opts.randomizationFactor * (2 * Math.random() - 1)),
         opts,
       );
     };
@@ -155,8 +153,7 @@ export class Manager extends Emitter {
 
     /** Returns the socket of a namespace, making it if need be. */
     manager.socket = (nsp, socketOpts) => {
-      const socket = nsps[nsp];
-      if (!socket) return (nsps[nsp] = new Socket(manager, nsp, socketOpts));
+      const socket = (nsps[nsp] ||= new Socket(manager, nsp, socketOpts));
       if (manager._autoConnect && !socket.active) socket.connect();
       return socket;
     };

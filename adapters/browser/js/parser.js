@@ -13,7 +13,7 @@ const GROUPS = 7;
 const PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
 
 const isBinary = (value) =>
-  value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
 
 /** Turns a packet into one text frame and its binary attachments. */
 export class Encoder {
@@ -28,8 +28,7 @@ export class Encoder {
           return isBinary(raw) ? { _placeholder: true, num: attachments.push(raw) - 1 } : value;
         },
     );
-    const { length } = attachments;
-    const head = length ? `${type + BINARY}${length}-` : type;
+    const head = attachments[0] ? `${type + BINARY}${attachments.length}-` : type;
     return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 }

@@ -2,21 +2,12 @@ import { Emitter } from "./emitter.js";
 import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./protocol.js";
 import { later } from "#platform";
 
-const popCallback = (args) => (typeof args.at(-1) == "function" ? args.pop() : undefined);
-
-/** The listeners of all events, coming in and going out. */
-class CatchAll extends Emitter {
-  prepend(kind, listener) {
-    this.events_[kind] = [listener, ...this.listeners(kind)];
-  }
-}
-
 /** The client's side of one namespace. */
 export class Socket extends Emitter {
   constructor(io, nsp, opts = {}) {
     super();
     const socket = this;
-    const catchAll = new CatchAll();
+    const catchAll = new Emitter();
     const acks = (socket.acks = {});
     const queue = (socket._queue = []);
     let nextId = 0;
@@ -32,7 +23,7 @@ export class Socket extends Emitter {
     socket.sendBuffer = [];
     socket.flags_ = {};
 
-    const send = (type, data, rest) => io.send_({ type, nsp, data, ...rest });
+    const send = (type, data, id) => io.send_({ type, nsp, data, id });
 
     /** Asks for the namespace, once per connection. */
     const join = () => {
@@ -59,79 +50,74 @@ export class Socket extends Emitter {
       for (const id in acks)
         // What waits in the buffer will be sent, and may be answered, after the next connect.
         if (!socket.sendBuffer.some((packet) => packet.id == id))
-          settle(id, new Error("socket has been disconnected"));
+          acks[id](new Error("socket has been disconnected"));
     };
 
     const refuse = (message, data) =>
       socket.fire_("connect_error", Object.assign(new Error(message), { data }));
 
+    const tellCatchAll = (kind, args) =>
+      catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
+
     const receive = (args) => {
-      const last = args.at(-1);
+      const last = args.slice(1).at(-1);
       // Only a server that recovers sessions appends an offset, and never as the event's name.
-      if (pid && args.length > 1 && typeof last == "string") offset = last;
-      catchAll.fire_("Any", ...args);
+      if (pid && typeof last == "string") offset = last;
+      tellCatchAll("Any", args);
       socket.fire_(...args);
     };
 
-    const sendEvent = ({ data, ...rest }) => {
-      catchAll.fire_("AnyOutgoing", ...data);
-      send(EVENT, data, rest);
+    const sendEvent = (packet) => {
+      tellCatchAll("AnyOutgoing", packet.data);
+      io.send_(packet);
     };
 
-    const expectAck = (id, ack, timeout = opts.ackTimeout) => {
-      acks[id] = ack;
-      if (timeout === undefined) return;
+    /** Keeps `ack` for one answer or error. One that is limited in time always takes an error. */
+    const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
+      const isLimited = timeout != null;
       const expire = () => {
         socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-        settle(id, new Error("operation has timed out"));
+        acks[id](new Error("operation has timed out"));
       };
-      const cancel = later(expire, timeout, io.opts);
-      acks[id] = (...args) => {
-        cancel();
-        ack.apply(socket, args);
+      const cancel = isLimited && later(expire, timeout, io.opts);
+      acks[id] = (error, ...results) => {
+        delete acks[id];
+        if (isLimited) cancel();
+        if (isLimited || takesError) results.unshift(error);
+        else if (error) return;
+        ack.apply(socket, results);
       };
-      acks[id].withError_ = true;
-    };
-
-    /** Calls the acknowledgement with that id; an error only if it takes one. */
-    const settle = (id, error, ...results) => {
-      const ack = acks[id];
-      delete acks[id];
-      if (ack?.withError_) ack.call(socket, error, ...results);
-      else if (!error) ack?.apply(socket, results);
     };
 
     /** Keeps an event until the server acknowledges it or the tries are used up. */
-    const enqueue = (args, flags) => {
-      const callback = popCallback(args);
-      const item = { args_: args, flags_: flags, tries_: 0 };
+    const enqueue = (args, flags, callback) => {
+      let tries = 0;
+      const attempt = () => {
+        tries++;
+        transmit(args, flags, answer);
+      };
       const answer = (error, ...results) => {
-        if (item != queue[0]) return;
-        const done = !error || item.tries_ > opts.retries;
+        if (attempt != queue[0]) return;
+        const done = !error || tries > opts.retries;
         if (done) queue.shift();
         drain();
-        if (done) callback?.(error, ...results);
+        if (done && callback) callback(error, ...results);
       };
-      answer.withError_ = true;
-      args.push(answer);
-      queue.push(item);
+      flags.takesError_ = true;
+      queue.push(attempt);
       if (!queue[1]) drain();
     };
 
     /** Sends the first event of the queue, possibly not for the first time. */
     const drain = () => {
-      const [item] = queue;
-      if (!socket.connected || !item) return;
-      item.tries_++;
-      transmit([...item.args_], item.flags_);
+      if (socket.connected) queue[0]?.();
     };
 
     /** Sends an event; if that cannot be now, and `buffer` is set, with the next connect. */
-    const transmit = (args, flags, buffer) => {
+    const transmit = (data, flags, ack, buffer) => {
       const { engine } = io;
-      const packet = { data: args, options: { compress: flags.compress !== false } };
-      const ack = popCallback(args);
-      if (ack) expectAck((packet.id = nextId++), ack, flags.timeout);
+      const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
+      if (ack) expectAck((packet.id = nextId++), ack, flags);
       if (flags.volatile && !engine?.transport.writable) return;
       if (socket.connected && !engine.isStale_()) sendEvent(packet);
       else if (buffer) socket.sendBuffer.push(packet);
@@ -144,13 +130,13 @@ export class Socket extends Emitter {
         let answered;
         if (id != null)
           args.push((...answer) => {
-            if (!answered) send(ACK, answer, { id });
+            if (!answered) send(ACK, answer, id);
             answered = true;
           });
         if (socket.connected) receive(args);
         else socket.receiveBuffer.push(args);
       } else if (type == ACK) {
-        settle(id, null, ...data);
+        acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
         leave();
         close("io server disconnect");
@@ -196,24 +182,27 @@ export class Socket extends Emitter {
     };
 
     socket.emit = (...args) => {
-      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
       const { flags_: flags } = socket;
       socket.flags_ = {};
-      if (opts.retries && !flags.volatile) enqueue(args, flags);
-      else transmit(args, flags, true);
+      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      const ack = typeof args.at(-1) == "function" && args.pop();
+      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
+      else transmit(args, flags, ack, true);
       return socket;
     };
 
     for (const kind of ["Any", "AnyOutgoing"]) {
       socket["listeners" + kind] = () => catchAll.listeners(kind);
-      for (const verb of ["on", "off", "prepend"])
+      for (const verb of ["on", "off"])
         socket[verb + kind] = (listener) => {
           catchAll[verb](kind, listener);
           return socket;
         };
+      socket["prepend" + kind] = (listener) => {
+        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
+        return socket;
+      };
     }
-
-    if (io._autoConnect) socket.open();
   }
 
   get disconnected() {
@@ -240,10 +229,9 @@ export class Socket extends Emitter {
   }
 
   emitWithAck(...args) {
+    this.flags_.takesError_ = true;
     return new Promise((resolve, reject) => {
-      const ack = (error, value) => (error ? reject(error) : resolve(value));
-      ack.withError_ = true;
-      this.emit(...args, ack);
+      this.emit(...args, (error, value) => (error ? reject(error) : resolve(value)));
     });
   }
 }

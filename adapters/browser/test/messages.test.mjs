@@ -161,6 +161,13 @@ test("extra headers travel with the handshake, also those of one transport", asy
   assert.equal(headers["x-b"], "2");
 });
 
+test("one transport may have a query of its own", async (t) => {
+  const url = await target(t);
+  const options = { query: { a: 1 }, transportOptions: { polling: { query: { b: 2 } } } };
+  const query = await open(t, url, options).emitWithAck("query");
+  assert.deepEqual([query.a, query.b], [undefined, "2"]);
+});
+
 test("catch-all listeners see every event", async (t) => {
   const socket = open(t, await target(t));
   const seen = [];
@@ -178,6 +185,20 @@ test("catch-all listeners see every event", async (t) => {
     ["first", "bounced", 1],
     ["second", "bounced", 1],
   ]);
+});
+
+test("all listeners have the socket as \"this\"", async (t) => {
+  const socket = open(t, await target(t));
+  const seen = [];
+  function listener() {
+    seen.push(this);
+  }
+  socket.onAny(listener).onAnyOutgoing(listener).on("bounced", listener).once("bounced", listener);
+  socket.emit("bounce");
+  await next(socket, "bounced");
+  socket.emit("echo", listener);
+  await until(() => seen.length == 6);
+  assert.ok(seen.every((self) => self == socket));
 });
 
 test("the emitter's methods go by all their names", async (t) => {
@@ -207,6 +228,11 @@ test("reserved events cannot be emitted", async (t) => {
     "removeListener",
   ])
     assert.throws(() => socket.emit(event), /is a reserved event name/);
+  // Nothing of the refused event is left for the next one.
+  await assert.rejects(socket.emitWithAck("connect"), /is a reserved event name/);
+  socket.connect();
+  const answer = await new Promise((resolve) => socket.emit("echo", 1, (...args) => resolve(args)));
+  assert.deepEqual(answer, [1]);
   assert.equal(protocol, 5);
 });
 

@@ -20,9 +20,7 @@ export const openEngine = (uri, options) => {
   const engine = new Emitter();
   const opts = (engine.opts = { path: "/engine.io", upgrade: true, ...options });
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
-  const hasWebsocket = names.includes("websocket");
   const [secure, host, , query] = parseUrl(uri);
-  const fire = (...args) => engine.fire_(...args);
   const writeBuffer = [];
   const over = new AbortController();
   let handshake;
@@ -31,25 +29,27 @@ export const openEngine = (uri, options) => {
   let cancelDeadline = noop;
 
   const create = (name) => {
+    const own = { ...opts, ...opts.transportOptions?.[name] };
     const transport = {
       name,
       url_: () => {
         const isPolling = name == "polling";
-        const params = { ...opts.query, EIO: 4, transport: name };
-        if (opts.timestampRequests ?? isPolling)
-          params[opts.timestampParam || "t"] = Math.random();
-        if (opts.forceBase64) params.b64 = 1;
+        const params = { ...own.query, EIO: 4, transport: name };
+        if (own.timestampRequests ?? isPolling) params[own.timestampParam || "t"] = Math.random();
+        if (own.forceBase64) params.b64 = 1;
         if (handshake) params.sid = handshake.sid;
         return (
-          `${isPolling ? "http" : "ws"}${secure}://${host}` +
-          opts.path.replace(/\/$/, "") +
-          ((opts.addTrailingSlash ?? true) ? "/?" : "?") +
+          (isPolling ? "http" : "ws") +
+          secure +
+          "://" +
+          host +
+          own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") +
           new URLSearchParams(params) +
           query
         );
       },
     };
-    TRANSPORTS[name](transport, { ...opts, ...opts.transportOptions?.[name] }, engine);
+    TRANSPORTS[name](transport, own, engine);
     return transport;
   };
 
@@ -66,7 +66,7 @@ export const openEngine = (uri, options) => {
   };
 
   const start = () => {
-    const remembered = opts.rememberUpgrade && websocketWorked && hasWebsocket;
+    const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
     use(create(remembered ? "websocket" : names[0] || "polling"));
     engine.transport.open_();
   };
@@ -79,19 +79,20 @@ export const openEngine = (uri, options) => {
     over.abort();
     release(engine.transport);
     if (probing) release(probing);
-    fire("close", ...details);
-    writeBuffer.length = 0;
+    probing = false;
+    engine.fire_("close", ...details);
+    writeBuffer.splice(0);
   };
 
   const fail = (...details) => {
     const error = transportError(...details);
     websocketWorked = false;
-    if (!handshake && opts.tryAllTransports && names.length > 1) {
+    if (!handshake && opts.tryAllTransports && names[1]) {
       release(engine.transport);
       names.shift();
       start();
     } else {
-      fire("error", error);
+      engine.fire_("error", error);
       end("transport error", error);
     }
   };
@@ -112,7 +113,7 @@ export const openEngine = (uri, options) => {
     }
     const { type } = packet;
     const { transport } = engine;
-    fire("packet", packet);
+    engine.fire_("packet", packet);
     if (handshake) {
       const delay = handshake.pingInterval + handshake.pingTimeout;
       engine._pingTimeoutTime = Date.now() + delay;
@@ -120,28 +121,28 @@ export const openEngine = (uri, options) => {
       cancelDeadline = later(expire, delay, opts);
     }
     if (type == "open") {
-      engine.id = handshake.sid;
-      transport.writable = true;
-      transport.limit_ = handshake.maxPayload;
       engine.readyState = type;
+      engine.id = handshake.sid;
+      transport.limit_ = handshake.maxPayload;
+      transport.writable = true;
       websocketWorked = transport.name == "websocket";
-      fire("handshake", handshake);
-      fire("open");
+      engine.fire_("handshake", handshake);
+      engine.fire_("open");
       flush();
       if (
         opts.upgrade &&
         transport.name == "polling" &&
-        hasWebsocket &&
+        names.includes("websocket") &&
         handshake.upgrades?.includes("websocket") &&
         engine.readyState == "open"
       )
         probe();
     } else if (type == "ping") {
       push("pong");
-      fire(type);
+      engine.fire_(type);
     } else if (type == "message") {
-      fire("data", packet.data);
-      fire(type, packet.data);
+      engine.fire_("data", packet.data);
+      engine.fire_(type, packet.data);
     } else if (type == "close") {
       // The server has forgotten the session, so there is nobody to tell.
       transport.writable = false;
@@ -152,7 +153,7 @@ export const openEngine = (uri, options) => {
   const push = (type, data, options) => {
     if (!/open/.test(engine.readyState)) return;
     const packet = { type, data, options };
-    fire("packetCreate", packet);
+    engine.fire_("packetCreate", packet);
     writeBuffer.push(packet);
     flush();
   };
@@ -161,7 +162,7 @@ export const openEngine = (uri, options) => {
   const flush = async () => {
     const { transport } = engine;
     if (upgrading) return;
-    if (!handshake || !writeBuffer.length) {
+    if (!handshake || !writeBuffer[0]) {
       if (engine.readyState == "closing") end("forced close");
     } else if (transport.writable) {
       transport.writable = false;
@@ -169,7 +170,7 @@ export const openEngine = (uri, options) => {
       if (!count || engine.readyState == "closed") return;
       transport.writable = true;
       writeBuffer.splice(0, count);
-      if (!writeBuffer.length) fire("drain");
+      if (!writeBuffer[0]) engine.fire_("drain");
       flush();
     }
   };
@@ -182,24 +183,24 @@ export const openEngine = (uri, options) => {
       release(next);
       probing = upgrading = false;
       old.open_();
-      fire("upgradeError", transportError(...details));
+      engine.fire_("upgradeError", transportError(...details));
       flush();
     };
     next.end_ = next.fail_ = giveUp;
     next.frame_ = async (frame) => {
       if (frame != "3probe") return giveUp("probe error");
-      fire("upgrading", next);
+      engine.fire_("upgrading", next);
       // With nothing under way on the old transport, nothing can be lost or overtaken.
       await old.pause_();
       upgrading = probing;
       await old.writing_;
-      if (!probing || engine.readyState == "closed") return;
+      if (!probing) return;
       upgrading = probing = false;
       use(next);
       next.writable = websocketWorked = true;
       writeBuffer.unshift({ type: "upgrade" });
       flush();
-      fire("upgrade", next);
+      engine.fire_("upgrade", next);
     };
     next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
   };
@@ -207,9 +208,9 @@ export const openEngine = (uri, options) => {
   const listen = (event, listener) =>
     globalThis.addEventListener?.(event, listener, { signal: over.signal });
 
-  engine.binaryType = binaryType;
-  engine.writeBuffer = writeBuffer;
   engine.readyState = "opening";
+  engine.writeBuffer = writeBuffer;
+  engine.binaryType = binaryType;
 
   /** Queues a message; ignored once the session is closing. */
   engine.write = engine.send = (data, options) => {

@@ -12,52 +12,49 @@ export const polling = (transport, opts, session) => {
 
   const pack = async (packets) => {
     let body = "";
-    let size = 0;
+    let size = -1;
     count = 0;
     // Reading each packet takes a microtask, in which the next one can come and travel along.
     for (const packet of packets) {
       const text = await encode(packet);
       size += new Blob([text]).size + 1;
-      if (count && size - 1 > transport.limit_) break;
+      if (count && size > transport.limit_) break;
       body += (count++ ? SEPARATOR : "") + text;
     }
     return body;
   };
 
   /** Resolves to the response's body; a failure ends the transport and resolves to undefined. */
-  const exchange = async (packets) => {
+  const exchange = async (body) => {
     let response;
-    let failure;
     try {
-      const body = packets && (await pack(packets));
-      response = await request(transport, body, abort.signal, opts, session);
-      const text = (response.responseText = await response.text());
-      if (response.ok) return text;
-      failure = response.status;
-    } catch (error) {
-      failure = error;
-    }
-    transport.writable = false;
-    transport.fail_(packets ? "xhr post error" : "xhr poll error", failure, response);
-  };
-
-  const poll = async () => {
-    for (const frame of (await exchange())?.split(SEPARATOR) || []) {
-      // In a microtask, so that a listener that throws cannot stop the loop.
-      nextTick(() => transport.frame_(frame));
-      // What the frame holds is delivered before the next one comes.
-      await null;
+      response = await request(transport, await body, abort.signal, opts, session);
+      response.responseText = await response.text();
+      if (response.ok) return response.responseText;
+      throw response.status;
+    } catch (failure) {
+      transport.writable = false;
+      transport.fail_(body ? "xhr post error" : "xhr poll error", failure, response);
     }
   };
 
-  transport.open_ = async () => {
-    stopped = false;
-    if (reading) return;
-    while (!stopped) await (reading = poll());
+  const read = async () => {
+    while (!stopped)
+      for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+        // In a microtask, so that a listener that throws cannot stop the loop.
+        nextTick(() => transport.frame_(frame));
+        // What the frame holds is delivered before the next one comes.
+        await null;
+      }
     reading = null;
   };
 
-  transport.send_ = async (packets) => (await exchange(packets)) != null && count;
+  transport.open_ = () => {
+    stopped = false;
+    reading ||= read();
+  };
+
+  transport.send_ = async (packets) => (await exchange(pack(packets))) != null && count;
 
   transport.pause_ = () => {
     stopped = true;
@@ -67,7 +64,7 @@ export const polling = (transport, opts, session) => {
   transport.close_ = async () => {
     stopped = true;
     // Without a POST under way the server can be told; otherwise the aborted requests tell it.
-    if (transport.writable) await exchange([{ type: "close" }]);
+    if (transport.writable) await exchange("1");
     abort.abort();
   };
 };
