@@ -89,16 +89,16 @@ impl Members {
         let own = |room: &Room| own(room);
         let excepted: Vec<_> =
             selector.except.iter().map(|room| (self.rooms.get(room), own(room))).collect();
-        let wanted = |socket: &SocketId| {
-            self.all.contains(socket)
-                && selector.except_socket != Some(*socket)
+        let included = |socket: &SocketId| {
+            selector.except_socket != Some(*socket)
                 && !excepted.iter().any(|(members, own)| {
                     *own == Some(*socket) || members.is_some_and(|room| room.contains(socket))
                 })
         };
         if selector.rooms.is_empty() {
-            return self.all.iter().copied().filter(wanted).collect();
+            return self.all.iter().copied().filter(included).collect();
         }
+        let wanted = |socket: &SocketId| self.all.contains(socket) && included(socket);
         let mut sockets = Vec::new();
         for room in &selector.rooms {
             sockets.extend(self.rooms.get(room).into_iter().flatten().copied().filter(wanted));
