@@ -14,6 +14,8 @@ use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::stream::Tcp;
 
+/// How many connections may wait to be accepted; the kernel may have a lower limit.
+const BACKLOG: i32 = 4096;
 /// How many connections are accepted before others have their turn.
 const BURST: u32 = 16;
 /// How long to wait after a failure, at first and at most: running out of file descriptors, say,
@@ -31,7 +33,12 @@ pub(crate) fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
             )
         })?
         .collect();
-    TcpListener::bind(&*addresses).map_err(|error| {
+    let listening = TcpListener::bind(&*addresses).and_then(|listener| {
+        // The standard library lets 128 wait: too few when all clients come back at once.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    listening.map_err(|error| {
         let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", names.join(", ")))
     })

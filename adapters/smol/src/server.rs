@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use smol::io::{AsyncRead, AsyncWrite};
+use smol::lock::Mutex;
 use smol::{Async, LocalExecutor, future};
 use sockeye_app::IntoMachine;
 
@@ -48,6 +49,8 @@ struct Inner {
     stop: Arc<Signal>,
     retire: Arc<Retire>,
     has_pulse: Cell<bool>,
+    /// Held by the one connection from elsewhere that runs the tasks for all of them.
+    running: Mutex<()>,
 }
 
 impl Server {
@@ -71,6 +74,7 @@ impl Server {
             stop: Arc::default(),
             retire: Arc::default(),
             has_pulse: Cell::default(),
+            running: Mutex::new(()),
         };
         Ok(Self { inner: Rc::new(inner) })
     }
@@ -244,7 +248,8 @@ impl Server {
 
     /// Serves one stream that was accepted elsewhere: a Unix socket, say, or TLS.
     ///
-    /// Whether or not the server runs otherwise, this serves the stream to its end.
+    /// Whether or not the server runs otherwise, this serves the stream to its end. Of several such
+    /// futures one runs the handlers for all, so none may be kept without being polled.
     ///
     /// ```no_run
     /// use smol::net::unix::UnixListener;
@@ -269,8 +274,14 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         self.ensure_pulse();
-        let serving = connection::serve(Rc::clone(&self.inner.hub), Other(stream), peer);
-        self.inner.executor.run(serving).await;
+        let Inner { executor, hub, running, .. } = &*self.inner;
+        let serving = connection::serve(Rc::clone(hub), Other(stream), peer);
+        // Each one who runs an executor makes it slower for the others.
+        let running = async {
+            let _turn = running.lock().await;
+            executor.run(future::pending()).await
+        };
+        future::or(serving, running).await;
     }
 
     /// Waits until it is to end bit by bit, and then until everybody has gone.

@@ -197,6 +197,35 @@ fn any_stream_can_be_served() {
 }
 
 #[test]
+fn a_stream_from_elsewhere_is_served_on_when_the_one_before_it_ends() {
+    let pairs: Vec<_> = (0..3).map(|_| UnixStream::pair().expect("a pair of sockets")).collect();
+    let (here, there): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+    let serving = thread::spawn(move || {
+        let server = Server::new(app()).expect("a valid configuration");
+        let local = smol::LocalExecutor::new();
+        let all: Vec<_> = there
+            .into_iter()
+            .map(|there| {
+                let stream = smol::Async::new(there).expect("a socket");
+                let server = server.clone();
+                local.spawn(async move { server.connection(stream, Peer::default()).await })
+            })
+            .collect();
+        smol::block_on(local.run(async {
+            for one in all {
+                one.await;
+            }
+        }));
+    });
+    for mut client in here.into_iter().map(|here| Bystander::over(Wire::over(here))) {
+        // Its handler waits, which somebody has to see to.
+        client.wire.send(Frame::text(r#"427["wait",5,"word"]"#).bytes());
+        assert_eq!(client.wire.text(), r#"437["word"]"#);
+    }
+    serving.join().expect("the connections end");
+}
+
+#[test]
 fn a_server_runs_on_a_listener_made_elsewhere() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
