@@ -125,6 +125,7 @@ mod io;
 mod json;
 pub mod packet;
 mod server;
+pub mod speed;
 mod timers;
 mod typed;
 mod value;

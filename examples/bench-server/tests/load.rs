@@ -75,6 +75,11 @@ fn connections_do_nothing() {
 }
 
 #[test]
+fn connections_that_were_cut_off_come_back() {
+    load("avalanche", 30);
+}
+
+#[test]
 fn a_server_that_is_gone_is_a_failure() {
     let output = Command::new(env!("CARGO_BIN_EXE_sockeye-bench-load"))
         .args(["echo", "127.0.0.1:1", &std::process::id().to_string()])

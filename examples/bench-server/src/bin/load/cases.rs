@@ -21,6 +21,8 @@ pub(crate) enum Work {
     Connect,
     /// Nothing.
     Idle,
+    /// All are cut off at once, and come back.
+    Avalanche,
 }
 
 /// What is sent and answered.
@@ -44,7 +46,7 @@ pub(crate) enum Event {
 }
 
 /// All of them.
-pub(crate) const CASES: [Case; 9] = [
+pub(crate) const CASES: [Case; 10] = [
     Case { name: "echo", connections: 50, work: Work::Exchange(Exchange::Echo, 32, 1) },
     Case { name: "echo-1k", connections: 50, work: Work::Exchange(Exchange::Echo, 1024, 1) },
     Case { name: "echo-16", connections: 50, work: Work::Exchange(Exchange::Echo, 32, 16) },
@@ -54,6 +56,7 @@ pub(crate) const CASES: [Case; 9] = [
     Case { name: "rooms", connections: 500, work: Work::Deliver(Event::Room, 10) },
     Case { name: "connect", connections: 20, work: Work::Connect },
     Case { name: "idle", connections: 5000, work: Work::Idle },
+    Case { name: "avalanche", connections: 5000, work: Work::Avalanche },
 ];
 
 /// A text of `size` bytes that no other message has.

@@ -8,7 +8,7 @@ use smol::Task;
 use crate::run::Run;
 use crate::session::{Failure, Session};
 
-/// A closed connection keeps its pair of ports for a minute, and a client has about 28,000.
+/// Enough to measure: a closed connection keeps its pair of ports for a minute.
 const SESSIONS: u64 = 18_000;
 
 /// Opens, connects and closes, on so many connections at a time.

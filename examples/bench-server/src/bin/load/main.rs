@@ -5,9 +5,11 @@
 //! program is the slower side. Every answer is compared byte for byte, and whatever is wrong,
 //! missing or too much ends the program with status 1.
 
+mod avalanche;
 mod cases;
 mod churn;
 mod deliver;
+mod dial;
 mod exchange;
 mod process;
 mod run;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
 
+use avalanche::Avalanche;
 use cases::{CASES, Case, Work, payload};
 use process::Processes;
 use run::{Figures, Run};
@@ -115,6 +118,10 @@ impl Options {
                 }
                 return Ok(self.memory(resident.saturating_sub(empty)));
             }
+            Work::Avalanche => {
+                let sessions = open().await?;
+                return Ok(self.return_of(&avalanche::avalanche(run, &processes, sessions).await?));
+            }
         };
         let figures = run.measure(&processes, self.warm_up, self.time).await?;
         Ok(self.times(&figures))
@@ -125,6 +132,15 @@ impl Options {
         let each = bytes as f64 / connections as f64;
         format!(
             r#"{{"case":"{case}","connections":{connections},"bytes_per_connection":{each:.0}}}"#
+        )
+    }
+
+    fn return_of(&self, figures: &Avalanche) -> String {
+        let (case, connections) = (self.case.name, self.connections);
+        let (secs, cpu) = (figures.time.as_secs_f64(), figures.server.as_secs_f64());
+        let (failed, [before, peak, after]) = (figures.failed, figures.resident);
+        format!(
+            r#"{{"case":"{case}","connections":{connections},"secs":{secs:.3},"server_cpu_secs":{cpu:.2},"failed_attempts":{failed},"resident_before":{before},"resident_peak":{peak},"resident_after":{after}}}"#
         )
     }
 

@@ -113,6 +113,11 @@ impl Run {
         self.operations.set(self.operations.get() + 1);
     }
 
+    /// How many operations have begun and not ended.
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing.get()
+    }
+
     /// Waits, unless something fails.
     pub(crate) async fn wait(&self, time: Duration) -> Result<(), Failure> {
         let since = Instant::now();

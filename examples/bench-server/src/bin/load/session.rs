@@ -11,6 +11,8 @@ use futures_sink::Sink;
 use smol::net::TcpStream;
 use smol::stream::StreamExt;
 
+use crate::dial::dial;
+
 /// What went wrong, in words.
 pub(crate) type Failure = String;
 
@@ -22,7 +24,7 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a WebSocket, then connects to the namespace with `40`.
     pub(crate) async fn open(server: SocketAddr) -> Result<Self, Failure> {
-        let tcp = TcpStream::connect(server).await.map_err(failed("connect"))?;
+        let tcp = dial(server).await.map_err(failed("connect"))?;
         tcp.set_nodelay(true).map_err(failed("connect"))?;
         let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket");
         // The library's own 128 KiB would be most of a machine's memory for thousands.
