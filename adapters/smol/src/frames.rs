@@ -13,6 +13,8 @@ pub(crate) struct Boundaries {
     left: u64,
     /// A message has begun that more frames belong to.
     fragmented: bool,
+    /// How many bytes have come since it last stood between two messages.
+    unfinished: usize,
 }
 
 impl Boundaries {
@@ -21,9 +23,15 @@ impl Boundaries {
         self.filled == 0 && !self.fragmented
     }
 
+    /// How many bytes have come of what is unfinished, with the control frames amid a message.
+    pub(crate) const fn unfinished(&self) -> usize {
+        self.unfinished
+    }
+
     /// Watches some bytes; says how many messages end in them, control frames included.
     pub(crate) fn pass(&mut self, mut bytes: &[u8]) -> usize {
         let mut messages = 0;
+        let mut unfinished = self.unfinished.saturating_add(bytes.len());
         while !bytes.is_empty() {
             if self.left == 0 {
                 let filled = usize::from(self.filled);
@@ -46,8 +54,10 @@ impl Boundaries {
                 messages += usize::from(is_last || is_control);
                 self.fragmented = if is_control { self.fragmented } else { !is_last };
                 self.filled = 0;
+                unfinished = if self.fragmented { unfinished } else { bytes.len() };
             }
         }
+        self.unfinished = unfinished;
         messages
     }
 }
@@ -139,6 +149,24 @@ mod tests {
             assert_eq!(ended, 2, "cut at {cut}");
             assert!(boundaries.is_between_messages(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_ping_amid_a_message_does_not_hide_how_much_of_it_has_come() {
+        let (first, ping, more) = (masked(0x01, 3), masked(0x89, 2), masked(0x00, 1));
+        let mut boundaries = Boundaries::default();
+        let mut unfinished = |bytes: &[u8]| {
+            boundaries.pass(bytes);
+            boundaries.unfinished()
+        };
+        assert_eq!(unfinished(&ping), 0);
+        assert_eq!(unfinished(&ping[..5]), 5);
+        assert_eq!(unfinished(&ping[5..]), 0);
+        assert_eq!(unfinished(&first), 9);
+        assert_eq!(unfinished(&ping), 17);
+        assert_eq!(unfinished(&[&more[..], &ping].concat()), 32);
+        let last = masked(0x80, 1);
+        assert_eq!(unfinished(&[&last[..], &ping, &first[..4]].concat()), 4);
     }
 
     #[test]

@@ -46,8 +46,6 @@ pub(crate) struct Socket<S> {
     unread: Bytes,
     /// How many messages have come whole and are not taken in yet.
     awaited: usize,
-    /// How many bytes have arrived without making up a message.
-    unfinished: usize,
     prospect: Prospect,
     /// For how many reads it is not guessed that more comes soon.
     disappointment: u8,
@@ -70,7 +68,6 @@ impl<S: Readable + 'static> Socket<S> {
             line,
             codec: None,
             awaited: boundaries.pass(&tail),
-            unfinished: tail.len(),
             boundaries,
             // A copy: HTTP has read it into a large buffer.
             unread: Bytes::copy_from_slice(&tail),
@@ -177,10 +174,8 @@ impl<S: Readable + 'static> Socket<S> {
 
     fn arrive(&mut self, bytes: &[u8]) -> Result<(), Ending> {
         self.awaited = self.boundaries.pass(bytes);
-        self.unfinished =
-            if self.awaited > 0 { bytes.len() } else { self.unfinished + bytes.len() };
         // A message cut into pieces of a byte or none costs much more than its length.
-        if self.unfinished > self.limit.saturating_mul(2).saturating_add(RATION) {
+        if self.boundaries.unfinished() > self.limit.saturating_mul(2).saturating_add(RATION) {
             return Err(Ending::Broken(Some(CloseCode::Policy)));
         }
         self.take_in(bytes)
