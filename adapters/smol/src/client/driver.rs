@@ -74,7 +74,10 @@ impl Driver {
             websockets: RefCell::default(),
             pool: Pool::default(),
         });
-        executor.run(hub.keep_time()).await;
+        // A task like the others, which has its turn among them: what an executor runs for comes
+        // behind many turns of who is busy.
+        let keeping = executor.spawn(async move { hub.keep_time().await });
+        executor.run(keeping).await;
     }
 }
 

@@ -1,8 +1,10 @@
 //! Connections to a server, plain or encrypted.
 
 use std::io;
+use std::pin::Pin;
 #[cfg(feature = "tls")]
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "tls")]
 use futures_rustls::TlsConnector;
@@ -24,10 +26,64 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
+/// How many bytes are read before others have their turn.
+const RATION: usize = 64 * 1024;
+
+/// Lets others have their turn, also while a server sends without end what makes up no message:
+/// who puts messages together reads for as long as there is something to read.
+struct Rationed {
+    stream: TcpStream,
+    left: usize,
+}
+
+impl AsyncRead for Rationed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.left == 0 {
+            self.left = RATION;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.left = self.left.saturating_sub(read);
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl AsyncWrite for Rationed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
 /// Opens a connection.
 pub(super) async fn open(address: &Address, tls: &Tls) -> io::Result<Box<dyn Stream>> {
     let stream = TcpStream::connect((&*address.host, address.port)).await?;
     stream.set_nodelay(true)?;
+    let stream = Rationed { stream, left: RATION };
     #[cfg(feature = "tls")]
     if let Some(config) = tls {
         let name = rustls::pki_types::ServerName::try_from(address.host.clone())

@@ -129,6 +129,12 @@ fn an_answer_that_trickles_is_given_up() {
 
 /// Completes the handshake of a WebSocket, and sends bytes.
 fn websocket(frames: Vec<u8>) -> String {
+    // Stays until the client has left.
+    websocket_then(frames, |mut stream| drop(stream.read_to_end(&mut Vec::new())))
+}
+
+/// The same, and then goes on in another way.
+fn websocket_then(frames: Vec<u8>, then: fn(TcpStream)) -> String {
     server(move |mut stream| {
         use async_tungstenite::tungstenite::handshake::derive_accept_key;
         let key = head(&mut stream, "sec-websocket-key");
@@ -139,8 +145,7 @@ fn websocket(frames: Vec<u8>) -> String {
         );
         let _ = stream.write_all(answer.as_bytes());
         let _ = stream.write_all(&frames);
-        // Stays until the client has left.
-        thread::spawn(move || stream.read_to_end(&mut Vec::new()));
+        thread::spawn(move || then(stream));
     })
 }
 
@@ -215,4 +220,16 @@ fn a_client_waits_for_the_rest_of_a_message_without_being_lost() {
     let socket = block_on(Client::new().config(config).connect(&url)).unwrap();
     assert_eq!(socket.id().as_deref(), Some("me"));
     socket.close();
+}
+
+#[test]
+fn who_sends_pieces_of_a_message_without_end_is_silent_and_given_up() {
+    let open = text(&OPEN.replace("25000", "300").replace("20000", "200"));
+    // A message that begins; what is continued has no bytes.
+    let url = websocket_then([&open[..], &[0x01, 0]].concat(), |mut stream| {
+        while stream.write_all(&[0; 64 * 1024]).is_ok() {}
+    });
+    // Silence is no fault of a kind of its own; the next attempt follows it.
+    let told = verdict(Transport::WebSocket, &url);
+    assert!(told.starts_with("attempt 1"), "{told}");
 }
