@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, EXPECT, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -112,6 +112,9 @@ where
 
 async fn respond(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
     visit.unread.set(!request.body().is_end_stream());
+    if is_encoded(request.headers()) {
+        return Ok(refusal(StatusCode::BAD_REQUEST));
+    }
     let expectation = request.headers().get(EXPECT);
     if expectation.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Ok(status(StatusCode::EXPECTATION_FAILED));
@@ -139,6 +142,14 @@ async fn respond(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Respons
             Ok(response)
         }
     }
+}
+
+/// Whether the body has another encoding than chunks: hyper looks for those behind all others, and
+/// leaves the others to its user.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    let first = encodings.next().map(HeaderValue::as_bytes);
+    first.is_some_and(|first| !first.eq_ignore_ascii_case(b"chunked")) || encodings.next().is_some()
 }
 
 fn refusal(code: StatusCode) -> Response<Answer> {
