@@ -3,10 +3,17 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use sockeye_smol::{Io, Serve};
+use sockeye_smol::{App, Args, Io, Namespace, Serve, ServerConfig, Socket};
 use support::client::{open, poll, post, session_exists};
+use support::wire::handshake;
 use support::{Bystander, Frame, Opcode, TestServer, Wire, eventually, quick};
 
 /// A server that can be asked what it remembers.
@@ -217,5 +224,164 @@ fn payloads_that_break_the_rules_end_their_session_and_no_other() {
         eventually("the session ends", || !session_exists(server.address, &sid));
     }
     only_these_are_left(&io, 1);
+    bystander.assert_works();
+}
+
+// Frames.
+
+#[test]
+fn kinds_of_frames_that_nobody_knows_close_with_1002() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    for opcode in (3..=7).chain(11..=15) {
+        let mut wire = Bystander::new(server.address).wire;
+        wire.try_send(Frame::new(Opcode(opcode), "x").bytes());
+        assert_eq!(wire.close_code(), Some(1002), "{opcode}");
+    }
+    bystander.assert_works();
+}
+
+#[test]
+fn a_close_frame_is_answered_with_its_code_or_with_1002() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let answer = |payload: &[u8]| {
+        let mut wire = Bystander::new(server.address).wire;
+        wire.try_send(Frame::new(Opcode::CLOSE, payload).bytes());
+        let code = wire.close_code();
+        assert_eq!(wire.rest(), b"");
+        code
+    };
+    for code in [0_u16, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
+        assert_eq!(answer(&code.to_be_bytes()), Some(1002), "{code}");
+    }
+    for code in [1000_u16, 1001, 3000, 4999] {
+        assert_eq!(answer(&code.to_be_bytes()), Some(code), "{code}");
+    }
+    let no_text = [&1000_u16.to_be_bytes()[..], b"\xff\xfe"].concat();
+    assert_eq!(answer(&no_text), Some(1007));
+    bystander.assert_works();
+}
+
+#[test]
+fn a_message_in_very_many_pieces_is_taken_unless_it_costs_too_much() {
+    let server = TestServer::new();
+    let mut client = Bystander::new(server.address);
+    let in_pieces = |message: &str| -> Vec<u8> {
+        let (first, rest) = message.as_bytes().split_at(1);
+        let (last, rest) = rest.split_last().expect("two bytes");
+        let piece = |byte: &u8| Frame::new(Opcode::CONTINUATION, [*byte]);
+        let mut bytes = Frame::text(first).part().bytes();
+        rest.iter().for_each(|byte| bytes.extend(piece(byte).part().bytes()));
+        bytes.extend(piece(last).bytes());
+        bytes
+    };
+    let event = format!(r#"42["echo","{}"]"#, "x".repeat(100_000));
+    client.wire.send(in_pieces(&event));
+    assert_eq!(client.wire.text(), event);
+
+    let mut wire = Bystander::new(server.address).wire;
+    wire.try_send(in_pieces(&format!(r#"42["echo","{}"]"#, "x".repeat(900_000))));
+    assert_eq!(wire.close_code(), Some(1008));
+    client.assert_works();
+}
+
+#[test]
+fn a_peer_that_reads_byte_by_byte_is_given_up() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let mut slow = TcpStream::connect(server.address).expect("the server listens");
+    let joined = r#"42["echo","joined"]"#;
+    let mut opening = handshake("").into_bytes();
+    for message in ["40", r#"42["join","slow"]"#, joined] {
+        opening.extend(Frame::text(message).bytes());
+    }
+    slow.write_all(&opening).expect("the server reads");
+    let (mut heard, mut byte) = (Vec::new(), [0]);
+    while !heard.ends_with(joined.as_bytes()) {
+        slow.read_exact(&mut byte).expect("the server answers");
+        heard.push(byte[0]);
+    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&is_over);
+    let reading = thread::spawn(move || {
+        while !until.load(Ordering::Relaxed) && slow.read(&mut byte).is_ok_and(|read| read == 1) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let word = "x".repeat(500_000);
+    // More than the kernel buffers on the way, and less than the server holds for one client.
+    for _ in 0..24 {
+        let event = format!(r#"42["to others in room","slow","{word}"]"#);
+        bystander.wire.send_frame(&Frame::text(event));
+    }
+    assert_eq!(bystander.hears_leave(), "transport error");
+    is_over.store(true, Ordering::Relaxed);
+    reading.join().expect("it only reads");
+    bystander.assert_works();
+}
+
+// What the application does.
+
+#[test]
+fn a_handler_that_takes_long_does_not_stop_the_heartbeat() {
+    let server = TestServer::start(|| {
+        let mut config = ServerConfig::default();
+        config.engine.ping_interval = Duration::from_millis(50);
+        let app = support::peer_app::app().config(config);
+        app.bind("127.0.0.1:0").expect("a free port")
+    });
+    let mut wire = Bystander::new(server.address).wire;
+    wire.send_frame(&Frame::text(r#"421["wait",1000,"done"]"#));
+    let mut pings = 0;
+    loop {
+        let text = wire.text();
+        if text != "2" {
+            assert_eq!(text, r#"431["done"]"#);
+            break;
+        }
+        pings += 1;
+        wire.send_frame(&Frame::text("3"));
+    }
+    assert!(pings >= 3, "{pings} pings meanwhile");
+}
+
+#[test]
+fn a_namespace_whose_connect_handler_panics_takes_no_other_along() {
+    let echo = |namespace: Namespace| {
+        namespace.on("echo", |socket: Socket, args: Args| socket.emit("echo", args))
+    };
+    let server = TestServer::start(move || {
+        let bad = move |namespace| echo(namespace).on_connect(|| -> () { panic!("as asked") });
+        let app = App::new().of("/", echo).of("/a", echo).of("/bad", bad).of("/b", echo);
+        app.of("/c", echo).bind("127.0.0.1:0").expect("a free port").limits(quick())
+    });
+    let mut wire = Wire::websocket(server.address, "");
+    assert!(wire.text().starts_with("0{"));
+    let namespaces = ["/a,", "/bad,", "/b,", "", "/c,"];
+    for namespace in namespaces {
+        wire.send_frame(&Frame::text(format!("40{namespace}")));
+        let joined = wire.text();
+        assert!(joined.starts_with(&format!("40{namespace}{{\"sid\":")), "{joined}");
+    }
+    for namespace in namespaces {
+        let event = format!("42{namespace}[\"echo\",1]");
+        wire.send_frame(&Frame::text(&event));
+        assert_eq!(wire.text(), event);
+    }
+}
+
+#[test]
+fn a_message_in_pieces_of_nothing_is_cut_off_although_there_are_pings_between_them() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let mut flood = Frame::text("").part().bytes();
+    for _ in 0..20 {
+        flood.extend(Frame::new(Opcode::CONTINUATION, "").part().bytes().repeat(100_000));
+        flood.extend(Frame::new(Opcode::PING, "x").bytes());
+    }
+    let mut wire = Bystander::new(server.address).wire;
+    wire.try_send(flood);
+    assert_eq!(wire.close_code(), Some(1008));
     bystander.assert_works();
 }

@@ -227,6 +227,27 @@ fn a_client_that_does_not_read_its_answer_is_let_go() {
 }
 
 #[test]
+fn a_client_that_does_not_read_its_answer_loses_its_session_by_the_heartbeat() {
+    let (server, io) = watched(|| {
+        let mut config = ServerConfig::default();
+        config.engine.ping_interval = Duration::from_secs(1);
+        config.engine.ping_timeout = Duration::from_secs(2);
+        support::peer_app::app().config(config)
+    });
+    let sid = open(server.address);
+    (0..14).for_each(|_| io.emit("large", "x".repeat(900_000)));
+    let mut deaf = TcpStream::connect(server.address).expect("the server listens");
+    deaf.write_all(poll_head(&format!("&sid={sid}")).as_bytes()).expect("the server reads");
+    assert!(session_exists(server.address, &sid));
+    eventually("the connection is let go", || deaf.write_all(b"x").is_err());
+    eventually("the session ends", || !session_exists(server.address, &sid));
+    eventually("nothing is kept", || {
+        let counts = io.snapshot().counts;
+        (counts.sessions, counts.requests, counts.buffered) == (0, 0, 0)
+    });
+}
+
+#[test]
 fn a_burst_of_connections_is_served_to_the_last() {
     let server = TestServer::new();
     for _ in 0..5 {

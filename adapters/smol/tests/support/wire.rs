@@ -41,9 +41,14 @@ impl Answer {
 
 impl Wire {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Self::try_connect(address).expect("the server listens")
+    }
+
+    /// Connects, if there is a descriptor left.
+    pub fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { address: Some(address), ..Self::from_socket(stream) }
+        Some(Self { address: Some(address), ..Self::from_socket(stream) })
     }
 
     pub fn over(stream: UnixStream) -> Self {
