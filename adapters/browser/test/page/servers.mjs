@@ -55,11 +55,16 @@ const startPublished = async (port, parser) => {
     const io = server.of(namespace);
     io.on("connection", events(io));
   }
+  // All of them, for a WebSocket may not have taken over yet.
+  const sockets = new Set();
+  http.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   http.listen(port, "127.0.0.1");
   await once(http, "listening");
   const kill = () => {
-    http.closeAllConnections();
-    for (const { conn } of server.of("/").sockets.values()) conn.transport.socket?._socket?.destroy();
+    for (const socket of sockets) socket.destroy();
     server.engine.removeAllListeners();
     http.close();
   };
