@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use smol::{Async, Timer};
 use crate::connection;
 use crate::hub::Hub;
 use crate::peer::Peer;
-use crate::stream::Tcp;
+use crate::tcp::watch;
 
 /// How many connections may wait to be accepted; the kernel may have a lower limit.
 const BACKLOG: i32 = 4096;
@@ -49,7 +49,8 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
     let mut pause = PAUSE.0;
     let mut burst = 0;
     loop {
-        match listener.accept().await.and_then(|(stream, peer)| Ok((Tcp::new(stream)?, peer))) {
+        let accepted = next(listener).await;
+        match accepted.and_then(|(stream, peer)| Ok((watch(stream, &hub.reactor)?, peer))) {
             Ok((stream, address)) => {
                 pause = PAUSE.0;
                 let peer = Peer::from(address);
@@ -65,6 +66,16 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
         burst += 1;
         if burst % BURST == 0 {
             future::yield_now().await;
+        }
+    }
+}
+
+/// Waits for a connection, without an attempt whenever the others who wait beside this are woken.
+async fn next(listener: &Async<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.get_ref().accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.readable().await?,
+            outcome => return outcome,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::hub::Hub;
 use crate::link::Link;
 use crate::peer::Peer;
 use crate::seats::Seat;
-use crate::stream::Readable;
+use crate::stream::Stream;
 use crate::websocket::{self, Socket};
 
 /// Serves a stream; ends it at once if there are too many.
@@ -16,7 +16,7 @@ use crate::websocket::{self, Socket};
 /// need not keep room for HTTP.
 pub(crate) async fn serve<S>(hub: Rc<Hub>, stream: S, peer: Peer)
 where
-    S: Readable + 'static,
+    S: Stream + 'static,
 {
     let Some(seat) = Seat::take(&hub) else { return };
     let link = Link::new(stream, Rc::clone(&hub));

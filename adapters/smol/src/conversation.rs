@@ -23,7 +23,7 @@ use crate::linger::linger;
 use crate::link::Link;
 use crate::machine;
 use crate::peer::Peer;
-use crate::stream::Readable;
+use crate::stream::Stream;
 use crate::ticket::Ticket;
 
 /// The longest head of a request in bytes.
@@ -78,7 +78,7 @@ pub(crate) fn builder(limits: &Limits, clock: &Clock) -> http1::Builder {
 /// Serves requests until the connection ends or becomes a WebSocket.
 pub(crate) async fn serve<S>(hub: &Rc<Hub>, link: Link<S>, peer: Peer) -> Option<Handover<S>>
 where
-    S: Readable,
+    S: Stream,
 {
     let visit = Rc::new(Visit {
         hub: Rc::clone(hub),

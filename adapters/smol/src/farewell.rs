@@ -16,7 +16,7 @@ use crate::codec::Codec;
 use crate::hub::Hub;
 use crate::line::{Line, Wire};
 use crate::linger::{late, linger};
-use crate::stream::Readable;
+use crate::stream::Stream;
 use crate::ticket::Ticket;
 
 /// Why a WebSocket ends.
@@ -53,7 +53,7 @@ impl From<WsError> for Ending {
 }
 
 /// Tells the machine, unless it knows, and the peer, if it can hear.
-pub(crate) async fn say<S: Readable>(
+pub(crate) async fn say<S: Stream>(
     line: Rc<Line<S>>,
     codec: Option<Codec>,
     limit: usize,
@@ -104,7 +104,7 @@ struct End<S> {
     hub: Rc<Hub>,
 }
 
-impl<S: Readable> End<S> {
+impl<S: Stream> End<S> {
     /// Closes, or answers a Close frame, and waits until the peer has closed too.
     async fn close(&mut self, patience: Duration) {
         let closed = async {

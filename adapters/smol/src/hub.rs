@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::limits::Limits;
 use crate::pulse::Pulse;
 use crate::seats::Seats;
 use crate::slot::{Slot, Verdict};
+use crate::tcp::Reactor;
 
 /// One shard, and the way from its outputs to the tasks that carry them out.
 ///
@@ -37,6 +39,7 @@ pub(crate) struct Hub {
     /// Inputs from where handlers cannot run.
     later: RefCell<Vec<Input<'static>>>,
     pub(crate) pulse: Pulse,
+    pub(crate) reactor: Rc<Reactor>,
     pub(crate) clock: Clock,
     pub(crate) tools: Tools,
     pub(crate) seats: Seats,
@@ -46,12 +49,15 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(shard: Arc<dyn Machine>, executor: Weak<LocalExecutor<'static>>) -> Self {
+    pub(crate) fn new(
+        shard: Arc<dyn Machine>,
+        executor: Weak<LocalExecutor<'static>>,
+    ) -> io::Result<Self> {
         let clock = Clock::default();
         let pulse = Pulse::default();
         let woken = pulse.signal();
         shard.set_waker(Box::new(move || woken.raise()));
-        Self {
+        Ok(Self {
             shard,
             executor,
             slots: RefCell::default(),
@@ -65,7 +71,8 @@ impl Hub {
             http: RefCell::new(crate::conversation::builder(&Limits::default(), &clock)),
             clock,
             pages: RefCell::default(),
-        }
+            reactor: Rc::new(Reactor::new()?),
+        })
     }
 
     pub(crate) fn shard(&self) -> &dyn Machine {
@@ -195,7 +202,7 @@ impl Runtime for Hands<'_> {
 
 /// Spreads ids, which are counted up and not chosen by any peer.
 #[derive(Default)]
-struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -267,7 +274,8 @@ mod tests {
     #[test]
     fn what_is_sent_long_after_the_last_input_does_not_turn_back_the_time() {
         let machine = Arc::new(Sending::default());
-        let hub = Hub::new(Arc::clone(&machine) as _, Weak::new());
+        let hub =
+            Hub::new(Arc::clone(&machine) as _, Weak::new()).expect("there are descriptors left");
         let (id, slot) = hub.open_slot();
         assert_eq!(id, 1);
         slot.open(Rc::new(Open), &hub.tools);

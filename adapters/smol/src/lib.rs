@@ -67,6 +67,7 @@ mod server;
 mod signal;
 mod slot;
 mod stream;
+mod tcp;
 mod ticket;
 mod websocket;
 

@@ -11,7 +11,7 @@ use smol::Timer;
 use sockeye_core::Frames;
 
 use crate::codec::{self, Tools};
-use crate::stream::Readable;
+use crate::stream::Stream;
 
 /// How much is gathered into one write.
 const WRITE_BUFFER: usize = 16 * 1024;
@@ -41,7 +41,7 @@ pub(crate) struct Wire<S> {
     task: Option<Waker>,
 }
 
-impl<S: Readable> Line<S> {
+impl<S: Stream> Line<S> {
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
         Self(RefCell::new(Wire {
             stream,
@@ -105,7 +105,7 @@ impl<S: Readable> Line<S> {
     }
 }
 
-impl<S: Readable> Outlet for Line<S> {
+impl<S: Stream> Outlet for Line<S> {
     fn send(&self, frames: Frames, tools: &Tools) -> bool {
         let mut wire = self.0.borrow_mut();
         if wire.unsent.capacity() == 0 {
@@ -136,7 +136,7 @@ impl<S: Readable> Outlet for Line<S> {
     }
 }
 
-impl<S: Readable> Wire<S> {
+impl<S: Stream> Wire<S> {
     /// Where the codec puts what the peer gets in answer.
     pub(crate) fn output(&mut self, tools: &Tools) -> &mut Vec<u8> {
         if self.unsent.capacity() == 0 {

@@ -3,14 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use smol::Timer;
 
 use crate::hub::Hub;
-use crate::stream::{Prospect, Readable};
+use crate::stream::Stream;
 
 /// How often the end of the stream is held back; enough to read, ask and answer in between.
 const GRACE: u8 = 4;
@@ -19,7 +19,6 @@ const GRACE: u8 = 4;
 pub(crate) struct Link<S> {
     stream: S,
     hub: Rc<Hub>,
-    prospect: Prospect,
     /// How often the end of the stream is still held back.
     ///
     /// A client may close its sending half as soon as it has asked. It gets an answer that is
@@ -35,8 +34,7 @@ pub(crate) struct Link<S> {
 impl<S> Link<S> {
     pub(crate) fn new(stream: S, hub: Rc<Hub>) -> Self {
         let patience = hub.limits.get().write_timeout;
-        let prospect = Prospect::Unknown;
-        Self { stream, hub, prospect, grace: GRACE, ended: false, patience, stalled: None }
+        Self { stream, hub, grace: GRACE, ended: false, patience, stalled: None }
     }
 
     /// Gives the stream back, for those who see to themselves.
@@ -75,7 +73,7 @@ impl<S> Link<S> {
     }
 }
 
-impl<S: Readable> Read for Link<S> {
+impl<S: Stream> Read for Link<S> {
     /// Reads by way of a buffer that all share: nothing has to be cleared for it.
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -86,11 +84,9 @@ impl<S: Readable> Read for Link<S> {
         if this.ended {
             return this.hold_back(cx);
         }
-        ready!(this.prospect.poll(&this.stream, cx))?;
         let mut input = this.hub.tools.input();
         let room = input.len().min(cursor.remaining());
         let outcome = Pin::new(&mut this.stream).poll_read(cx, &mut input[..room]);
-        this.prospect.learn(&outcome, room);
         if let Poll::Ready(Ok(read)) = outcome {
             cursor.put_slice(&input[..read]);
         }
@@ -103,7 +99,7 @@ impl<S: Readable> Read for Link<S> {
     }
 }
 
-impl<S: Readable> Write for Link<S> {
+impl<S: Stream> Write for Link<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -29,7 +29,6 @@ use crate::linger::late;
 use crate::peer::Peer;
 use crate::pulse;
 use crate::signal::Signal;
-use crate::stream::Other;
 
 /// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other
 /// pages.
@@ -65,7 +64,7 @@ impl Server {
             .into_machine()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let executor = Rc::new(LocalExecutor::new());
-        let hub = Rc::new(Hub::new(shard, Rc::downgrade(&executor)));
+        let hub = Rc::new(Hub::new(shard, Rc::downgrade(&executor))?);
         let inner = Inner {
             executor,
             hub,
@@ -275,7 +274,7 @@ impl Server {
     {
         self.ensure_pulse();
         let Inner { executor, hub, running, .. } = &*self.inner;
-        let serving = connection::serve(Rc::clone(hub), Other(stream), peer);
+        let serving = connection::serve(Rc::clone(hub), stream, peer);
         // Each one who runs an executor makes it slower for the others.
         let running = async {
             let _turn = running.lock().await;
@@ -311,6 +310,7 @@ impl Server {
         if !self.inner.has_pulse.replace(true) {
             self.inner.executor.spawn(pulse::run(Rc::clone(&self.inner.hub))).detach();
             self.inner.executor.spawn(self.inner.hub.clock.clone().run()).detach();
+            self.inner.executor.spawn(Rc::clone(&self.inner.hub.reactor).run()).detach();
         }
     }
 }

@@ -17,18 +17,16 @@ use crate::farewell::{self, Ending};
 use crate::frames::Boundaries;
 use crate::hub::Hub;
 use crate::line::Line;
-use crate::stream::{Prospect, Readable};
+use crate::stream::Stream;
 use crate::ticket::Ticket;
 
 /// How many messages are taken in before what they lead to is done.
 const BURST: usize = 32;
 /// How many bytes are read before others have their turn.
 const RATION: usize = 64 * 1024;
-/// For how many reads it is not guessed again that more comes soon, after a wrong guess.
-const DISAPPOINTMENT: u8 = 16;
 
 /// Serves a WebSocket until it is gone.
-pub(crate) async fn serve<S: Readable + 'static>(mut socket: Socket<S>) {
+pub(crate) async fn serve<S: Stream + 'static>(mut socket: Socket<S>) {
     let ending = poll_fn(|cx| socket.poll(cx)).await;
     let Socket { line, codec, limit, ticket, .. } = socket;
     Box::pin(farewell::say(line, codec, limit, ticket, ending)).await;
@@ -46,9 +44,6 @@ pub(crate) struct Socket<S> {
     unread: Bytes,
     /// How many messages have come whole and are not taken in yet.
     awaited: usize,
-    prospect: Prospect,
-    /// For how many reads it is not guessed that more comes soon.
-    disappointment: u8,
     limit: usize,
     controls: u32,
     counting_since: Instant,
@@ -56,7 +51,7 @@ pub(crate) struct Socket<S> {
     hub: Rc<Hub>,
 }
 
-impl<S: Readable + 'static> Socket<S> {
+impl<S: Stream + 'static> Socket<S> {
     /// Begins to speak in frames.
     pub(crate) fn open(handover: Handover<S>) -> Self {
         let Handover { ticket, stream, tail, limit } = handover;
@@ -71,8 +66,6 @@ impl<S: Readable + 'static> Socket<S> {
             boundaries,
             // A copy: HTTP has read it into a large buffer.
             unread: Bytes::copy_from_slice(&tail),
-            prospect: Prospect::Unknown,
-            disappointment: 0,
             limit,
             controls: 0,
             counting_since: Instant::now(),
@@ -137,36 +130,16 @@ impl<S: Readable + 'static> Socket<S> {
 
     /// Reads once, and takes in what came; says whether there may be more to do.
     fn read(&mut self, cx: &mut Context<'_>, ration: &mut usize) -> Result<bool, Ending> {
-        let guessing = self.disappointment == 0;
-        if guessing && self.prospect == Prospect::Emptied {
-            // Others first: who is busy has sent more by then, and is spared the reactor.
-            self.prospect = Prospect::Unknown;
-            cx.waker().wake_by_ref();
-            return Ok(false);
-        }
-        let was_unknown = self.prospect == Prospect::Unknown;
-        match self.line.with(|wire| self.prospect.poll(&wire.stream, cx)) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return Err(Ending::Broken(None)),
-            Poll::Pending => return Ok(false),
-        }
         let mut input = self.hub.tools.input();
         let polled = self.line.with(|wire| Pin::new(&mut wire.stream).poll_read(cx, &mut input));
-        self.prospect.learn(&polled, input.len());
         let outcome = match polled {
             Poll::Ready(Ok(0)) => Err(Ending::Gone),
             Poll::Ready(Ok(read)) => {
-                self.disappointment = self.disappointment.saturating_sub(1);
                 *ration = ration.saturating_sub(read);
                 self.arrive(&input[..read]).map(|()| true)
             }
             Poll::Ready(Err(_)) => Err(Ending::Broken(None)),
-            Poll::Pending => {
-                if guessing && was_unknown {
-                    self.disappointment = DISAPPOINTMENT;
-                }
-                Ok(false)
-            }
+            Poll::Pending => Ok(false),
         };
         self.hub.tools.return_input(input);
         outcome
