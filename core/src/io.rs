@@ -375,6 +375,15 @@ impl Frames {
     }
 }
 
+/// For tests of drivers: whatever else there is to send comes in an [`Output::Send`].
+impl FromIterator<Frame> for Frames {
+    fn from_iter<I: IntoIterator<Item = Frame>>(frames: I) -> Self {
+        let mut batch = Self::new();
+        frames.into_iter().for_each(|frame| batch.push(frame));
+        batch
+    }
+}
+
 impl IntoIterator for Frames {
     type Item = Frame;
     type IntoIter = std::iter::Chain<std::option::IntoIter<Frame>, std::vec::IntoIter<Frame>>;

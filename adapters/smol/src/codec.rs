@@ -9,12 +9,15 @@ use async_tungstenite::tungstenite::protocol::{
     CloseFrame, Role, WebSocketConfig, WebSocketContext,
 };
 use async_tungstenite::tungstenite::{Error as WsError, Message};
+use bytes::Bytes;
 use sockeye_core::Frame;
 
 /// How much the library takes at once: it clears that much for each attempt.
 const READ_BUFFER: usize = 2 * 1024;
 /// How much is read at once.
 const INPUT: usize = 16 * 1024;
+/// From how many bytes on a payload is not copied: many may share it, and wait for their peers.
+const LONG: usize = 16 * 1024;
 /// What is kept for the next one to write.
 const OUTPUT: usize = 64 * 1024;
 
@@ -62,18 +65,20 @@ impl Codec {
     }
 }
 
-/// Writes a message.
-pub(crate) fn write(frame: &Frame, output: &mut Vec<u8>) {
+/// Writes a message, but leaves the payload to the caller if it is long: `Some` is written next.
+pub(crate) fn write(frame: Frame, output: &mut Vec<u8>) -> Option<Bytes> {
     let (kind, bytes) = match frame {
         Frame::Text(text) => (Data::Text, text),
         Frame::Binary(bytes) => (Data::Binary, bytes),
     };
     let head = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
-    let len = bytes.len() as u64;
-    output.reserve(head.len(len) + bytes.len());
+    let len = bytes.len();
+    let copied = if len < LONG { len } else { 0 };
+    output.reserve(head.len(len as u64) + copied);
     // A vector takes everything.
-    let _ = head.format(len, output);
-    output.extend_from_slice(bytes);
+    let _ = head.format(len as u64, output);
+    output.extend_from_slice(&bytes[..copied]);
+    (len > copied).then_some(bytes)
 }
 
 /// What is in memory already and what is to be written, in place of a stream.

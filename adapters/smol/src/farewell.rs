@@ -124,7 +124,7 @@ impl<S: Stream> End<S> {
     /// If that fails, so be it: the connection ends either way.
     async fn send(&mut self, frame: Option<CloseFrame>) -> bool {
         // One who has closed already can't be sent anything: he gets his answer.
-        let closing = self.codec.close(frame, self.wire.output(&self.hub.tools));
+        let closing = self.wire.answer(&self.hub.tools, |output| self.codec.close(frame, output));
         poll_fn(|cx| self.wire.poll_flush(cx)).await.is_ok() && closing.is_ok()
     }
 
@@ -135,7 +135,8 @@ impl<S: Stream> End<S> {
         let read = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut input)).await;
         let read = read.ok().filter(|&read| read > 0).ok_or(Ending::Gone)?;
         let mut bytes = &input[..read];
-        while self.codec.read(&mut bytes, self.wire.output(&self.hub.tools))?.is_some() {}
+        let Self { wire, codec, hub } = self;
+        while wire.answer(&hub.tools, |output| codec.read(&mut bytes, output))?.is_some() {}
         Ok(())
     }
 }

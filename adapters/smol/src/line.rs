@@ -2,11 +2,12 @@
 //! something to send, without waking the task for it.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use smol::Timer;
 use sockeye_core::Frames;
 
@@ -30,6 +31,8 @@ pub(crate) struct Wire<S> {
     pub(crate) stream: S,
     unsent: Vec<u8>,
     written: usize,
+    /// A payload that comes behind it.
+    long: Bytes,
     /// The rest of a batch that is not on its way yet.
     batch: Option<Box<<Frames as IntoIterator>::IntoIter>>,
     /// Runs while a write is blocked.
@@ -47,6 +50,7 @@ impl<S: Stream> Line<S> {
             stream,
             unsent: Vec::new(),
             written: 0,
+            long: Bytes::new(),
             batch: None,
             stalled: None,
             patience,
@@ -137,12 +141,21 @@ impl<S: Stream> Outlet for Line<S> {
 }
 
 impl<S: Stream> Wire<S> {
-    /// Where the codec puts what the peer gets in answer.
-    pub(crate) fn output(&mut self, tools: &Tools) -> &mut Vec<u8> {
-        if self.unsent.capacity() == 0 {
-            self.unsent = tools.output();
+    /// Lets the codec write what the peer gets in answer, behind what is on its way.
+    pub(crate) fn answer<T>(&mut self, tools: &Tools, act: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if self.long.is_empty() {
+            if self.unsent.capacity() == 0 {
+                self.unsent = tools.output();
+            }
+            return act(&mut self.unsent);
         }
-        &mut self.unsent
+        let mut answer = Vec::new();
+        let outcome = act(&mut answer);
+        if !answer.is_empty() {
+            self.unsent.extend_from_slice(&std::mem::take(&mut self.long));
+            self.unsent.append(&mut answer);
+        }
+        outcome
     }
 
     /// Writes everything, or, if more is to come, everything but the last of it.
@@ -153,11 +166,11 @@ impl<S: Stream> Wire<S> {
         more: bool,
     ) -> Poll<io::Result<()>> {
         loop {
-            while self.unsent.len() < WRITE_BUFFER {
+            while self.unsent.len() < WRITE_BUFFER && self.long.is_empty() {
                 let Some(frame) = frames.next() else { break };
-                codec::write(&frame, &mut self.unsent);
+                self.long = codec::write(frame, &mut self.unsent).unwrap_or_default();
             }
-            if more && self.unsent.len() < WRITE_BUFFER {
+            if more && self.unsent.len() < WRITE_BUFFER && self.long.is_empty() {
                 return Poll::Ready(Ok(()));
             }
             if self.unsent.is_empty() {
@@ -169,16 +182,27 @@ impl<S: Stream> Wire<S> {
 
     /// Writes what is in the buffer, and empties it.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.unsent.len() {
+        loop {
             let rest = &self.unsent[self.written..];
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
+            let stream = Pin::new(&mut self.stream);
+            let written = ready!(match (rest.is_empty(), self.long.is_empty()) {
+                (true, true) => break,
+                (false, true) => stream.poll_write(cx, rest),
+                (_, false) => {
+                    let slices = [IoSlice::new(rest), IoSlice::new(&self.long)];
+                    stream.poll_write_vectored(cx, &slices)
+                }
+            })?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += written;
+            let before = written.min(rest.len());
+            self.written += before;
+            self.long.advance(written - before);
             self.stalled = None;
         }
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.long = Bytes::new();
         self.written = 0;
         self.unsent.clear();
         Poll::Ready(Ok(()))
@@ -189,5 +213,111 @@ impl<S: Stream> Wire<S> {
         let patience = self.patience;
         let timer = self.stalled.get_or_insert_with(|| Box::new(Timer::after(patience)));
         Future::poll(Pin::new(&mut **timer), cx).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use async_tungstenite::tungstenite::Message;
+    use async_tungstenite::tungstenite::protocol::{Role, WebSocket};
+    use smol::io::{AsyncRead, AsyncWrite};
+    use sockeye_core::Frame;
+
+    use super::*;
+
+    const PONG: [u8; 2] = [0x8a, 0];
+
+    /// Takes this many bytes at once and then nothing for a while, and keeps them.
+    struct Sluggish {
+        appetite: usize,
+        sated: bool,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncRead for Sluggish {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Sluggish {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.sated = !self.sated;
+            let taken = bytes.len().min(self.appetite);
+            if !self.sated || taken == 0 {
+                return Poll::Pending;
+            }
+            self.taken.extend_from_slice(&bytes[..taken]);
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn line(appetite: usize) -> Line<Sluggish> {
+        let stream = Sluggish { appetite, sated: false, taken: Vec::new() };
+        let line = Line::new(stream, Duration::from_secs(3600));
+        line.gather(&Context::from_waker(Waker::noop()));
+        line
+    }
+
+    fn message(length: usize) -> Frame {
+        Frame::Binary((0..length).map(|number| number as u8).collect())
+    }
+
+    #[test]
+    fn messages_and_answers_stay_whole_however_slowly_they_are_taken() {
+        let lengths = [5, 16_383, 16_384, 16_385, 100_000, 0, 70_000, 3];
+        for appetite in [1, 1_000, 16_384, 60_000] {
+            let (line, tools) = (line(appetite), Tools::default());
+            let cx = &mut Context::from_waker(Waker::noop());
+            for (number, length) in lengths.into_iter().enumerate() {
+                if number == 3 {
+                    line.end_gathering();
+                }
+                let mut is_on_its_way = line.send(Frames::from_iter([message(length)]), &tools);
+                line.with(|wire| wire.answer(&tools, |output| output.extend(PONG)));
+                while !is_on_its_way {
+                    is_on_its_way = matches!(line.poll_write(cx, &tools), Poll::Ready(Ok(true)));
+                }
+            }
+            while line.poll_write(cx, &tools).is_pending() {}
+            let taken = line.into_wire().stream.taken;
+            let mut peer = WebSocket::from_raw_socket(Cursor::new(taken), Role::Client, None);
+            let mut heard = (Vec::new(), 0);
+            while let Ok(message) = peer.read() {
+                if let Message::Binary(bytes) = message {
+                    heard.0.push(Frame::Binary(bytes));
+                } else {
+                    assert!(message.is_pong(), "{message:?}");
+                    heard.1 += 1;
+                }
+            }
+            assert_eq!(heard, (lengths.map(message).to_vec(), lengths.len()), "{appetite}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_not_copied_for_a_peer_who_does_not_read() {
+        let (line, tools) = (line(0), Tools::default());
+        line.end_gathering();
+        assert!(!line.send(Frames::from_iter([message(1 << 20)]), &tools));
+        assert!(line.with(|wire| wire.unsent.capacity()) <= 64);
     }
 }

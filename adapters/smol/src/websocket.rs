@@ -186,7 +186,7 @@ impl<S: Stream + 'static> Socket<S> {
                 Some(Message::Binary(bytes)) => Frame::Binary(bytes),
                 Some(Message::Ping(_) | Message::Pong(_)) => {
                     self.count_control()?;
-                    self.line.with(|wire| codec.flush(wire.output(&self.hub.tools)))?;
+                    self.answer(|output| codec.flush(output))?;
                     continue;
                 }
                 Some(Message::Close(_)) => return Err(Ending::Left),
@@ -199,7 +199,11 @@ impl<S: Stream + 'static> Socket<S> {
     }
 
     fn next(&self, codec: &mut Codec, bytes: &mut &[u8]) -> Result<Option<Message>, Ending> {
-        Ok(self.line.with(|wire| codec.read(bytes, wire.output(&self.hub.tools)))?)
+        Ok(self.answer(|output| codec.read(bytes, output))?)
+    }
+
+    fn answer<T>(&self, act: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        self.line.with(|wire| wire.answer(&self.hub.tools, act))
     }
 
     fn count_control(&mut self) -> Result<(), Ending> {
