@@ -1,7 +1,12 @@
 //! Requests that are for the machine, and its answers.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use smol::future;
@@ -156,8 +161,16 @@ fn switching_protocols(headers: Headers, accept: &str) -> Response<Answer> {
 /// Adds the headers that are valid: one that is not would split the answer in two.
 fn add_headers(answer: &mut Response<Answer>, headers: Headers) {
     for (name, value) in headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_str(&value);
+        let name = match &*name {
+            // On almost every answer.
+            "content-type" => Ok(CONTENT_TYPE),
+            "cache-control" => Ok(CACHE_CONTROL),
+            name => HeaderName::from_bytes(name.as_bytes()),
+        };
+        let value = HeaderValue::from_maybe_shared(match value {
+            Cow::Borrowed(value) => Bytes::from_static(value.as_bytes()),
+            Cow::Owned(value) => Bytes::from(value),
+        });
         if let (Ok(name), Ok(value)) = (name, value) {
             answer.headers_mut().append(name, value);
         }

@@ -3,18 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::hash::BuildHasherDefault;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, IdHasher};
 
 /// The connections of one shard.
 #[derive(Default)]
 pub(crate) struct Seats {
     phase: Cell<Phase>,
     last: Cell<u64>,
-    taken: RefCell<HashMap<u64, Option<Waker>>>,
+    taken: RefCell<HashMap<u64, Option<Waker>, BuildHasherDefault<IdHasher>>>,
     watcher: Cell<Option<Waker>>,
 }
 
