@@ -45,31 +45,6 @@ fn a_head_without_measure_is_refused() {
 }
 
 #[test]
-fn what_is_no_http_is_refused() {
-    let server = TestServer::new();
-    let mut bystander = Bystander::new(server.address);
-    for noise in [
-        "GET / HTTP/2.0\r\nHost: test\r\n\r\n",
-        "GET / HTTP/3.0\r\nHost: test\r\n\r\n",
-        "GET / HTTP/1.2\r\nHost: test\r\n\r\n",
-        "GET /\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "\u{16}\u{3}\u{1}\0\u{5}\u{1}\0\0\u{1}\u{3}\u{3}",
-        "GET / HTTP/1.1\r\n x: y\r\n\r\n",
-        "GET / HTTP/1.1\r\n:v\r\n\r\n",
-        "GET / HTTP/1.1\r\nX: a\0b\r\n\r\n",
-        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        "POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n",
-    ] {
-        let mut wire = Wire::connect(server.address);
-        wire.send(noise);
-        let rest = wire.rest();
-        assert!(!rest.starts_with(b"HTTP/1.1 2"), "{noise:?}: {}", String::from_utf8_lossy(&rest));
-    }
-    bystander.assert_works();
-}
-
-#[test]
 fn one_connection_carries_many_requests() {
     let server = TestServer::new();
     let mut wire = Wire::connect(server.address);
