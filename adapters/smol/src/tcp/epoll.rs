@@ -53,8 +53,8 @@ struct Side {
 }
 
 impl Side {
-    const fn new(ready: bool) -> Self {
-        Self { ready: Cell::new(ready), waiting: Cell::new(None) }
+    const fn new() -> Self {
+        Self { ready: Cell::new(true), waiting: Cell::new(None) }
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<()> {
@@ -154,38 +154,48 @@ impl Watched {
 pub(crate) fn watch(stream: TcpStream, reactor: &Rc<Reactor>) -> io::Result<Tcp> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
-    let id = reactor.last_id.get() + 1;
-    reactor.last_id.set(id);
-    let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-    epoll::add(&reactor.epoll, &stream, EventData::new_u64(id), flags)?;
-    // What is there to be read already is told as the first event.
-    let watched = Rc::new(Watched {
-        reading: Side::new(false),
-        writing: Side::new(true),
-        ended: Cell::new(false),
-    });
-    reactor.watched.borrow_mut().insert(id, Rc::clone(&watched));
-    Ok(Tcp { stream, id, watched, reactor: Rc::clone(reactor) })
+    let watched =
+        Rc::new(Watched { reading: Side::new(), writing: Side::new(), ended: Cell::new(false) });
+    Ok(Tcp { stream, id: None, watched, reactor: Rc::clone(reactor) })
 }
 
 /// A TCP connection that a [`Reactor`] watches.
 pub(crate) struct Tcp {
     stream: TcpStream,
-    id: u64,
+    /// Only who has had to wait is registered.
+    id: Option<u64>,
     watched: Rc<Watched>,
     reactor: Rc<Reactor>,
+}
+
+impl Tcp {
+    /// Sees to it that who waits is told; what has happened already is told at once.
+    fn wait<T>(&mut self) -> Poll<io::Result<T>> {
+        if self.id.is_none() {
+            let reactor = &self.reactor;
+            let id = reactor.last_id.get() + 1;
+            let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+            epoll::add(&reactor.epoll, &self.stream, EventData::new_u64(id), flags)?;
+            reactor.last_id.set(id);
+            reactor.watched.borrow_mut().insert(id, Rc::clone(&self.watched));
+            self.id = Some(id);
+        }
+        Poll::Pending
+    }
 }
 
 impl Drop for Tcp {
     /// The kernel forgets it when it is closed.
     fn drop(&mut self) {
-        self.reactor.watched.borrow_mut().remove(&self.id);
+        if let Some(id) = self.id {
+            self.reactor.watched.borrow_mut().remove(&id);
+        }
     }
 }
 
 impl AsyncRead for Tcp {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
@@ -195,25 +205,28 @@ impl AsyncRead for Tcp {
             // Less than there was room for is all there was; the end comes after everything.
             reading.ready.set(read == 0 || read == buffer.len() || ended.get());
         }
-        outcome
+        if outcome.is_pending() { self.wait() } else { outcome }
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.watched.writing.attempt(cx, || (&self.stream).write(bytes))
+        let outcome = self.watched.writing.attempt(cx, || (&self.stream).write(bytes));
+        if outcome.is_pending() { self.wait() } else { outcome }
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.watched.writing.attempt(cx, || (&self.stream).write_vectored(slices))
+        let writing = &self.watched.writing;
+        let outcome = writing.attempt(cx, || (&self.stream).write_vectored(slices));
+        if outcome.is_pending() { self.wait() } else { outcome }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
