@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 const server = createServer();
 const io = new Server(server, {
   serveClient: false,
+  httpCompression: false,
   pingInterval: Number(process.env.PING_INTERVAL_MS ?? 25_000),
 });
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_tungstenite::tungstenite::Message;
 use smol::{Timer, future};
 
-use crate::cases::payload;
+use crate::cases::echo;
 use crate::process::Processes;
 use crate::run::Run;
 use crate::session::{Failure, Session};
@@ -73,7 +73,7 @@ async fn come_back(run: Rc<Run>, failed: Rc<Cell<u64>>, number: usize) -> Result
         }
         attempt += 1;
     };
-    let echo = Message::text(format!(r#"42["echo","{}"]"#, payload(number, 0, 32)));
+    let echo = Message::text(echo(number, 0, 32));
     session.send([echo.clone()]).await?;
     session.expect(&echo).await?;
     run.end();

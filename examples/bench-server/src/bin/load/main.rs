@@ -11,6 +11,8 @@ mod churn;
 mod deliver;
 mod dial;
 mod exchange;
+mod http;
+mod polling;
 mod process;
 mod run;
 mod session;
@@ -22,9 +24,11 @@ use std::time::Duration;
 use async_tungstenite::tungstenite::Message;
 
 use avalanche::Avalanche;
-use cases::{CASES, Case, Work, payload};
+use cases::{CASES, Case, Work, echo};
+use polling::Polling;
 use process::Processes;
 use run::{Figures, Run};
+use session::Session;
 
 const USAGE: &str = "\
 usage: sockeye-bench-load CASE ADDRESS PID [--secs S] [--warm-up S] [--connections N]
@@ -97,7 +101,7 @@ impl Options {
     async fn run(&self, run: &Rc<Run>) -> Result<String, String> {
         let processes = Processes::of(self.pid);
         let empty = processes.resident()?;
-        let open = || run.open(self.connections);
+        let open = || run.open(self.connections, Session::open);
         // They work as long as their tasks are held.
         let _tasks = match self.case.work {
             Work::Exchange(what, size, in_flight) => {
@@ -106,13 +110,16 @@ impl Options {
             Work::Deliver(event, members) => {
                 deliver::deliver(run, open().await?, event, members).await?
             }
-            Work::Connect => churn::churn(run, self.connections),
+            Work::Poll => {
+                exchange::poll(run, run.open(self.connections, Polling::open_both).await?)
+            }
+            Work::Connect(arrival) => churn::churn(run, self.connections, arrival),
             Work::Idle => {
                 let mut sessions = open().await?;
                 run.wait(self.time).await?;
                 let resident = processes.resident()?;
                 for (i, session) in sessions.iter_mut().enumerate() {
-                    let echo = Message::text(format!(r#"42["echo","{}"]"#, payload(i, 0, 32)));
+                    let echo = Message::text(echo(i, 0, 32));
                     session.send([echo.clone()]).await?;
                     session.expect(&echo).await?;
                 }

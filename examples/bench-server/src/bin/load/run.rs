@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use smol::{LocalExecutor, Task, Timer};
 
 use crate::process::Processes;
-use crate::session::{Failure, Session};
+use crate::session::Failure;
 
 /// How many connections are being opened at the same time: fewer than a listener's backlog.
 const OPENING: usize = 64;
@@ -65,12 +65,19 @@ impl Run {
     }
 
     /// Opens so many connections.
-    pub(crate) async fn open(&self, connections: usize) -> Result<Vec<Session>, Failure> {
+    pub(crate) async fn open<T: 'static, F>(
+        &self,
+        connections: usize,
+        open: impl Fn(SocketAddr) -> F,
+    ) -> Result<Vec<T>, Failure>
+    where
+        F: Future<Output = Result<T, Failure>> + 'static,
+    {
         let mut sessions = Vec::with_capacity(connections);
         while sessions.len() < connections {
             let batch: Vec<_> = (sessions.len()..connections)
                 .take(OPENING)
-                .map(|_| self.executor.spawn(Session::open(self.server)))
+                .map(|_| self.executor.spawn(open(self.server)))
                 .collect();
             for session in batch {
                 sessions.push(session.await?);

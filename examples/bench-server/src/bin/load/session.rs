@@ -24,19 +24,32 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a WebSocket, then connects to the namespace with `40`.
     pub(crate) async fn open(server: SocketAddr) -> Result<Self, Failure> {
+        let mut session = Self::open_stream(server, "").await?;
+        session.begins_with("0{").await?;
+        session.send([Message::text("40")]).await?;
+        session.begins_with("40{").await?;
+        Ok(session)
+    }
+
+    /// Opens a WebSocket, then moves a session there that has no GET held.
+    pub(crate) async fn upgrade(server: SocketAddr, sid: &str) -> Result<Self, Failure> {
+        let mut session = Self::open_stream(server, &format!("&sid={sid}")).await?;
+        session.send([Message::text("2probe")]).await?;
+        session.expect(&Message::text("3probe")).await?;
+        session.send([Message::text("5")]).await?;
+        Ok(session)
+    }
+
+    async fn open_stream(server: SocketAddr, query: &str) -> Result<Self, Failure> {
         let tcp = dial(server).await.map_err(failed("connect"))?;
         tcp.set_nodelay(true).map_err(failed("connect"))?;
-        let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket");
+        let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket{query}");
         // The library's own 128 KiB would be most of a machine's memory for thousands.
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let (stream, _) = client_async_with_config(url, tcp, Some(config))
             .await
             .map_err(failed("open a WebSocket"))?;
-        let mut session = Self { stream };
-        session.begins_with("0{").await?;
-        session.send([Message::text("40")]).await?;
-        session.begins_with("40{").await?;
-        Ok(session)
+        Ok(Self { stream })
     }
 
     /// Writes all messages at once.
@@ -111,6 +124,7 @@ fn shown(message: &Message) -> String {
     format!("{message:?}").chars().take(100).collect()
 }
 
-fn failed<E: std::fmt::Display>(verb: &str) -> impl Fn(E) -> Failure {
+/// Puts an error into words.
+pub(crate) fn failed<E: std::fmt::Display>(verb: &str) -> impl Fn(E) -> Failure {
     move |error| format!("cannot {verb}: {error}")
 }
