@@ -8,7 +8,7 @@ use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use smol::future;
 use sockeye_core::{Headers, Input};
 
@@ -48,11 +48,6 @@ pub(crate) async fn request(
             }
             Verdict::Answer(response, only) => {
                 ticket.close();
-                if head.method == Method::POST {
-                    // What it led to goes first, and so does what others have asked by now: answers
-                    // that are written one after the other wake their readers less often.
-                    future::yield_now().await;
-                }
                 last = last || only || !skip(visit, &mut body).await;
                 return Ok(answer(response, last));
             }
