@@ -1,9 +1,7 @@
 //! What the tasks of one shard share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::rc::{Rc, Weak};
@@ -14,7 +12,7 @@ use hyper::server::conn::http1;
 use smol::LocalExecutor;
 use smol::future::FutureExt;
 use sockeye_app::{Machine, Runtime, Task};
-use sockeye_core::{Input, Output};
+use sockeye_core::{IdMap, Input, Output};
 
 use crate::clock::Clock;
 use crate::codec::Tools;
@@ -32,7 +30,7 @@ pub(crate) struct Hub {
     shard: Arc<dyn Machine>,
     /// The executor owns the tasks, and the tasks own the hub.
     executor: Weak<LocalExecutor<'static>>,
-    slots: RefCell<HashMap<u64, Rc<Slot>, BuildHasherDefault<IdHasher>>>,
+    slots: RefCell<IdMap<u64, Rc<Slot>>>,
     last_id: Cell<u64>,
     /// When the last input came, or what it led to was begun.
     now: Cell<Instant>,
@@ -197,27 +195,6 @@ impl Runtime for Hands<'_> {
 
     fn spawn(&mut self, task: Task) {
         self.0.spawn(task);
-    }
-}
-
-/// Spreads ids, which are counted up and not chosen by any peer.
-#[derive(Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // The golden ratio: neighbours end up far apart in the high bits, too.
-        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 

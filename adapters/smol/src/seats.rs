@@ -1,21 +1,21 @@
 //! Who is connected, so that all can be told when the server closes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::hash::BuildHasherDefault;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::hub::{Hub, IdHasher};
+use sockeye_core::IdMap;
+
+use crate::hub::Hub;
 
 /// The connections of one shard.
 #[derive(Default)]
 pub(crate) struct Seats {
     phase: Cell<Phase>,
     last: Cell<u64>,
-    taken: RefCell<HashMap<u64, Option<Waker>, BuildHasherDefault<IdHasher>>>,
+    taken: RefCell<IdMap<u64, Option<Waker>>>,
     watcher: Cell<Option<Waker>>,
 }
 

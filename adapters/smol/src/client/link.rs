@@ -14,17 +14,13 @@ use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 
 use super::address::Address;
+use crate::stream::Stream;
 
 /// How TLS is spoken, where it is.
 #[cfg(feature = "tls")]
 pub(super) type Tls = Option<Arc<rustls::ClientConfig>>;
 #[cfg(not(feature = "tls"))]
 pub(super) type Tls = Option<std::convert::Infallible>;
-
-/// What both kinds of connections are.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 /// How many bytes are read before others have their turn.
 const RATION: usize = 64 * 1024;

@@ -26,9 +26,10 @@ use sockeye_core::{Closure, Frame, Frames, Headers, Response, WsId};
 
 use super::driver::Hub;
 use super::http;
-use super::link::{self, Stream};
+use super::link;
 use crate::linger::late;
 use crate::slot::Slot;
+use crate::stream::Stream;
 
 /// How many messages are read before others have their turn.
 const BURST: u32 = 64;

@@ -5,9 +5,7 @@
 //! wait costs no system call, and all that has happened meanwhile is learned with one.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::hash::BuildHasherDefault;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
@@ -22,8 +20,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::{Async, Timer};
-
-use crate::hub::IdHasher;
+use sockeye_core::IdMap;
 
 /// How many events are taken at once.
 const EVENTS: usize = 256;
@@ -33,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Tells tasks what happens to their connections.
 pub(crate) struct Reactor {
     epoll: Async<OwnedFd>,
-    watched: RefCell<HashMap<u64, Rc<Watched>, BuildHasherDefault<IdHasher>>>,
+    watched: RefCell<IdMap<u64, Rc<Watched>>>,
     last_id: Cell<u64>,
 }
 

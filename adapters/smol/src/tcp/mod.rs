@@ -2,12 +2,12 @@
 
 #[cfg(all(target_os = "linux", not(sockeye_portable)))]
 mod epoll;
-#[cfg(not(all(target_os = "linux", not(sockeye_portable))))]
+#[cfg(any(not(target_os = "linux"), sockeye_portable))]
 mod portable;
 
 #[cfg(all(target_os = "linux", not(sockeye_portable)))]
 pub(crate) use epoll::{Reactor, watch};
-#[cfg(not(all(target_os = "linux", not(sockeye_portable))))]
+#[cfg(any(not(target_os = "linux"), sockeye_portable))]
 pub(crate) use portable::{Reactor, watch};
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use smol::net::TcpStream;
 pub(crate) struct Reactor;
 
 impl Reactor {
-    #[allow(clippy::unnecessary_wraps, reason = "others can fail")]
     pub(crate) const fn new() -> io::Result<Self> {
         Ok(Self)
     }
