@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{Full, Incoming, Limits, Peer, Serve, Server};
-use support::client::{open, poll, poll_head};
+use support::client::{open, poll, poll_head, sid_of};
 use support::peer_app::app;
 use support::{Bystander, Frame, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -220,7 +220,7 @@ fn a_stream_from_elsewhere_is_served_on_when_the_one_before_it_ends() {
     for mut client in here.into_iter().map(|here| Bystander::over(Wire::over(here))) {
         // Its handler waits, which somebody has to see to.
         client.wire.send(Frame::text(r#"427["wait",5,"word"]"#).bytes());
-        assert_eq!(client.wire.text(), r#"437["word"]"#);
+        assert_eq!(client.text(), r#"437["word"]"#);
     }
     serving.join().expect("the connections end");
 }
@@ -247,11 +247,12 @@ fn a_session_that_is_idle_is_pinged_in_time_and_dropped_without_an_answer() {
     let server = TestServer::start(|| {
         support::peer_app::impatient_app().bind("127.0.0.1:0").expect("a free port")
     });
-    let mut wire = Bystander::new(server.address).wire;
+    let mut wire = Wire::websocket(server.address, "");
+    assert!(wire.text().starts_with("0{"), "the session opens");
     assert_eq!(wire.text(), "2");
     assert_eq!(wire.close_code(), None);
 
-    let sid = open(server.address);
+    let sid = sid_of(&poll(server.address, ""));
     assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), "2");
     eventually("the session ends", || !support::client::session_exists(server.address, &sid));
 }

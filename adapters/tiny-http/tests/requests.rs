@@ -6,7 +6,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use sockeye_tiny_http::core::engine::{Admission, Handshake};
-use sockeye_tiny_http::{App, ServeBlocking, ServerConfig};
+use sockeye_tiny_http::{App, Io, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post, session_exists, sid_of};
 use support::{Bystander, TestServer, Wire, eventually, quick};
 
@@ -134,15 +134,23 @@ fn the_client_script_is_handed_out() {
     assert_eq!(wire.answer().status, 200);
 }
 
+/// A server that can be asked what it remembers.
+fn watched() -> (TestServer, Io) {
+    let app = support::peer_app::app();
+    let io = app.io();
+    let server = app.bind("127.0.0.1:0").expect("a free port").limits(quick());
+    (TestServer::start(server), io)
+}
+
 #[test]
 fn two_polls_at_once_end_the_session() {
-    let server = TestServer::new();
+    let (server, io) = watched();
     let mut bystander = Bystander::new(server.address);
     let sid = open(server.address);
     let query = format!("&sid={sid}");
     let mut first = Wire::connect(server.address);
     first.send(poll_head(&query));
-    bystander.echo("the poll is under way");
+    eventually("the poll is under way", || io.snapshot().counts.requests == 1);
     assert_eq!(poll(server.address, &query).status, 400);
     assert_eq!(first.answer().text(), "1");
     assert_eq!(poll(server.address, &query).status, 400);
@@ -151,12 +159,12 @@ fn two_polls_at_once_end_the_session() {
 
 #[test]
 fn a_client_that_closes_its_session_is_answered_everywhere() {
-    let server = TestServer::new();
+    let (server, io) = watched();
     let mut bystander = Bystander::new(server.address);
     let sid = open(server.address);
     let mut held = Wire::connect(server.address);
     held.send(poll_head(&format!("&sid={sid}")));
-    bystander.echo("the poll is under way");
+    eventually("the poll is under way", || io.snapshot().counts.requests == 1);
     assert_eq!(post(server.address, &sid, "1\u{1e}42[\"to all\",\"late\"]").status, 200);
     assert_eq!(held.answer().text(), "6");
     eventually("the session ends", || !session_exists(server.address, &sid));

@@ -20,21 +20,22 @@ impl Bystander {
         wire.shake_hands("");
         assert!(wire.text().starts_with("0{"), "the session opens");
         wire.send_frame(&Frame::text("40"));
-        assert!(wire.text().starts_with("40{"), "the namespace lets everybody in");
+        // An impatient server may ask for a sign of life first.
+        let joined = next_but(&mut wire, "2");
+        assert!(joined.starts_with("40{"), "the namespace lets everybody in");
         Self { wire }
     }
 
     /// Sends an event and reads its echo.
     pub fn echo(&mut self, word: &str) {
-        self.wire.send_frame(&Frame::text(format!(r#"42["echo","{word}"]"#)));
-        loop {
-            let text = self.wire.text();
-            if text.starts_with(r#"42["left""#) {
-                continue;
-            }
-            assert_eq!(text, format!(r#"42["echo","{word}"]"#));
-            return;
-        }
+        let event = format!(r#"42["echo","{word}"]"#);
+        self.wire.send_frame(&Frame::text(&event));
+        assert_eq!(self.text(), event);
+    }
+
+    /// Reads the next text that does not tell of somebody who left: others may leave at any time.
+    pub fn text(&mut self) -> String {
+        next_but(&mut self.wire, r#"42["left""#)
     }
 
     /// Waits until somebody has left; gives the reason.
@@ -50,6 +51,16 @@ impl Bystander {
         self.echo("still here");
         let address = self.wire.address.expect("a connection by TCP");
         Self::new(address).echo("newcomer");
+    }
+}
+
+/// Reads the next text that does not begin like this.
+fn next_but(wire: &mut Wire, noise: &str) -> String {
+    loop {
+        let text = wire.text();
+        if !text.starts_with(noise) {
+            return text;
+        }
     }
 }
 

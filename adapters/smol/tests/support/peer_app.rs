@@ -27,7 +27,7 @@ pub fn app() -> App {
 pub fn impatient_app() -> App {
     let mut config = ServerConfig::default();
     config.engine.ping_interval = Duration::from_millis(50);
-    config.engine.ping_timeout = Duration::from_millis(200);
+    config.engine.ping_timeout = Duration::from_secs(1);
     app().config(config)
 }
 
