@@ -81,8 +81,11 @@ pub enum Input<'a> {
 pub enum Closure {
     /// The peer closed it: a Close frame, or the end of the stream.
     Peer,
-    /// It broke: a reset, a violation of the WebSocket protocol, a message over the limit.
+    /// It broke: a reset, or a violation of the WebSocket protocol.
     Error,
+    /// A message was longer than the limit of [`Output::Accept`]. It ends like one that broke, and
+    /// is counted.
+    TooLarge,
 }
 
 /// Something the driver must do, or something the application may care about.
@@ -118,7 +121,7 @@ pub enum Output<E> {
         /// Headers to add to the answer.
         headers: Headers,
         /// The greatest size in bytes of a message from the client. A longer one is not to be
-        /// read: close with code 1009, then feed [`Input::Closed`].
+        /// read: close with code 1009, then feed [`Input::Closed`] with [`Closure::TooLarge`].
         limit: usize,
     },
     /// Answer a WebSocket handshake with an ordinary response.

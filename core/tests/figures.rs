@@ -5,7 +5,7 @@ mod common;
 use bytes::Bytes;
 use common::{Harness, secs};
 use sockeye_core::engine::{Encoded, EngineConfig};
-use sockeye_core::{Input, Server};
+use sockeye_core::{Closure, DisconnectReason, Event, Input, Server};
 
 const TEXT: &str = "42[\"a\"]";
 const BINARY: &str = "451-[\"b\",{\"_placeholder\":true,\"num\":0}]";
@@ -47,6 +47,24 @@ fn bodies_that_are_too_large_are_counted() {
         h.feed(Input::BodyTooLarge { req: post });
         assert_eq!(h.server.totals().too_large, number);
     }
+}
+
+#[test]
+fn websocket_messages_that_are_too_large_are_counted_and_end_as_transport_errors() {
+    let mut h: Harness<Server> = Harness::new();
+    for number in 1..=2 {
+        let client = h.connect_websocket("/");
+        h.closed(client.ws, Closure::TooLarge);
+        // Its WebSocket is gone already.
+        h.feed(Input::Closed { ws: client.ws, cause: Closure::TooLarge });
+        let events = h.events();
+        let Some(Event::Disconnected { reason, .. }) = events.last() else { panic!("{events:?}") };
+        assert_eq!(*reason, DisconnectReason::TransportError);
+        assert_eq!(h.server.totals().too_large, number);
+    }
+    let client = h.connect_websocket("/");
+    h.closed(client.ws, Closure::Error);
+    assert_eq!(h.server.totals().too_large, 2);
 }
 
 #[test]

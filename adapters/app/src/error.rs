@@ -73,6 +73,20 @@ impl Fault {
         Self::Panic(message.unwrap_or_default())
     }
 
+    /// Whether what the peer sent does not fit the parameters of the handler.
+    pub(crate) const fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Argument(_) | Self::Auth(_) | Self::NoAck)
+    }
+
+    /// The level at which this is logged: a peer must not be able to flood the log.
+    pub(crate) const fn level(&self) -> log::Level {
+        if self.is_mismatch() || matches!(self, Self::Gone) {
+            log::Level::Debug
+        } else {
+            log::Level::Error
+        }
+    }
+
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Argument(error) | Self::Auth(error) => Some(error),

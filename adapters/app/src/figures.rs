@@ -12,6 +12,9 @@ pub struct Snapshot {
     pub totals: Totals,
     /// Handlers for events that are waiting for something.
     pub handlers: usize,
+    /// How often so far a handler was not called because what a client sent does not fit its
+    /// parameters.
+    pub argument_errors: u64,
 }
 
 #[cfg(feature = "metrics")]
@@ -19,7 +22,7 @@ impl Snapshot {
     /// Hands the figures to the recorder of the `metrics` crate.
     pub(crate) fn publish(&self) {
         use metrics::{counter, gauge};
-        let Self { counts, totals, handlers } = self;
+        let Self { counts, totals, handlers, argument_errors } = self;
         let gauges = [
             ("sockeye_sessions", counts.sessions),
             ("sockeye_websockets", counts.websockets),
@@ -50,6 +53,7 @@ impl Snapshot {
             ("sockeye_pauses_total", totals.pauses),
             ("sockeye_violations_total", totals.violations),
             ("sockeye_acks_refused_total", totals.acks_refused),
+            ("sockeye_argument_errors_total", *argument_errors),
         ];
         for (name, value) in counters {
             counter!(name).absolute(value);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub(crate) struct Shard {
     config: EngineConfig,
     /// How many handlers for events are waiting.
     waiting: AtomicUsize,
+    /// How often what a client sent did not fit the parameters of a handler.
+    mismatches: AtomicU64,
     /// When the figures were last handed to the recorder of metrics.
     #[cfg(feature = "metrics")]
     published: std::sync::Mutex<Option<Instant>>,
@@ -151,6 +153,7 @@ impl Shard {
             shared,
             config: engine,
             waiting: AtomicUsize::new(0),
+            mismatches: AtomicU64::new(0),
             #[cfg(feature = "metrics")]
             published: std::sync::Mutex::new(None),
         }))
@@ -162,9 +165,12 @@ impl Shard {
     }
 
     pub(crate) fn report(&self, error: Error) {
+        if error.fault.is_mismatch() {
+            self.mismatches.fetch_add(1, Ordering::Relaxed);
+        }
         match &self.shared.on_error {
             Some(handler) => handler(error),
-            None => log::error!("{error}"),
+            None => log::log!(error.fault.level(), "{error}"),
         }
     }
 
@@ -193,7 +199,9 @@ impl Shard {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let (counts, totals) =
             self.driven.with(|state| (state.server.counts(), state.server.totals()));
-        Snapshot { counts, totals, handlers: self.waiting.load(Ordering::Relaxed) }
+        let handlers = self.waiting.load(Ordering::Relaxed);
+        let argument_errors = self.mismatches.load(Ordering::Relaxed);
+        Snapshot { counts, totals, handlers, argument_errors }
     }
 
     /// Hands the figures to the recorder of metrics, at most once in a second.

@@ -27,6 +27,7 @@ where
 {
     let declared = body.size_hint().lower();
     if usize::try_from(declared).map_or(true, |declared| declared > limit) {
+        log::debug!("a request with a body of {declared} bytes, over {limit}");
         return Arrival::TooLarge;
     }
     let late = async {
@@ -50,7 +51,9 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if first.len() + rest.len() + data.len() > limit {
+        let size = first.len() + rest.len() + data.len();
+        if size > limit {
+            log::debug!("a request with a body of {size} bytes or more, over {limit}");
             return Arrival::TooLarge;
         }
         if first.is_empty() {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::Error as WsError;
-use async_tungstenite::tungstenite::error::ProtocolError;
+use async_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -28,6 +28,8 @@ pub(crate) enum Ending {
     Left,
     /// The stream ended.
     Gone,
+    /// A message was over the limit.
+    TooLarge,
     /// Something is wrong; the peer should be told so with this code, if it can be.
     Broken(Option<CloseCode>),
 }
@@ -40,7 +42,11 @@ impl From<WsError> for Ending {
             | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
             WsError::Protocol(_) => Self::Broken(Some(CloseCode::Protocol)),
             WsError::Utf8(_) => Self::Broken(Some(CloseCode::Invalid)),
-            WsError::Capacity(_) => Self::Broken(Some(CloseCode::Size)),
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                log::debug!("a WebSocket message of {size} bytes or more, over {max_size}");
+                Self::TooLarge
+            }
+            WsError::Capacity(CapacityError::TooManyHeaders) => Self::Broken(None),
             WsError::Io(_)
             | WsError::Tls(_)
             | WsError::WriteBufferFull(_)
@@ -75,14 +81,8 @@ pub(crate) async fn say<S: Stream>(
             end.close(patience).await;
             linger(end.wire.stream, patience).await;
         }
-        Ending::Broken(Some(code)) => {
-            let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
-            let sent = async {
-                end.send(Some(frame)).await;
-            };
-            future::or(sent, late(patience)).await;
-            linger(end.wire.stream, patience).await;
-        }
+        Ending::TooLarge => end.refuse(CloseCode::Size, patience).await,
+        Ending::Broken(Some(code)) => end.refuse(code, patience).await,
     }
 }
 
@@ -90,6 +90,7 @@ fn tell_machine(ticket: &mut Ticket, ending: Ending) {
     let cause = match ending {
         Ending::Asked => return ticket.close(),
         Ending::Left | Ending::Gone => Closure::Peer,
+        Ending::TooLarge => Closure::TooLarge,
         Ending::Broken(_) => Closure::Error,
     };
     ticket.close();
@@ -116,6 +117,16 @@ impl<S: Stream> End<S> {
             }
         };
         future::or(closed, late(patience)).await;
+    }
+
+    /// Tells the peer what is wrong, and reads no more.
+    async fn refuse(mut self, code: CloseCode, patience: Duration) {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
+        let sent = async {
+            self.send(Some(frame)).await;
+        };
+        future::or(sent, late(patience)).await;
+        linger(self.wire.stream, patience).await;
     }
 
     /// Sends a Close frame as the last frame of all: a pong that is owed goes before it. Says

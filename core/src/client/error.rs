@@ -105,7 +105,9 @@ impl Fault {
     pub(super) const fn closed(cause: Closure, code: Option<u16>, message: String) -> Self {
         match cause {
             Closure::Peer => Self::WebSocketClosed { code, message },
-            Closure::Error => Self::Network { transport: Transport::WebSocket, message },
+            Closure::Error | Closure::TooLarge => {
+                Self::Network { transport: Transport::WebSocket, message }
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ impl Client {
             Input::Closed { ws, cause, code, message } => {
                 let ending = match cause {
                     Closure::Peer => Ending::TransportClose,
-                    Closure::Error => Ending::TransportError,
+                    Closure::Error | Closure::TooLarge => Ending::TransportError,
                 };
                 let fault = Fault::closed(cause, code, message);
                 self.with_websocket(ws, |link, cx| link.on_closed(ending, fault, cx, now));

@@ -351,11 +351,12 @@ impl Engine {
     fn on_closed(&mut self, ws: WsId, cause: Closure) {
         let reason = match cause {
             Closure::Peer => CloseReason::TransportClose,
-            Closure::Error => CloseReason::TransportError,
+            Closure::Error | Closure::TooLarge => CloseReason::TransportError,
         };
         if !self.cx.websockets.contains_key(&ws) {
             return self.withdraw(From::WebSocket(ws));
         }
+        self.cx.totals.too_large += u64::from(cause == Closure::TooLarge);
         self.with_websocket(ws, |session, cx, probing| {
             cx.websockets.remove(&ws);
             if probing { session.abandon_upgrade(cx) } else { session.end(reason, cx) }

@@ -45,7 +45,8 @@ pub struct Totals {
     /// Handshakes refused because of [`max_sessions`](crate::engine::EngineConfig::max_sessions),
     /// or because the server was closing.
     pub sessions_refused: u64,
-    /// Requests refused because of [`max_payload`](crate::engine::EngineConfig::max_payload).
+    /// Bodies of requests and messages of WebSockets that were longer than
+    /// [`max_payload`](crate::engine::EngineConfig::max_payload).
     pub too_large: u64,
     /// Sessions ended because of [`max_buffered`](crate::engine::EngineConfig::max_buffered).
     pub overflows: u64,

@@ -12,8 +12,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use sockeye_core::{Closure, Emission, Event, Frame, Input, Output, Request, Server, WsId};
+use tungstenite::error::ProtocolError;
 use tungstenite::handshake::server::{Request as Head, Response};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error as WsError, Message, WebSocket};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
@@ -50,9 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                     Ok(Message::Text(text)) => Frame::Text(text.into()),
                     Ok(Message::Binary(data)) => Frame::Binary(data),
                     Ok(_) => continue,
-                    Err(tungstenite::Error::Io(it)) if it.kind() == ErrorKind::WouldBlock => break,
-                    Err(_) => {
-                        server.handle(Input::Closed { ws, cause: Closure::Peer }, now);
+                    Err(WsError::Io(it)) if it.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => {
+                        server.handle(Input::Closed { ws, cause: closure(&error) }, now);
                         return false;
                     }
                 };
@@ -92,6 +93,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// How a WebSocket ended.
+fn closure(error: &WsError) -> Closure {
+    let is_end = |error| matches!(error, &ProtocolError::ResetWithoutClosingHandshake);
+    if matches!(error, WsError::Capacity(_)) {
+        Closure::TooLarge
+    } else if matches!(error, WsError::ConnectionClosed)
+        || matches!(error, WsError::Protocol(error) if is_end(error))
+    {
+        Closure::Peer
+    } else {
+        Closure::Error
+    }
 }
 
 /// Shakes hands, whatever the core will say of it: tungstenite waits for the client meanwhile.

@@ -86,7 +86,8 @@ impl Client {
         self
     }
 
-    /// Sets what hears of errors in handlers; by default they go to the log.
+    /// Sets what hears of errors in handlers; by default they go to the log, at the level `debug`
+    /// where the other side sent what does not fit the parameters of a handler.
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(handler));

@@ -138,7 +138,7 @@ impl Hub {
     pub(super) fn report(&self, error: Error) {
         match &self.shared.on_error {
             Some(handler) => handler(error),
-            None => log::error!("{error}"),
+            None => log::log!(error.fault.level(), "{error}"),
         }
     }
 

@@ -48,7 +48,7 @@ impl Body {
     /// Waits for a body of at most `limit` bytes; one that is declared to be longer is refused.
     pub(crate) fn new(framing: Framing, limit: usize) -> Result<Self, Unfit> {
         let part = match framing {
-            Framing::Length(length) if length > limit => return Err(Unfit::TooLarge),
+            Framing::Length(length) if length > limit => return Err(too_large(length, limit)),
             Framing::Length(0) => Part::Done,
             Framing::Length(length) => Part::Rest(length),
             Framing::Chunked => Part::Size,
@@ -124,12 +124,13 @@ impl Body {
         self.count(line.len() - digits.len())?;
         let hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
         let text = std::str::from_utf8(digits).ok().filter(|_| hex).ok_or(Unfit::Malformed)?;
-        if digits.len() > MAX_DIGITS {
-            return Err(Unfit::TooLarge);
-        }
-        match usize::from_str_radix(text, 16).map_err(|_| Unfit::TooLarge)? {
+        let size =
+            if digits.len() > MAX_DIGITS { None } else { usize::from_str_radix(text, 16).ok() };
+        match size.unwrap_or(usize::MAX) {
             0 => Ok(Part::Trailers),
-            size if size > self.limit - self.bytes.len() => Err(Unfit::TooLarge),
+            size if size > self.limit - self.bytes.len() => {
+                Err(too_large(size.saturating_add(self.bytes.len()), self.limit))
+            }
             size => Ok(Part::Chunk(size)),
         }
     }
@@ -138,6 +139,11 @@ impl Body {
         self.trailers += extra;
         if self.trailers > MAX_TRAILERS { Err(Unfit::Malformed) } else { Ok(()) }
     }
+}
+
+fn too_large(size: usize, limit: usize) -> Unfit {
+    log::debug!("a request with a body of {size} bytes or more, over {limit}");
+    Unfit::TooLarge
 }
 
 #[cfg(test)]

@@ -310,7 +310,8 @@ impl Front {
         }
         match turn {
             _ if grown && self.memory > self.shared.limits.max_memory => {
-                log::warn!("a connection ends because too much memory is taken");
+                let limit = self.shared.limits.max_memory;
+                log::debug!("a connection that takes {weight} bytes ends: all take over {limit}");
                 self.remove(key);
             }
             Turn::Wait => {}
