@@ -6,7 +6,7 @@ use common::{Harness, secs};
 use sockeye_core::engine::{
     Admission, Cookie, Cors, Engine, EngineConfig, Event, Handshake, HandshakeId, Origins,
 };
-use sockeye_core::{Input, Request, RequestId, Server, WsId};
+use sockeye_core::{Input, Output, Request, RequestId, Server, WsId};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -188,6 +188,45 @@ fn a_client_that_is_gone_meanwhile_costs_nothing() {
 }
 
 #[test]
+fn each_of_many_clients_that_give_up_takes_its_own_handshake_along_and_no_other() {
+    let mut h = engine();
+    let waiting: Vec<_> = (0..300).map(|_| (poll(&mut h), upgrade(&mut h))).collect();
+
+    for ((req, _), (ws, _)) in waiting[1..].iter().rev() {
+        h.abort(*req);
+        h.given_up(*ws);
+    }
+
+    let ((req, id), (ws, other)) = waiting[0];
+    for ((_, id), (_, other)) in &waiting {
+        allow(&mut h, *id, ().into());
+        allow(&mut h, *other, ().into());
+    }
+    assert_ne!(id, other);
+    assert_eq!(h.response(req).status, 200);
+    assert!(h.is_open(ws));
+    assert_eq!(h.told(), ["opened", "opened"]);
+    assert_eq!(h.server.len(), 2);
+}
+
+#[test]
+fn a_request_and_a_websocket_of_the_same_number_are_two_handshakes() {
+    let mut h = engine();
+    let request =
+        |target| Request { method: "GET", target, headers: &[], remote: None, secure: false };
+    let (req, ws) = (RequestId(1), WsId(1));
+    h.server.handle(Input::Request { req, request: request(POLLING) }, h.now);
+    h.server.handle(Input::Upgrade { ws, request: request(WEBSOCKET) }, h.now);
+    while h.server.poll_output().is_some() {}
+
+    h.server.handle(Input::Aborted { req }, h.now);
+    h.server.handle_timeout(h.now + secs(20));
+
+    assert!(matches!(h.server.poll_output(), Some(Output::Refuse { ws: WsId(1), .. })));
+    assert!(h.server.poll_output().is_none());
+}
+
+#[test]
 fn a_handshake_that_nobody_decides_about_is_forbidden_after_20_seconds() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
@@ -281,11 +320,11 @@ fn the_application_sees_what_the_client_sent() {
     let ws = WsId(1000);
     h.server.handle(Input::Upgrade { ws, request }, h.now);
     // Over the wrong way, so nobody is asked.
-    assert!(matches!(h.server.poll_output(), Some(sockeye_core::Output::Refuse { .. })));
+    assert!(matches!(h.server.poll_output(), Some(Output::Refuse { .. })));
     let req = RequestId(1001);
     h.server.handle(Input::Request { req, request }, h.now);
 
-    let asked = h.server.poll_output().map(sockeye_core::Output::into_event::<()>);
+    let asked = h.server.poll_output().map(Output::into_event::<()>);
     let Some(Ok(Event::Requested { id, handshake })) = asked else {
         panic!("the application was not asked");
     };

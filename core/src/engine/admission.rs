@@ -8,28 +8,12 @@ use super::cors::has_valid_origin;
 use super::http::{Query, Refusal};
 use super::machine::Engine;
 use super::outbox::Codec;
+use super::pending::{Pending, Source};
 use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
 use super::{Admission, Event, Handshake, HandshakeId, Transport, http};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
-use crate::timers::TimerId;
-
-/// A handshake that the application has not decided about.
-pub(super) struct Pending {
-    from: From,
-    codec: Codec,
-    extra: Extra,
-    handshake: Option<Handshake>,
-    timer: TimerId,
-}
-
-/// What a handshake came by, and what it is answered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
-    Request(RequestId),
-    WebSocket(WsId),
-}
 
 /// What a request may do.
 enum Passage {
@@ -68,7 +52,7 @@ impl Engine {
             Err(_) => {}
             Ok(Passage::Open(codec)) => {
                 extra.script = query.script.filter(|_| codec.v3).map(ToOwned::to_owned);
-                self.request_session(From::Request(req), codec, extra, request, now);
+                self.request_session(Source::Request(req), codec, extra, request, now);
             }
             Ok(Passage::Session(id)) => {
                 let v3 = self.get(id).is_some_and(|session| session.codec.v3);
@@ -95,7 +79,7 @@ impl Engine {
             Err(refusal) => self.refuse(ws, &refusal, extra),
             Ok(Passage::Open(codec)) => {
                 self.add_hooked(request, Stage::Handshake, &mut extra);
-                self.request_session(From::WebSocket(ws), codec, extra, request, now);
+                self.request_session(Source::WebSocket(ws), codec, extra, request, now);
             }
             Ok(Passage::Session(id)) => {
                 self.add_hooked(request, Stage::Session, &mut extra);
@@ -115,40 +99,39 @@ impl Engine {
     /// Lets a handshake through that the application was asked about; does nothing if its client
     /// is gone, or if the id of the admission can't be used, which counts as a denial.
     pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
-        let Some(mut pending) = self.pending.remove(&id) else { return };
+        let Some(mut pending) = self.pending.remove(id) else { return };
         self.cx.timers.clear(pending.timer);
         let sid = match admission.sid {
             None => self.mint.sid(),
             Some(sid) if is_valid_sid(&sid) && !self.by_sid.contains_key(&*sid) => Sid::new(&sid),
-            Some(_) => return self.turn_away(pending.from, &Refusal::BadRequest, pending.extra),
+            Some(_) => return self.turn_away(pending.source, &Refusal::BadRequest, pending.extra),
         };
         pending.extra.success.extend(admission.headers);
         let handshake = pending.handshake.filter(|_| self.cx.config.keep_handshakes);
-        self.open(pending.from, sid, pending.codec, pending.extra, handshake, now);
+        self.open(pending.source, sid, pending.codec, pending.extra, handshake, now);
     }
 
     /// Turns a handshake away that the application was asked about, with status 403 and this
     /// message; does nothing if its client is gone.
     pub fn deny(&mut self, id: HandshakeId, message: &str) {
-        if let Some(pending) = self.pending.remove(&id) {
+        if let Some(pending) = self.pending.remove(id) {
             self.cx.timers.clear(pending.timer);
             let refusal = Refusal::Forbidden(message.to_owned());
-            self.turn_away(pending.from, &refusal, pending.extra);
+            self.turn_away(pending.source, &refusal, pending.extra);
         }
     }
 
     /// Turns all handshakes away that the application has not decided about.
     pub(super) fn turn_all_away(&mut self) {
-        for (_, pending) in std::mem::take(&mut self.pending) {
+        while let Some(pending) = self.pending.first().and_then(|id| self.pending.remove(id)) {
             self.cx.timers.clear(pending.timer);
-            self.turn_away(pending.from, &Refusal::Busy, pending.extra);
+            self.turn_away(pending.source, &Refusal::Busy, pending.extra);
         }
     }
 
     /// Forgets a handshake whose client is gone.
-    pub(super) fn withdraw(&mut self, from: From) {
-        let id = self.pending.iter().find(|(_, pending)| pending.from == from);
-        if let Some(pending) = id.map(|(id, _)| *id).and_then(|id| self.pending.remove(&id)) {
+    pub(super) fn withdraw(&mut self, source: Source) {
+        if let Some(pending) = self.pending.remove_source(source) {
             self.cx.timers.clear(pending.timer);
         }
     }
@@ -156,7 +139,7 @@ impl Engine {
     /// Opens a session, or asks the application whether to.
     fn request_session(
         &mut self,
-        from: From,
+        source: Source,
         codec: Codec,
         extra: Extra,
         request: &Request<'_>,
@@ -165,25 +148,25 @@ impl Engine {
         let config = &self.cx.config;
         if self.closing || self.sessions.len() + self.pending.len() >= config.max_sessions {
             self.cx.totals.sessions_refused += 1;
-            return self.turn_away(from, &Refusal::Busy, extra);
+            return self.turn_away(source, &Refusal::Busy, extra);
         }
         let wanted = config.decides || config.keep_handshakes;
         let handshake = wanted.then(|| Handshake::new(request));
         if !config.decides {
             let sid = self.mint.sid();
-            return self.open(from, sid, codec, extra, handshake, now);
+            return self.open(source, sid, codec, extra, handshake, now);
         }
         let id = HandshakeId(self.mint.serial());
         let timer = self.cx.timers.set(now, config.handshake_timeout, Alarm::Handshake(id));
         if let Some(handshake) = handshake.clone() {
             self.cx.push(Output::Event(Event::Requested { id, handshake }));
         }
-        self.pending.insert(id, Pending { from, codec, extra, handshake, timer });
+        self.pending.insert(id, Pending { source, codec, extra, handshake, timer });
     }
 
     fn open(
         &mut self,
-        from: From,
+        source: Source,
         sid: Sid,
         codec: Codec,
         mut extra: Extra,
@@ -192,23 +175,23 @@ impl Engine {
     ) {
         let entry = self.sessions.vacant_entry();
         let Ok(index) = u32::try_from(entry.key()) else {
-            return self.turn_away(from, &Refusal::Busy, extra);
+            return self.turn_away(source, &Refusal::Busy, extra);
         };
         let id = SessionId { serial: self.mint.serial(), index };
-        let channel = match from {
-            From::Request(req) => Channel::Polling { get: Some(req), post: None },
-            From::WebSocket(ws) => Channel::WebSocket { ws, ready: true },
+        let channel = match source {
+            Source::Request(req) => Channel::Polling { get: Some(req), post: None },
+            Source::WebSocket(ws) => Channel::WebSocket { ws, ready: true },
         };
         entry.insert(Session::new(id, sid.clone(), channel, codec));
-        match from {
-            From::Request(req) => {
+        match source {
+            Source::Request(req) => {
                 if let Some(cookie) = &self.cx.config.cookie {
                     let cookie = cookie.header(sid.as_str());
                     extra.success.push(("set-cookie".into(), cookie.into()));
                 }
                 self.cx.requests.insert(req, OpenRequest::new(id, Form::Text, extra));
             }
-            From::WebSocket(ws) => {
+            Source::WebSocket(ws) => {
                 self.accept(ws, extra);
                 self.cx.websockets.insert(ws, id);
             }
@@ -288,10 +271,10 @@ impl Engine {
         self.cx.push(Output::Accept { ws, headers: extra.into_headers(true), limit });
     }
 
-    fn turn_away(&mut self, from: From, refusal: &Refusal, extra: Extra) {
-        match from {
-            From::Request(req) => self.answer(req, refusal.response(), extra),
-            From::WebSocket(ws) => self.refuse(ws, refusal, extra),
+    fn turn_away(&mut self, source: Source, refusal: &Refusal, extra: Extra) {
+        match source {
+            Source::Request(req) => self.answer(req, refusal.response(), extra),
+            Source::WebSocket(ws) => self.refuse(ws, refusal, extra),
         }
     }
 

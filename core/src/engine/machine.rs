@@ -1,14 +1,14 @@
 //! The machine: finds the session that an input is about, and hands it over.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
-use super::admission::{From, Pending};
+use super::pending::{PendingHandshakes, Source};
 use super::session::{Alarm, Channel, Context, Phase, Session};
-use super::{CloseReason, Encoded, EngineConfig, Event, HandshakeId};
+use super::{CloseReason, Encoded, EngineConfig, Event};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
 use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
@@ -54,7 +54,7 @@ pub struct Engine {
     pub(super) mint: Mint,
     pub(super) sessions: Slab<Session>,
     pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
-    pub(super) pending: BTreeMap<HandshakeId, Pending>,
+    pub(super) pending: PendingHandshakes,
     pub(super) closing: bool,
 }
 
@@ -100,7 +100,7 @@ impl Engine {
             turn: 0,
         };
         let by_sid = HashMap::with_hasher(mint.hashing());
-        let (sessions, pending) = (Slab::new(), BTreeMap::new());
+        let (sessions, pending) = (Slab::new(), PendingHandshakes::default());
         Ok(Self { cx, mint, sessions, by_sid, pending, closing: false })
     }
 
@@ -126,7 +126,7 @@ impl Engine {
                         session.end(CloseReason::TransportError, cx);
                     });
                 } else {
-                    self.withdraw(From::Request(req));
+                    self.withdraw(Source::Request(req));
                 }
             }
             Input::Upgrade { ws, request } => self.on_upgrade(ws, &request, now),
@@ -354,7 +354,7 @@ impl Engine {
             Closure::Error | Closure::TooLarge => CloseReason::TransportError,
         };
         if !self.cx.websockets.contains_key(&ws) {
-            return self.withdraw(From::WebSocket(ws));
+            return self.withdraw(Source::WebSocket(ws));
         }
         self.cx.totals.too_large += u64::from(cause == Closure::TooLarge);
         self.with_websocket(ws, |session, cx, probing| {

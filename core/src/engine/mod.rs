@@ -15,6 +15,7 @@ mod http;
 mod machine;
 mod outbox;
 mod packet;
+mod pending;
 mod request;
 mod session;
 mod upgrade;

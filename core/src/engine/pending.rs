@@ -1,0 +1,59 @@
+//! Handshakes that the application has not decided about.
+
+use std::collections::BTreeMap;
+
+use super::outbox::Codec;
+use super::request::Extra;
+use super::{Handshake, HandshakeId};
+use crate::io::{RequestId, WsId};
+use crate::timers::TimerId;
+
+/// One of them.
+pub(super) struct Pending {
+    pub(super) source: Source,
+    pub(super) codec: Codec,
+    pub(super) extra: Extra,
+    pub(super) handshake: Option<Handshake>,
+    pub(super) timer: TimerId,
+}
+
+/// What a handshake came by, and what it is answered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Request(RequestId),
+    WebSocket(WsId),
+}
+
+/// All of them, by their ids and by what they came by.
+#[derive(Default)]
+pub(super) struct PendingHandshakes {
+    by_id: BTreeMap<HandshakeId, Pending>,
+    by_source: BTreeMap<Source, HandshakeId>,
+}
+
+impl PendingHandshakes {
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn insert(&mut self, id: HandshakeId, pending: Pending) {
+        self.by_source.insert(pending.source, id);
+        self.by_id.insert(id, pending);
+    }
+
+    pub(super) fn remove(&mut self, id: HandshakeId) -> Option<Pending> {
+        let pending = self.by_id.remove(&id)?;
+        self.by_source.remove(&pending.source);
+        Some(pending)
+    }
+
+    pub(super) fn remove_source(&mut self, source: Source) -> Option<Pending> {
+        let id = self.by_source.remove(&source)?;
+        self.by_id.remove(&id)
+    }
+
+    /// The oldest one.
+    pub(super) fn first(&self) -> Option<HandshakeId> {
+        self.by_id.first_key_value().map(|(id, _)| *id)
+    }
+}
