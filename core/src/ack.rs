@@ -45,11 +45,6 @@ impl Acks {
         self.owed.remove(&key).map(|owed| (key.1, owed))
     }
 
-    /// Who still owes this one.
-    pub(crate) fn debtors(&self, ack: AckId) -> Vec<SocketId> {
-        self.owed.keys().filter(|(_, owed)| *owed == ack).map(|(socket, _)| *socket).collect()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.owed.len()
     }

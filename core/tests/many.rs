@@ -118,6 +118,39 @@ fn who_does_not_answer_in_time_is_late() {
 }
 
 #[test]
+fn a_question_whose_time_is_up_leaves_all_others_open() {
+    let (mut h, clients) = clients(3);
+    let now = h.now;
+    let first = asked_of(&mut h, &clients[0], 20);
+    ask(&mut h, &all().except_socket(clients[2].socket));
+    h.server.emit_with_ack("/", &all(), "ask", &1, Some(secs(20)), now).unwrap();
+    let later = clients.iter().map(|client| asked(&mut h, client)).collect::<Vec<_>>();
+
+    h.advance(secs(10));
+
+    assert_eq!(h.told(), ["gathered [], 0 lost, 2 late"]);
+    assert_eq!(h.server.counts().acks, 20 + 3);
+    for (client, id) in clients.iter().zip(later) {
+        h.frame(client.ws, format!("43{id}[\"in time\"]"));
+    }
+    h.frame(clients[0].ws, format!("43{first}[\"in time\"]"));
+    let answers = r##"["#1[\"in time\"]", "#2[\"in time\"]", "#3[\"in time\"]"]"##;
+    assert_eq!(
+        h.told(),
+        [&*format!("gathered {answers}, 0 lost, 0 late"), "#1 acked [\"in time\"]"]
+    );
+}
+
+/// Asks one client this often, without a deadline; returns the id of the last question.
+fn asked_of(h: &mut Harness<Server>, client: &WebSocketClient, times: usize) -> String {
+    for _ in 0..times {
+        let now = h.now;
+        h.socket(client.socket).emit_with_ack("ask", &1, None, now).expect("it can be asked");
+    }
+    asked(h, client)
+}
+
+#[test]
 fn a_question_to_nobody_is_answered_at_once() {
     let (mut h, _) = clients(1);
     let now = h.now;

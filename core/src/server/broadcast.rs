@@ -1,6 +1,6 @@
 //! What is done to many sockets at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -20,8 +20,8 @@ use crate::timers::TimerId;
 #[derive(Debug)]
 pub(super) struct Gathering {
     answers: Vec<(SocketId, Args)>,
-    /// How many who have not answered are still there.
-    waiting: usize,
+    /// Those who have not answered and are still there.
+    waiting: BTreeSet<SocketId>,
     /// How many are gone without an answer.
     lost: usize,
     timer: Option<TimerId>,
@@ -92,7 +92,7 @@ impl Server {
         };
         self.totals.acks_refused += full.len() as u64;
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
-        let waiting = sockets.len();
+        let waiting = sockets.iter().copied().collect();
         let gathering = Gathering { answers: Vec::new(), waiting, lost: full.len(), timer };
         self.gatherings.insert(ack, gathering);
         for &socket in &sockets {
@@ -149,7 +149,7 @@ impl Server {
     /// Counts an answer to a broadcast, or `None` from one who is gone.
     pub(super) fn gather(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
         let Some(gathering) = self.gatherings.get_mut(&ack) else { return };
-        gathering.waiting -= 1;
+        gathering.waiting.remove(&socket);
         match answer {
             Some(answer) => gathering.answers.push((socket, answer)),
             None => gathering.lost += 1,
@@ -159,17 +159,17 @@ impl Server {
 
     /// Hands the answers over if all are in, or if the time is up.
     pub(super) fn finish_gathering(&mut self, ack: AckId, late: bool) {
-        let complete = |gathering: &Gathering| late || gathering.waiting == 0;
+        let complete = |gathering: &Gathering| late || gathering.waiting.is_empty();
         if !self.gatherings.get(&ack).is_some_and(complete) {
             return;
         }
         if let Some(gathering) = self.gatherings.remove(&ack) {
             let Gathering { answers, waiting, lost, timer } = gathering;
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
-            if waiting > 0 {
-                self.forgive(ack);
+            for &socket in &waiting {
+                self.settle_ack(socket, ack);
             }
-            self.tell(Event::Gathered { ack, answers, lost, late: waiting });
+            self.tell(Event::Gathered { ack, answers, lost, late: waiting.len() });
         }
     }
 

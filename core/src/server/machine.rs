@@ -459,13 +459,6 @@ impl Server {
         }
     }
 
-    /// Takes an acknowledgement off the list for all who still owe it.
-    pub(super) fn forgive(&mut self, ack: AckId) {
-        for socket in self.acks.debtors(ack) {
-            self.settle_ack(socket, ack);
-        }
-    }
-
     /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
     pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Owed> {
         let owed = self.acks.settle(id, ack)?;
