@@ -6,7 +6,7 @@ mod common;
 use std::io::Read as _;
 
 use common::Harness;
-use sockeye_core::engine::{Compression, Encoded, Engine, EngineConfig};
+use sockeye_core::engine::{Compression, Encoded, Engine, EngineConfig, StaticFile};
 use sockeye_core::{Emission, Response, Selector, Server};
 
 /// Fetches a message of this many bytes; returns the encoding and the body, which is checked.
@@ -98,4 +98,36 @@ fn an_event_may_ask_not_to_be_compressed() {
     assert_eq!(encoding(&mut h), "gzip", "one that may be is enough");
     h.server.emit("/", &Selector::all(), "e", &text, plain).unwrap();
     assert_eq!(encoding(&mut h), "");
+}
+
+#[test]
+fn a_file_is_compressed_once_for_each_encoding() {
+    let file = |name: &'static str| StaticFile {
+        name: name.into(),
+        content_type: "application/javascript".into(),
+        etag: format!("\"{name}\"").into(),
+        body: format!("the body of {name}").repeat(1_000).into(),
+    };
+    let files = [file("a.js"), file("b.js")];
+    let mut h =
+        Harness::engine(EngineConfig { files: files.clone().into(), ..EngineConfig::default() });
+    let mut bodies = Vec::new();
+    for StaticFile { name, body, .. } in &files {
+        for accepted in ["gzip", "deflate", ""] {
+            let mut get = || {
+                let headers = [("accept-encoding", accepted.as_bytes())];
+                let req = h.request("GET", &format!("/engine.io/{name}"), &headers);
+                h.response(req)
+            };
+            let (first, second) = (get(), get());
+            assert_eq!(decoded(&first), body[..]);
+            assert_eq!(encodings(&first).concat(), accepted);
+            assert_eq!(second, first);
+            assert_eq!(second.body.as_ptr(), first.body.as_ptr(), "it is the same memory");
+            bodies.push(first.body.as_ptr());
+        }
+    }
+    bodies.sort_unstable();
+    bodies.dedup();
+    assert_eq!(bodies.len(), 6);
 }

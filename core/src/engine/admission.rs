@@ -11,7 +11,7 @@ use super::outbox::Codec;
 use super::pending::{Pending, Source};
 use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
-use super::{Admission, Event, Handshake, HandshakeId, Transport, http};
+use super::{Admission, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
@@ -33,8 +33,8 @@ impl Engine {
                 return self.answer(req, response, extra);
             }
         }
-        if let Some(file) = self.cx.config.requested_file(request.path()) {
-            let response = http::file(file, request, self.cx.config.compression);
+        if let Some(index) = self.cx.config.requested_file(request.path()) {
+            let response = self.files.serve(index, request, &self.cx.config);
             return self.answer(req, response, extra);
         }
         let query = Query::read(request.query());

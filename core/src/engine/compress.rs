@@ -14,7 +14,7 @@ impl Default for Compression {
 }
 
 /// A way of compressing that a client accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Encoding {
     Gzip,
     Deflate,

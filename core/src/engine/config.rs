@@ -79,7 +79,8 @@ pub struct EngineConfig {
     /// How answers of long-polling are compressed, by default from 1,024 bytes on; `None` for
     /// never.
     pub compression: Option<Compression>,
-    /// Files that are handed out beside the endpoint, by default none.
+    /// Files that are handed out beside the endpoint, by default none. Where answers are
+    /// compressed, each file is compressed once for each encoding that clients ask for, and kept.
     pub files: Arc<[StaticFile]>,
     /// The number of this machine among those that share a port, from 0 to 4095, by default 0.
     /// The ids that it makes begin with it.
@@ -132,13 +133,13 @@ impl EngineConfig {
         }
     }
 
-    /// The file that a path asks for.
-    pub(super) fn requested_file(&self, path: &str) -> Option<&StaticFile> {
+    /// The place in the list of the file that a path asks for.
+    pub(super) fn requested_file(&self, path: &str) -> Option<usize> {
         self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
     }
 
-    fn file(&self, name: &str) -> Option<&StaticFile> {
-        self.files.iter().find(|file| file.name == name)
+    fn file(&self, name: &str) -> Option<usize> {
+        self.files.iter().position(|file| file.name == name)
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 
-use super::compress::{Compression, Encoding};
-use super::config::StaticFile;
-use crate::io::{Request, Response, cut};
+use crate::io::{Response, cut};
 
 /// What the query of a request says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -117,45 +115,6 @@ impl Refusal {
 pub(super) fn taken() -> Response {
     let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
     response.add("cache-control", "no-store");
-    response
-}
-
-/// Hands out a file, or says that the client has it.
-pub(super) fn file(
-    file: &StaticFile,
-    request: &Request<'_>,
-    compression: Option<Compression>,
-) -> Response {
-    if request.method != "GET" && request.method != "HEAD" {
-        let mut response = Response::empty(405);
-        response.add("allow", "GET, HEAD");
-        return response;
-    }
-    let known = request
-        .header("if-none-match")
-        .is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
-    let mut response = if known { Response::empty(304) } else { whole(file, request, compression) };
-    response.add("cache-control", "public, max-age=0");
-    response.add("etag", file.etag.clone());
-    response
-}
-
-fn whole(file: &StaticFile, request: &Request<'_>, compression: Option<Compression>) -> Response {
-    let large = compression.is_some_and(|it| file.body.len() >= it.threshold);
-    let encoding = request.header("accept-encoding").filter(|_| large);
-    let encoding = encoding.and_then(Encoding::accepted);
-    let mut response = Response::empty(200);
-    response.add("content-type", file.content_type.clone());
-    response.body = file.body.clone();
-    if let Some((encoding, compressed)) =
-        encoding.and_then(|encoding| Some((encoding, encoding.compress(&file.body)?)))
-    {
-        response.body = compressed.into();
-        response.add("content-encoding", encoding.as_str());
-    }
-    if large {
-        response.add("vary", "Accept-Encoding");
-    }
     response
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use slab::Slab;
 
+use super::files::CompressedFiles;
 use super::pending::{PendingHandshakes, Source};
 use super::session::{Alarm, Channel, Context, Phase, Session};
 use super::{CloseReason, Encoded, EngineConfig, Event};
@@ -55,6 +56,7 @@ pub struct Engine {
     pub(super) sessions: Slab<Session>,
     pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
     pub(super) pending: PendingHandshakes,
+    pub(super) files: CompressedFiles,
     pub(super) closing: bool,
 }
 
@@ -100,8 +102,15 @@ impl Engine {
             turn: 0,
         };
         let by_sid = HashMap::with_hasher(mint.hashing());
-        let (sessions, pending) = (Slab::new(), PendingHandshakes::default());
-        Ok(Self { cx, mint, sessions, by_sid, pending, closing: false })
+        Ok(Self {
+            cx,
+            mint,
+            sessions: Slab::new(),
+            by_sid,
+            pending: PendingHandshakes::default(),
+            files: CompressedFiles::default(),
+            closing: false,
+        })
     }
 
     /// The options.

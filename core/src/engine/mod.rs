@@ -8,6 +8,7 @@ mod cookie;
 mod cors;
 mod dialer;
 mod encoded;
+mod files;
 mod flow;
 mod handshake;
 mod heartbeat;
