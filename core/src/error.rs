@@ -105,6 +105,9 @@ pub enum EmitError {
         /// How many are allowed.
         limit: usize,
     },
+    /// The event to be acknowledged came from another socket than the one that was to answer it.
+    #[error("the event to be acknowledged came from another socket")]
+    OtherSocket,
     /// The socket is not connected, not yet or not any more.
     #[error("the socket is not connected")]
     Disconnected,

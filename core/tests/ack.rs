@@ -83,6 +83,30 @@ fn acks_may_be_given_later_and_in_any_order() {
 }
 
 #[test]
+fn an_answer_is_refused_on_any_other_socket_than_that_of_the_event() {
+    let (mut h, client) = connected();
+    let other = h.connect_websocket("/");
+    let (elsewhere, _) = h.join(client.ws, "/admin");
+    h.events();
+    let mut question = || {
+        h.frame(client.ws, "427[\"q\"]");
+        h.arrived().3.unwrap()
+    };
+    let questions = [question(), question()];
+
+    for (socket, responder) in [other.socket, elsewhere].into_iter().zip(questions) {
+        let refused = h.socket(socket).ack(responder, &1).unwrap_err();
+        assert!(matches!(refused, EmitError::OtherSocket), "{refused:?}");
+    }
+
+    assert!(h.received(other.ws).is_empty() && h.received(client.ws).is_empty());
+    h.frame(client.ws, "428[\"q\"]");
+    let responder = h.arrived().3.unwrap();
+    h.socket(client.socket).ack(responder, &1).unwrap();
+    assert_eq!(h.received(client.ws), ["438[1]"]);
+}
+
+#[test]
 fn an_event_without_an_id_wants_no_ack() {
     let (mut h, client) = connected();
     h.frame(client.ws, "42[\"q\"]");

@@ -151,6 +151,30 @@ fn the_client_acknowledges_events_of_the_server() {
 }
 
 #[test]
+fn an_answer_is_refused_on_any_other_socket_than_that_of_the_event() {
+    let mut pair = Pair::websocket();
+    let (id, peer) = pair.join("/");
+    let (other, _) = pair.join("/admin");
+    pair.clear();
+    let now = pair.now;
+    pair.server.socket(peer).unwrap().emit_with_ack("q", &7, None, now).unwrap();
+    pair.settle();
+    pair.run(secs(1));
+    let Some(Event::Received { socket, ack: Some(ack), .. }) = pair.client_events().pop() else {
+        panic!("no event that asks");
+    };
+    assert_eq!(socket, id);
+
+    let now = pair.now;
+    let refused = pair.socket(other).ack(ack, &(), now).unwrap_err();
+
+    assert!(matches!(refused, EmitError::OtherSocket), "{refused:?}");
+    pair.settle();
+    pair.run(secs(1));
+    assert!(pair.heard().is_empty());
+}
+
+#[test]
 fn an_answer_to_an_event_of_an_earlier_connection_is_not_sent() {
     let mut pair = Pair::websocket();
     let (id, peer) = pair.join("/");

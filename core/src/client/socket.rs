@@ -203,7 +203,8 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent, or too much waits to be sent already.
+    /// If the data can't be sent, or too much waits to be sent already, or with
+    /// [`EmitError::OtherSocket`] if the event came to another socket: then nothing is sent.
     pub fn ack(
         &mut self,
         responder: Responder,
@@ -211,7 +212,10 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<bool, EmitError> {
         let Responder { id, socket, life } = responder;
-        if socket != self.id || life != self.get().life || !self.is_connected() {
+        if socket != self.id {
+            return Err(EmitError::OtherSocket);
+        }
+        if life != self.get().life || !self.is_connected() {
             return Ok(false);
         }
         let config = &self.client.cx.config;

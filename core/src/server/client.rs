@@ -152,7 +152,7 @@ impl Server {
             }
             Packet::Event { namespace, name, args, ack } => {
                 if let Some(socket) = self.addressee(session, &namespace)? {
-                    let ack = ack.map(Responder);
+                    let ack = ack.map(|id| Responder { id, socket });
                     self.tell(Event::Received { socket, name, args, ack });
                 }
             }

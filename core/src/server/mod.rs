@@ -153,7 +153,11 @@ pub enum RoomChange {
     Deleted,
 }
 
-/// The right to answer one event with an acknowledgement, once.
+/// The right to answer one event with an acknowledgement, once, on the socket on which the event
+/// came.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the client waits for its acknowledgement"]
-pub struct Responder(pub(crate) u64);
+pub struct Responder {
+    id: u64,
+    socket: SocketId,
+}

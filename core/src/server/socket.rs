@@ -198,15 +198,20 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent.
+    /// If the data can't be sent, or with [`EmitError::OtherSocket`] if the event came from
+    /// another socket: then nothing is sent to anybody.
     pub fn ack(
         &mut self,
         responder: Responder,
         data: &(impl Serialize + ?Sized),
     ) -> Result<(), EmitError> {
+        let Responder { id, socket } = responder;
+        if socket != self.id {
+            return Err(EmitError::OtherSocket);
+        }
         let limit = self.server.config.max_attachments;
         let parser = &*self.server.config.parser;
-        let encoded = packet::ack(parser, self.namespace(), responder.0, data, limit)?;
+        let encoded = packet::ack(parser, self.namespace(), id, data, limit)?;
         self.server.send(self.id, &encoded, false);
         self.server.settle();
         Ok(())
