@@ -101,6 +101,71 @@ fn a_query_behind_the_name_counts_as_what_is_sent_along() {
 }
 
 #[test]
+fn a_query_behind_the_name_means_nothing_in_other_packets() {
+    let mut h = server();
+    let (ws, main) = connect(&mut h);
+    h.frame(ws, "40/admin?token=x");
+    let admin = h.last_socket();
+    h.received(ws);
+    h.told();
+
+    h.frame(ws, "42/admin?token=x,7[\"a\"]");
+    let (from, name, _, ack) = h.arrived();
+    assert_eq!((from, &*name), (admin, "a"));
+    h.socket(admin).ack(ack.unwrap(), &1).unwrap();
+    h.frame(ws, "451-/admin?,[\"b\",{\"_placeholder\":true,\"num\":0}]");
+    h.binary(ws, vec![4, 1, 2]);
+    h.frame(ws, "42/?token=x,[\"c\"]");
+    let now = h.now;
+    h.socket(admin).emit_with_ack("ask", &(), None, now).unwrap();
+    h.frame(ws, "43/admin?token=y,0[]");
+    h.frame(ws, "41/admin?token=x");
+
+    assert_eq!(h.received(ws), ["43/admin,7[1]", "42/admin,0[\"ask\"]"], "it is not repeated");
+    let told = h.told();
+    assert_eq!(
+        told[1..],
+        ["#1 c[]", "#2 acked []", "#2 disconnected: client namespace disconnect"]
+    );
+    assert!(told[0].starts_with("#2 b["), "{told:?}");
+    assert!(h.is_open(ws));
+    h.frame(ws, "42/admin?token=x,[\"late\"]");
+    assert!(!h.is_open(ws), "nor does it lead into a namespace that was left");
+    assert!(h.server.socket(main).is_none());
+}
+
+#[test]
+fn a_packet_with_a_query_may_come_after_the_server_has_removed_the_client() {
+    let mut h = server();
+    let (ws, _) = connect(&mut h);
+    h.frame(ws, "40/admin?token=x,");
+    let (admin, now) = (h.last_socket(), h.now);
+    h.socket(admin).disconnect(false, now);
+    h.told();
+
+    h.frame(ws, "42/admin?token=x,[\"late\"]");
+
+    assert!(h.told().is_empty());
+    assert!(h.is_open(ws));
+}
+
+#[test]
+fn a_question_mark_is_a_part_of_the_name_in_the_new_protocol() {
+    let mut h = server_with(|config| config.dynamic_namespaces = true);
+    let ws = h.open_websocket();
+    h.frame(ws, "40/a?b,");
+    let socket = h.last_socket();
+    h.server.accept(socket);
+    assert_eq!(&**h.socket(socket).namespace(), "/a?b");
+    h.told();
+
+    h.frame(ws, "42/a?b,[\"e\"]");
+    assert_eq!(h.told(), ["#1 e[]"]);
+    h.frame(ws, "42/a?c,[\"e\"]");
+    assert!(!h.is_open(ws));
+}
+
+#[test]
 fn a_long_query_is_no_long_name() {
     let mut h = server();
     let (ws, _) = connect(&mut h);

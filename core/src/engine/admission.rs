@@ -221,12 +221,14 @@ impl Engine {
             return Err(Refusal::BadRequest);
         }
         let v3 = query.protocol != Some("4");
+        let script = v3 && via == Transport::Polling && query.script.is_some();
+        let refused = script && !config.allow_jsonp;
         if let Some(sid) = query.sid {
             let id = *self.by_sid.get(sid).ok_or(Refusal::UnknownSession)?;
             let session = self.get(id).ok_or(Refusal::UnknownSession)?;
             let current = self.transport(id);
             let fits = via == Transport::WebSocket || current == Some(Transport::Polling);
-            if transport != via || !fits || session.codec.v3 != v3 {
+            if transport != via || !fits || session.codec.v3 != v3 || refused {
                 return Err(Refusal::BadRequest);
             }
             self.check_origin(request, via)?;
@@ -242,7 +244,10 @@ impl Engine {
         if v3 && !config.allow_v3 {
             return Err(Refusal::UnsupportedProtocol);
         }
-        let base64 = query.base64 || v3 && query.script.is_some();
+        if refused {
+            return Err(Refusal::BadRequest);
+        }
+        let base64 = query.base64 || script;
         Ok(Passage::Open(Codec { v3, base64 }))
     }
 

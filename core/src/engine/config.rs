@@ -54,6 +54,12 @@ pub struct EngineConfig {
     /// Whether protocol 3 is spoken too, which clients of Socket.IO 2 speak, by default false.
     /// Then whatever version a client states that is not 4 counts as 3.
     pub allow_v3: bool,
+    /// Whether clients of protocol 3 may poll by script elements (JSONP), by default false.
+    ///
+    /// A page of any origin can read and write such a session, whatever [`cors`](Self::cors) says.
+    /// Without this, long-polling of protocol 3 with a parameter `j` is answered with 400; without
+    /// [`allow_v3`](Self::allow_v3), and for clients of protocol 4, the parameter means nothing.
+    pub allow_jsonp: bool,
     /// Which pages of other origins may talk to the server, by default none.
     pub cors: Option<Cors>,
     /// From which origins WebSockets may be opened, by default from all: browsers do not keep
@@ -103,6 +109,7 @@ impl Default for EngineConfig {
             websocket: true,
             allow_upgrades: true,
             allow_v3: false,
+            allow_jsonp: false,
             cors: None,
             websocket_origins: None,
             cookie: None,

@@ -8,14 +8,16 @@ use bytes::{Buf, Bytes};
 use super::packet::{BASE64, Packet, decode};
 use crate::io::Frame;
 
-/// Reads a text packet; `None` if it is none. Binary ones are `b`, the type and base64.
+/// Reads a text packet; `None` if it is none. Binary ones are `b`, the type and base64. A ping may
+/// carry any data.
 pub(super) fn decode_text(text: Bytes) -> Option<Packet> {
-    match text.strip_prefix(b"b") {
-        None => decode(text),
-        Some(binary) => {
+    match &text[..] {
+        [b'b', binary @ ..] => {
             let data = BASE64.decode(binary.strip_prefix(b"4")?).ok()?;
             Some(Packet::Message(Frame::Binary(data.into())))
         }
+        [b'2', data @ ..] => Some(Packet::Ping { probe: data == b"probe" }),
+        _ => decode(text),
     }
 }
 

@@ -110,29 +110,24 @@ impl Server {
         }
     }
 
-    fn has_left(&self, session: SessionId, namespace: &[u8]) -> bool {
-        let is_it = |left: &Room| left.as_bytes() == namespace;
-        self.clients.get(&session).is_some_and(|client| client.left.iter().any(is_it))
-    }
-
     /// The socket that a packet is for; `None` if it came too late for one that was removed.
     fn addressee(
         &self,
         session: SessionId,
         namespace: &[u8],
     ) -> Result<Option<SocketId>, Violation> {
+        let client = self.clients.get(&session).ok_or(Violation)?;
+        let namespace = if client.old { before_query(namespace) } else { namespace };
         // A client is in few, and mostly in one: no need to look the name up.
         let is_it = |id: &&SocketId| {
             self.get(**id).is_some_and(|socket| {
                 self.namespaces[socket.namespace].name.as_bytes() == namespace
             })
         };
-        let joined =
-            self.clients.get(&session).and_then(|client| client.sockets.iter().find(is_it));
-        match joined.copied() {
-            Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
+        match client.sockets.iter().find(is_it) {
+            Some(&socket) if self.is_connected(socket) => Ok(Some(socket)),
             Some(_) => Err(Violation),
-            None if self.has_left(session, namespace) => Ok(None),
+            None if client.left.iter().any(|left| left.as_bytes() == namespace) => Ok(None),
             None => Err(Violation),
         }
     }
@@ -220,6 +215,13 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// In the old protocol, a query may stand behind the name of the namespace in every packet:
+/// `42/custom?token=x,["message"]`.
+fn before_query(name: &[u8]) -> &[u8] {
+    let end = name.iter().position(|&byte| byte == b'?');
+    &name[..end.unwrap_or(name.len())]
 }
 
 /// In the old protocol, what a client sends along is a query behind the name.

@@ -17,6 +17,7 @@ pub(crate) fn heads(data: &[u8]) {
     let config = EngineConfig {
         path: "/socket.io".to_owned(),
         allow_v3: true,
+        allow_jsonp: true,
         cors: Some(Cors {
             credentials: true,
             ..Cors::new(Origins::List(vec!["http://a".to_owned()]))

@@ -77,6 +77,7 @@ fn config() -> ServerConfig {
         upgrade_timeout: millis("UPGRADE_TIMEOUT", 3000),
         max_payload: number("MAX_HTTP_BUFFER_SIZE", 1_000_000),
         allow_v3: flag("ALLOW_EIO3", true),
+        allow_jsonp: flag("ALLOW_JSONP", true),
         cors: flag("CORS", true).then_some(cors),
         cookie: Some(Cookie { name: "conf-io".to_owned(), ..Cookie::default() }),
         ..EngineConfig::default()

@@ -15,6 +15,7 @@ pub(crate) fn app() -> impl IntoMachine {
         ping_timeout: Duration::from_millis(200),
         max_payload: 1_000_000,
         allow_v3: flag("EIO3", false),
+        allow_jsonp: flag("EIO3", false),
         cors: Some(Cors::new(Origins::Any)),
         ..EngineConfig::default()
     };
