@@ -86,11 +86,11 @@ where
         accepted: RefCell::default(),
         unread: Cell::default(),
     });
-    let service = service_fn(|request| respond(Rc::clone(&visit), request));
+    let service = service_fn(|request| answer(Rc::clone(&visit), request));
     let mut connection = hub.http.borrow().serve_connection(link, service);
     let mut told = false;
     let outcome = poll_fn(|cx| {
-        if hub.seats.is_closing() && !told {
+        if hub.seats.is_draining() && !told {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -110,7 +110,17 @@ where
     None
 }
 
-async fn respond(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
+/// Answers a request, for the last time on this connection if the server is closing.
+async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
+    let mut response = respond(&visit, request).await?;
+    let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if visit.hub.seats.is_closing() && !goes_on {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+async fn respond(visit: &Visit, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
     visit.unread.set(!request.body().is_end_stream());
     if is_encoded(request.headers()) {
         return Ok(refusal(StatusCode::BAD_REQUEST));
@@ -128,10 +138,10 @@ async fn respond(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Respons
     }
     let (head, body) = request.into_parts();
     match Handshake::of(&head) {
-        Handshake::None => machine::request(&visit, &head, body).await,
+        Handshake::None => machine::request(visit, &head, body).await,
         // Bytes that count as a body here would be frames elsewhere.
         Handshake::Sound(_) if !body.is_end_stream() => Ok(refusal(StatusCode::BAD_REQUEST)),
-        Handshake::Sound(accept) => machine::upgrade(&visit, &head, &accept).await,
+        Handshake::Sound(accept) => machine::upgrade(visit, &head, &accept).await,
         Handshake::BadKey => Ok(refusal(StatusCode::BAD_REQUEST)),
         Handshake::OtherVersion => {
             let mut response = refusal(StatusCode::UPGRADE_REQUIRED);

@@ -23,8 +23,11 @@ pub(crate) struct Seats {
 enum Phase {
     #[default]
     Serving,
-    /// What is going on is brought to its end.
+    /// No sessions are opened, and those that there are have to end. Connections are still
+    /// accepted, for a client may need one to learn of that; each carries one more request.
     Closing,
+    /// All sessions have ended. What is going on is brought to its end.
+    Draining,
     /// Every connection ends now.
     Over,
 }
@@ -32,6 +35,14 @@ enum Phase {
 impl Seats {
     pub(crate) fn is_closing(&self) -> bool {
         self.phase.get() != Phase::Serving
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.phase.get(), Phase::Draining | Phase::Over)
+    }
+
+    pub(crate) fn begin_draining(&self) {
+        self.enter(Phase::Draining);
     }
 
     pub(crate) fn begin_closing(&self) {
@@ -80,11 +91,11 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Takes a seat, unless all are taken or the server is closing.
+    /// Takes a seat, unless all are taken or the server is about to end.
     pub(crate) fn take(hub: &Rc<Hub>) -> Option<Self> {
         let seats = &hub.seats;
         let mut taken = seats.taken.borrow_mut();
-        if seats.is_closing() || taken.len() >= hub.limits.get().max_connections {
+        if seats.is_draining() || taken.len() >= hub.limits.get().max_connections {
             return None;
         }
         let number = seats.last.get() + 1;

@@ -239,8 +239,7 @@ impl Server {
             let stopped = poll_fn(|cx| inner.stop.poll_raised(cx));
             let accepting = async { match accept(&inner.hub, &listener).await {} };
             future::or(stopped, future::or(self.retired(), accepting)).await;
-            drop(listener);
-            self.close().await;
+            self.close(listener).await;
         };
         inner.executor.run(serving).await;
     }
@@ -294,13 +293,20 @@ impl Server {
         future::or(hub.seats.until(|| hub.shard().is_idle()), late(patience)).await;
     }
 
-    async fn close(&self) {
+    async fn close(&self, listener: Arc<Async<TcpListener>>) {
         let hub = &self.inner.hub;
         hub.seats.begin_closing();
         hub.shard().close(Instant::now());
         hub.drive();
-        let idle = hub.seats.empty_and(|| hub.shard().is_idle());
-        future::or(idle, late(hub.limits.get().shutdown_timeout)).await;
+        let closing = async {
+            let told = hub.seats.until(|| hub.shard().is_idle());
+            let accepting = async { match accept(hub, &listener).await {} };
+            future::or(told, accepting).await;
+            drop(listener);
+            hub.seats.begin_draining();
+            hub.seats.empty_and(|| hub.shard().is_idle()).await;
+        };
+        future::or(closing, late(hub.limits.get().shutdown_timeout)).await;
         hub.seats.clear();
         // Tasks that have to end do so when they are next polled.
         future::or(hub.seats.empty_and(|| true), late(Duration::from_millis(100))).await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{Full, Incoming, Limits, Peer, Serve, Server};
-use support::client::{open, poll, poll_head, sid_of};
+use support::client::{open, poll, poll_head, post, sid_of};
 use support::peer_app::app;
 use support::{Bystander, Frame, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -69,6 +69,64 @@ fn shutting_down_closes_everybody_and_then_ends() {
     by_polling.rest();
     assert_eq!(idle.rest(), b"");
     stopping.join().expect("the server ends");
+    TcpListener::bind(address).expect("the port is free");
+}
+
+/// A server that waits for everybody for as long as it takes.
+fn patient() -> TestServer {
+    let hour = Duration::from_secs(3600);
+    TestServer::with(Limits { shutdown_timeout: hour, head_timeout: hour, ..quick() })
+}
+
+/// Fails unless the server ends by itself soon.
+fn assert_ends(mut server: TestServer) {
+    let thread = server.thread.take().expect("it has not been stopped");
+    eventually("the server ends", || thread.is_finished());
+    thread.join().expect("no panic on the server's thread");
+}
+
+#[test]
+fn shutting_down_waits_for_clients_that_come_to_fetch_their_last_messages() {
+    let server = patient();
+    let sid = open(server.address);
+    assert_eq!(post(server.address, &sid, r#"42["echo","the last word"]"#).text(), "ok");
+    server.handle.shutdown();
+    eventually("newcomers are told", || poll(server.address, "").status == 503);
+    for message in [r#"42["echo","the last word"]"#, "6\u{1e}1"] {
+        let answer = poll(server.address, &format!("&sid={sid}"));
+        assert_eq!((answer.text(), answer.header("connection")), (message, Some("close")));
+    }
+    assert_ends(server);
+}
+
+#[test]
+fn a_connection_that_a_client_keeps_is_good_for_its_last_messages() {
+    let server = patient();
+    let mut kept = Wire::connect(server.address);
+    kept.send(poll_head(""));
+    let sid = sid_of(&kept.answer());
+    server.handle.shutdown();
+    eventually("newcomers are told", || poll(server.address, "").status == 503);
+    kept.send(poll_head(&format!("&sid={sid}")));
+    let last = kept.answer();
+    assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert_eq!(kept.rest_without_reset(), b"");
+    assert_ends(server);
+}
+
+#[test]
+fn connections_on_which_nothing_is_asked_do_not_keep_a_server_from_its_end() {
+    let server = patient();
+    let address = server.address;
+    let sid = open(address);
+    let mut early = Wire::connect(address);
+    server.handle.shutdown();
+    eventually("newcomers are told", || poll(address, "").status == 503);
+    let mut late = Wire::connect(address);
+    assert_eq!(poll(address, &format!("&sid={sid}")).status, 200);
+    assert_eq!(early.rest(), b"");
+    assert_eq!(late.rest(), b"");
+    assert_ends(server);
     TcpListener::bind(address).expect("the port is free");
 }
 

@@ -258,8 +258,12 @@ impl Driver {
             self.machine.close(now);
             self.drive();
         }
-        let gone = || self.machine.is_idle() && self.shared.open() == 0;
-        self.closing.is_some_and(|at| at <= now || gone())
+        let Some(end) = self.closing else { return false };
+        let idle = self.machine.is_idle();
+        if idle {
+            self.shared.begin_draining();
+        }
+        end <= now || idle && self.shared.open() == 0
     }
 }
 

@@ -47,8 +47,10 @@ impl Wishes {
 impl Handle {
     /// Closes the server gracefully.
     ///
-    /// No more connections are accepted, clients are disconnected after what was sent to them has
-    /// been fetched, and answers on their way are finished. When everybody has gone, or after
+    /// Clients are disconnected after what was sent to them has been fetched, and answers on their
+    /// way are finished. New clients are told with status 503 that the server is busy: connections
+    /// are accepted until the last client knows, for it may need one to learn of it. Each
+    /// connection is closed after the next answer. When everybody has gone, or after
     /// [`Limits::shutdown_timeout`](crate::Limits::shutdown_timeout), the call that serves
     /// returns. If the server is not running yet, it ends as soon as it does.
     pub fn shutdown(&self) {

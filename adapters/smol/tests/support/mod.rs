@@ -27,7 +27,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub struct TestServer {
     pub address: SocketAddr,
     pub handle: Handle,
-    thread: Option<JoinHandle<()>>,
+    pub thread: Option<JoinHandle<()>>,
 }
 
 impl TestServer {

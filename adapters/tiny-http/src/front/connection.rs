@@ -28,7 +28,10 @@ pub(crate) struct Context<'a> {
     pub(crate) scratch: &'a mut [u8],
     /// The number of the last request.
     pub(crate) last_id: &'a mut u64,
+    /// The answer to this request is the last one of its connection.
     pub(crate) closing: bool,
+    /// Connections that wait for a request end.
+    pub(crate) draining: bool,
     /// How this one is called when something happens to the connection to tiny_http.
     pub(crate) token: Token,
     /// How much may still be read in this turn.
@@ -201,7 +204,7 @@ impl Connection {
         let found = if begun { head::end(&self.input, &mut self.scanned) } else { Ok(None) };
         let length = match found {
             Ok(Some(length)) => length,
-            Ok(None) if cx.closing && self.input.is_empty() => return self.end(cx.now),
+            Ok(None) if cx.draining && self.input.is_empty() => return self.end(cx.now),
             Ok(None) => return self.read(cx),
             Err(refusal) => return self.refuse(refusal, cx.now),
         };

@@ -162,7 +162,7 @@ impl Connection {
                     if self.output.is_empty() {
                         self.written = cx.now;
                     }
-                    if !exchange.order.load.is_whole() {
+                    if cx.closing || !exchange.order.load.is_whole() {
                         exchange.order.keep = false;
                         exchange.relay.close();
                     }
@@ -229,7 +229,7 @@ impl Connection {
         if relay.is_fresh() {
             return self.refuse(Refusal(503), cx.now);
         }
-        if relay.is_whole() && order.keep && !self.ended && !cx.closing {
+        if relay.is_whole() && order.keep && !self.ended {
             self.enter(Phase::Head, cx.now);
             return Step::Moved;
         }

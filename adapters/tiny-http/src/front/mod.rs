@@ -54,10 +54,13 @@ pub(crate) struct Shared {
 }
 
 const SERVING: u8 = 0;
-/// What is going on is brought to its end.
+/// No sessions are opened, and those that there are have to end. Connections are still accepted,
+/// for a client may need one to learn of that; each carries one more request.
 const CLOSING: u8 = 1;
+/// All sessions have ended. What is going on is brought to its end.
+const DRAINING: u8 = 2;
 /// Every connection ends now.
-const OVER: u8 = 2;
+const OVER: u8 = 3;
 
 impl Shared {
     /// Has the front look at what waits for it.
@@ -70,6 +73,12 @@ impl Shared {
     pub(crate) fn begin_closing(&self) {
         self.phase.fetch_max(CLOSING, Ordering::AcqRel);
         self.wake();
+    }
+
+    pub(crate) fn begin_draining(&self) {
+        if self.phase.fetch_max(DRAINING, Ordering::AcqRel) < DRAINING {
+            self.wake();
+        }
     }
 
     pub(crate) fn end(&self) {
@@ -188,8 +197,8 @@ impl Front {
 
     fn turn(&mut self, events: &Events) {
         let now = Instant::now();
-        let closing = self.shared.phase() != SERVING;
-        if closing && self.listener.take().is_some() {
+        let draining = self.shared.phase() >= DRAINING;
+        if draining && self.listener.take().is_some() {
             // Those between two requests end.
             let all: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
             all.into_iter().for_each(|key| self.advance(key, now));
@@ -283,6 +292,7 @@ impl Front {
             scratch: &mut self.scratch,
             last_id: &mut self.last_id,
             closing: self.shared.phase() != SERVING,
+            draining: self.shared.phase() >= DRAINING,
             token: Token(3 + 2 * key),
             ration: Context::ration(),
         };
