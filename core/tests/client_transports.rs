@@ -159,7 +159,11 @@ fn a_client_that_its_server_does_not_read_for_a_while_stays_and_upgrades() {
     pair.emit(id, "a", &());
     pair.run(secs(20));
     assert_eq!(pair.told(), ["opened by polling", "connected", "upgraded"]);
-    assert_eq!(pair.heard(), ["connected / []", "a[]", "upgraded"]);
+    assert_eq!(pair.heard(), ["connected / []", "upgraded"]);
+    let now = pair.now;
+    pair.server.socket(peer).expect("it is connected").resume(now);
+    pair.run(secs(1));
+    assert_eq!(pair.heard(), ["a[]"]);
     pair.finish();
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Harness, secs};
+use common::{Harness, cost, secs};
 use sockeye_core::{Closure, Counts, Emission, EmitError, Input, Server};
 
 fn placeholder(num: usize) -> String {
@@ -26,40 +26,43 @@ fn a_body_is_read_up_to_max_payload() {
 #[test]
 fn a_client_may_fall_behind_by_max_buffered() {
     let behind = |bytes: usize| {
-        let mut h = Harness::with(|config| config.engine.max_buffered = 100);
+        let mut h = Harness::with(|config| config.engine.max_buffered = 2000);
         let client = h.connect_websocket("/");
         h.stall(client.ws);
         h.emit(client.socket, "in flight", &"x".repeat(1000));
-        let text = "x".repeat(bytes - r#"42["e",""]"#.len());
+        let in_flight = h.socket(client.socket).buffered();
+        assert!(in_flight > 1000);
+        let text = "x".repeat(bytes - in_flight - cost(r#"42["e",""]"#));
         let sent = h.emit(client.socket, "e", &text);
         assert_eq!(h.is_open(client.ws), sent);
         (sent, h.told())
     };
 
-    assert_eq!(behind(100), (true, vec![]));
-    assert_eq!(behind(101), (false, vec!["#1 disconnected: transport error".to_owned()]));
+    assert_eq!(behind(2000), (true, vec![]));
+    assert_eq!(behind(2001), (false, vec!["#1 disconnected: transport error".to_owned()]));
 }
 
 #[test]
 fn volatile_events_wait_as_long_as_no_more_than_max_buffered_does() {
     let dropped = |bytes: usize| {
-        let mut h = Harness::with(|config| config.engine.max_buffered = 100);
+        let mut h = Harness::with(|config| config.engine.max_buffered = 2000);
         let client = h.connect_websocket("/");
         h.stall(client.ws);
         h.emit(client.socket, "in flight", &());
         assert!(h.emit_volatile(client.socket, "v"));
-        let text = "x".repeat(bytes - r#"42["v"]42["e",""]"#.len());
+        let taken = cost(r#"42["in flight"]"#) + cost(r#"42["v"]"#);
+        let text = "x".repeat(bytes - taken - cost(r#"42["e",""]"#));
         assert!(h.emit(client.socket, "e", &text));
         h.server.totals().dropped
     };
 
-    assert_eq!(dropped(100), 0);
-    assert_eq!(dropped(101), 1);
+    assert_eq!(dropped(2000), 0);
+    assert_eq!(dropped(2001), 1);
 }
 
 #[test]
 fn a_client_that_falls_behind_is_the_only_one_to_suffer() {
-    let mut h = Harness::with(|config| config.engine.max_buffered = 100);
+    let mut h = Harness::with(|config| config.engine.max_buffered = 2000);
     let slow = h.connect_websocket("/");
     let polling = h.connect_polling("/");
     let fast = h.connect_websocket("/");
@@ -70,7 +73,7 @@ fn a_client_that_falls_behind_is_the_only_one_to_suffer() {
         h.collect();
     }
 
-    assert_eq!(h.told(), ["#2 disconnected: transport error", "#1 disconnected: transport error"]);
+    assert_eq!(h.told(), ["#1 disconnected: transport error", "#2 disconnected: transport error"]);
     assert_eq!(h.received(fast.ws).len(), 20);
     assert!(h.server.socket(polling.socket).is_none());
 }

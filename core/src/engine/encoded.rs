@@ -42,11 +42,21 @@ impl Encoded {
         Self { text, binary, compress }
     }
 
-    /// The size of the messages in bytes, as they count against limits.
+    /// The size of the messages in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         let (text, binary) = self.parts();
         text.map_or(0, Bytes::len) + binary.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// What a message takes in memory besides its bytes, as it counts against limits such as
+    /// [`max_buffered`](super::EngineConfig::max_buffered), in bytes.
+    pub const OVERHEAD: usize = 192;
+
+    /// What the messages count against limits: their bytes, and [`OVERHEAD`](Self::OVERHEAD) for
+    /// each.
+    pub(crate) fn cost(&self) -> usize {
+        self.len() + self.count() * Self::OVERHEAD
     }
 
     /// How many messages they are.

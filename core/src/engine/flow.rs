@@ -20,13 +20,14 @@ impl Session {
         self.paused = pause;
         self.indulged = 0;
         cx.totals.pauses += u64::from(pause);
-        if let Channel::WebSocket { ws, .. } = self.channel {
-            cx.push(if pause { Output::Pause { ws } } else { Output::Resume { ws } });
-        }
+        self.adjust_reading(cx);
         if pause {
             return;
         }
-        self.read_deferred(cx);
+        if self.inbox.is_none() {
+            self.read_deferred(cx);
+        }
+        self.queue(cx);
         // What it sent meanwhile is still to be read.
         match self.heartbeat {
             Heartbeat::Sent { .. } => self.extend_after_pause(cx, now),

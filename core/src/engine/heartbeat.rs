@@ -31,12 +31,15 @@ impl Session {
             Heartbeat::Due(_) => {
                 let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
                 self.heartbeat = Heartbeat::Sent { timer, refreshed: false, at: now };
-                self.push(Item::PING, cx);
+                self.push_ping(cx);
             }
-            // Its answer may be among what is not read; but the client has taken the ping.
-            Heartbeat::Sent { .. } if self.paused && self.outbox.unsent() == 0 => {
+            // Its answer may be among what is not handled; but the client has taken the ping.
+            Heartbeat::Sent { .. } if self.is_held_back() && self.outbox.is_ping_written() => {
                 self.extend(cx, now);
                 self.ping_again(cx, now);
+            }
+            Heartbeat::Awaited(_) if self.inbox.is_some() && !self.paused => {
+                self.await_ping(cx, now);
             }
             Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
                 self.end(CloseReason::PingTimeout, cx);
@@ -101,8 +104,13 @@ impl Session {
     fn ping_again(&mut self, cx: &mut Context, now: Instant) {
         if let Heartbeat::Sent { at, .. } = &mut self.heartbeat {
             *at = now;
-            self.push(Item::PING, cx);
+            self.push_ping(cx);
         }
+    }
+
+    fn push_ping(&mut self, cx: &mut Context) {
+        self.outbox.begin_ping();
+        self.push(Item::PING, cx);
     }
 
     pub(super) fn stop_heartbeat(&mut self, cx: &mut Context) {

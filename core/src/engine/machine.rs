@@ -1,12 +1,13 @@
 //! The machine: finds the session that an input is about, and hands it over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
 use super::files::CompressedFiles;
+use super::inbox::Slice;
 use super::pending::{PendingHandshakes, Source};
 use super::session::{Alarm, Channel, Context, Phase, Session};
 use super::{CloseReason, Encoded, EngineConfig, Event};
@@ -58,6 +59,12 @@ pub struct Engine {
     pub(super) pending: PendingHandshakes,
     pub(super) files: CompressedFiles,
     pub(super) closing: bool,
+    /// The session whose waiting message was handed over last, and how many bytes had been made
+    /// by then.
+    current: Option<(SessionId, usize)>,
+    /// The sessions that were closed since all outputs were last taken: what they have sent is of
+    /// no interest any more.
+    closed: BTreeSet<SessionId>,
 }
 
 /// The two ways in which a session talks to its client.
@@ -100,6 +107,10 @@ impl Engine {
             totals: Totals::default(),
             buffered: 0,
             turn: 0,
+            slice: Slice::new(),
+            backlog: VecDeque::new(),
+            made: 0,
+            now: None,
         };
         let by_sid = HashMap::with_hasher(mint.hashing());
         Ok(Self {
@@ -110,6 +121,8 @@ impl Engine {
             pending: PendingHandshakes::default(),
             files: CompressedFiles::default(),
             closing: false,
+            current: None,
+            closed: BTreeSet::new(),
         })
     }
 
@@ -122,7 +135,10 @@ impl Engine {
     /// Takes in what happened. What a client does wrong ends its session, or its request, and
     /// nothing else.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
-        self.cx.turn += 1;
+        self.cx.now = Some(now);
+        if self.cx.backlog.is_empty() {
+            self.cx.slice.renew(now);
+        }
         match input {
             Input::Request { req, request } => self.on_request(req, &request, now),
             Input::Body { req, body } => self.on_body(req, body, now),
@@ -150,13 +166,15 @@ impl Engine {
     /// Lets time pass: sends pings, gives up on clients that do not answer. May be called early,
     /// late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.cx.turn += 1;
+        self.cx.now = Some(now);
+        self.cx.slice.renew(now);
         while let Some(alarm) = self.cx.timers.pop_expired(now) {
             match alarm {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
                 Alarm::Release(id) => self.with(id, Session::release_now),
                 Alarm::Handshake(id) => self.deny(id, "Forbidden"),
+                Alarm::Rest(id) => self.with(id, Session::on_rested),
             }
         }
     }
@@ -164,13 +182,56 @@ impl Engine {
     /// What is to be done next.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
-        self.cx.outputs.pop_front()
+        if let Some((session, made)) = self.current.take() {
+            let made = self.cx.made.wrapping_sub(made);
+            self.with(session, |session, cx| session.go_on(made, cx));
+        }
+        loop {
+            match self.cx.outputs.pop_front() {
+                Some(Output::Event(Event::Message { session, .. }))
+                    if !self.closed.is_empty() && self.closed.contains(&session) => {}
+                Some(Output::Event(Event::Message { session, message }))
+                    if self.get(session).is_some_and(|it| it.has_to_wait(&self.cx)) =>
+                {
+                    self.with(session, |session, cx| session.put_off(message, cx));
+                }
+                Some(output) => return Some(output),
+                None => match self.take_waiting() {
+                    Some((session, message)) => {
+                        self.current = Some((session, self.cx.made));
+                        return Some(Output::Event(Event::Message { session, message }));
+                    }
+                    None if self.cx.outputs.is_empty() => {
+                        self.cx.turn += 1;
+                        self.closed.clear();
+                        return None;
+                    }
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Takes from the inboxes until there is a message, or something else to do, or the slice is
+    /// spent.
+    fn take_waiting(&mut self) -> Option<(SessionId, Frame)> {
+        while self.cx.outputs.is_empty() && !self.cx.slice.is_spent() {
+            let id = self.cx.backlog.pop_front()?;
+            self.cx.slice.count_packet();
+            let mut message = None;
+            self.with(id, |session, cx| message = session.take_next(cx));
+            if let Some(message) = message {
+                return Some((id, message));
+            }
+        }
+        None
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.cx.timers.next()
+        let slice = self.cx.slice.next_at().filter(|_| !self.cx.backlog.is_empty());
+        self.cx.timers.next().into_iter().chain(slice).min()
     }
 
     /// Sends messages to a session, in order and without anything between them.
@@ -194,6 +255,9 @@ impl Engine {
     /// Closes a session: what was sent to it is delivered, for
     /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more.
     pub fn close(&mut self, session: SessionId, now: Instant) {
+        if !self.cx.outputs.is_empty() {
+            self.closed.insert(session);
+        }
         self.with(session, |session, cx| session.close(cx, now));
     }
 
@@ -248,6 +312,12 @@ impl Engine {
     #[must_use]
     pub fn buffered(&self, session: SessionId) -> Option<usize> {
         self.get(session).map(|session| session.outbox.unsent())
+    }
+
+    /// Whether messages for a session can be sent without more than
+    /// [`max_buffered`](EngineConfig::max_buffered) waiting; true if there is no such session.
+    pub(crate) fn has_room_for(&self, session: SessionId, messages: &Encoded) -> bool {
+        self.get(session).is_none_or(|session| session.has_room_for(messages, &self.cx))
     }
 
     /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to a session. Returns
@@ -314,6 +384,12 @@ impl Engine {
         let before = session.outbox.unsent();
         act(session, &mut self.cx);
         let gone = session.phase == Phase::Gone;
+        if gone || matches!(session.phase, Phase::Draining(_)) {
+            // Another session may have been given the id of one that is draining.
+            if self.by_sid.get(&session.sid) == Some(&id) {
+                self.by_sid.remove(&session.sid);
+            }
+        }
         let after = if gone { 0 } else { session.outbox.unsent() };
         self.cx.buffered = self.cx.buffered + after - before;
         if session.watched && after == 0 && session.phase == Phase::Open {
@@ -321,7 +397,6 @@ impl Engine {
             self.cx.push(Output::Event(Event::Drained { session: id }));
         }
         if gone {
-            self.by_sid.remove(&session.sid);
             self.sessions.remove(index);
         }
     }

@@ -33,6 +33,18 @@ impl Item {
         }
     }
 
+    /// What it counts against limits, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Control(text) => text.len() + Encoded::OVERHEAD,
+            Self::Messages(messages) | Self::Volatile(messages) => messages.cost(),
+        }
+    }
+
+    const fn is_volatile(&self) -> bool {
+        matches!(self, Self::Volatile(_))
+    }
+
     fn is_compressible(&self) -> bool {
         match self {
             Self::Control(_) => true,
@@ -65,12 +77,28 @@ pub(super) struct Body {
     pub(super) compressible: bool,
 }
 
+/// What waits for one client: the queue, and what its transport is writing.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Item>,
+    /// The bytes of the messages in the queue.
     bytes: usize,
-    /// How many bytes the WebSocket is writing.
+    /// What the queue counts against limits.
+    queued: usize,
+    /// What the WebSocket is writing counts against limits.
     in_flight: usize,
+    volatile: usize,
+    has_pong: bool,
+    ping: Ping,
+}
+
+/// Where the last ping is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ping {
+    Queued,
+    InFlight,
+    #[default]
+    Written,
 }
 
 impl Outbox {
@@ -78,43 +106,75 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// How many bytes wait for a credit.
+    /// The bytes of the messages that wait for a credit.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many bytes wait for a credit or are being written.
+    /// What waits for a credit or is being written, as it counts against limits: the bytes of the
+    /// messages, and [`Encoded::OVERHEAD`] for each.
     pub(super) const fn unsent(&self) -> usize {
-        self.bytes + self.in_flight
+        self.queued + self.in_flight
     }
 
-    /// Notes that what was on its way is written.
-    pub(super) const fn arrived(&mut self) {
+    /// Notes that what was in flight is written.
+    pub(super) fn arrived(&mut self) {
         self.in_flight = 0;
+        if self.ping == Ping::InFlight {
+            self.ping = Ping::Written;
+        }
     }
 
-    /// Notes that an item is on its way that never waited here; returns its size.
+    /// Notes that the next item is a ping.
+    pub(super) const fn begin_ping(&mut self) {
+        self.ping = Ping::Queued;
+    }
+
+    /// Whether the client's transport has taken the last ping.
+    pub(super) fn is_ping_written(&self) -> bool {
+        self.ping == Ping::Written
+    }
+
+    /// Notes that an item is in flight that was never queued; returns its size.
     pub(super) fn bypass(&mut self, item: &Item) -> usize {
-        self.in_flight = item.len();
-        self.in_flight
+        self.in_flight = item.cost();
+        if self.ping == Ping::Queued {
+            self.ping = Ping::InFlight;
+        }
+        item.len()
     }
 
     /// Drops the volatile items; returns how many they were.
-    pub(super) fn shed(&mut self) -> u64 {
-        let before = self.queue.len();
-        self.queue.retain(|item| !matches!(item, Item::Volatile(_)));
-        self.bytes = self.queue.iter().map(Item::len).sum();
-        (before - self.queue.len()) as u64
+    pub(super) fn drop_volatile(&mut self) -> u64 {
+        let dropped = std::mem::take(&mut self.volatile);
+        if dropped > 0 {
+            self.queue.retain(|item| !item.is_volatile());
+            self.bytes = self.queue.iter().map(Item::len).sum();
+            self.queued = self.queue.iter().map(Item::cost).sum();
+        }
+        dropped as u64
     }
 
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.len();
+        self.queued += item.cost();
+        self.volatile += usize::from(item.is_volatile());
         self.queue.push_back(item);
+    }
+
+    /// Adds a pong, unless one is waiting already: one answers any number of pings.
+    pub(super) fn push_pong(&mut self) {
+        if !std::mem::replace(&mut self.has_pong, true) {
+            self.push(Item::PONG);
+        }
     }
 
     /// Takes everything, as WebSocket messages.
     pub(super) fn take_frames(&mut self, codec: Codec) -> Frames {
-        self.in_flight = self.bytes;
+        self.in_flight = self.queued;
+        if self.ping == Ping::Queued {
+            self.ping = Ping::InFlight;
+        }
         let mut frames = Frames::new();
         for item in self.take() {
             codec.push_frames(&item, &mut frames);
@@ -124,13 +184,14 @@ impl Outbox {
 
     /// Takes everything, as the body of an answer.
     pub(super) fn take_body(&mut self, codec: Codec) -> Body {
+        self.ping = Ping::Written;
         let items = self.take();
         codec.body(items.as_slices().0, items.as_slices().1)
     }
 
     /// Leaves no capacity behind: most clients are idle most of the time.
     fn take(&mut self) -> VecDeque<Item> {
-        self.bytes = 0;
+        (self.bytes, self.queued, self.volatile, self.has_pong) = (0, 0, 0, false);
         std::mem::take(&mut self.queue)
     }
 }

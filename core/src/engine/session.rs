@@ -3,17 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::config::EngineConfig;
 use super::heartbeat::Heartbeat;
+use super::inbox::{Inbox, Slice};
 use super::outbox::{Body, Codec, Item, Outbox};
-use super::packet::{self, Packet};
 use super::request::{Form, OpenRequest};
 use super::upgrade::{Late, Probe};
-use super::{CloseReason, Encoded, Event, Handshake, HandshakeId, http, v3};
+use super::{CloseReason, Encoded, Event, Handshake, HandshakeId, http};
 use crate::id::{IdMap, SessionId, Sid};
-use crate::io::{Frame, Output, RequestId, Response, WsId};
+use crate::io::{Output, RequestId, Response, WsId};
 use crate::server::Totals;
 use crate::timers::Timers;
 
@@ -28,8 +26,16 @@ pub(super) struct Context {
     pub(super) totals: Totals,
     /// How many bytes wait to be sent, to all clients.
     pub(super) buffered: usize,
-    /// Counts the inputs, so that a session knows whether something happened during this one.
+    /// Counts the times at which all outputs were taken, so that a session knows whether something
+    /// has happened since the last one.
     pub(super) turn: u64,
+    pub(super) slice: Slice,
+    /// The sessions whose inboxes the slices take from, in turn.
+    pub(super) backlog: VecDeque<SessionId>,
+    /// How many bytes were made for clients so far.
+    pub(super) made: usize,
+    /// The time of the last input.
+    pub(super) now: Option<Instant>,
 }
 
 /// What a deadline is for.
@@ -43,6 +49,8 @@ pub(super) enum Alarm {
     Release(SessionId),
     /// To give up waiting for a decision of the application's.
     Handshake(HandshakeId),
+    /// To go on with what a session has received.
+    Rest(SessionId),
 }
 
 impl Context {
@@ -90,8 +98,12 @@ pub(super) struct Session {
     pub(super) outbox: Outbox,
     pub(super) codec: Codec,
     pub(super) heartbeat: Heartbeat,
-    /// Nothing is read from the client until further notice.
+    /// What was received and is not handled yet.
+    pub(super) inbox: Option<Box<Inbox>>,
+    /// The application wants nothing to be handled until further notice.
     pub(super) paused: bool,
+    /// The driver was told not to read from the WebSocket.
+    pub(super) stopped: bool,
     /// How many POSTs were read all the same since then.
     pub(super) indulged: u8,
     /// The body of the POST is still to be asked for.
@@ -107,6 +119,8 @@ pub(super) enum Phase {
     Open,
     /// Over for the application; what it sent last is still being delivered.
     Closing,
+    /// The connection is over; the application is still to learn of what the client sent before.
+    Draining(CloseReason),
     Gone,
 }
 
@@ -129,7 +143,9 @@ impl Session {
             outbox: Outbox::default(),
             codec,
             heartbeat: Heartbeat::Stopped,
+            inbox: None,
             paused: false,
+            stopped: false,
             deferred: false,
             indulged: 0,
             watched: false,
@@ -210,96 +226,16 @@ impl Session {
         } else {
             *post = Some(req);
             self.deferred = true;
-            if !self.paused || self.may_read_for_upgrade() {
+            if !self.is_held_back() || self.may_read_for_upgrade() {
                 self.read_deferred(cx);
             }
         }
-    }
-
-    pub(super) fn on_body(&mut self, req: RequestId, body: Bytes, cx: &mut Context, now: Instant) {
-        if let Channel::Polling { post, .. } = &mut self.channel {
-            *post = None;
-        }
-        let form = cx.requests.get(&req).map_or(Form::Text, |open| open.form);
-        let valid = match form {
-            Form::Binary => self.on_packets(v3::split_binary(body), cx, now),
-            Form::Text | Form::Script if std::str::from_utf8(&body).is_err() => false,
-            Form::Text if self.codec.v3 => self.on_packets(v3::split_text(body), cx, now),
-            Form::Text => self.on_packets(packet::split(body).map(packet::decode), cx, now),
-            Form::Script => v3::from_form(&body)
-                .is_some_and(|body| self.on_packets(v3::split_text(body), cx, now)),
-        };
-        cx.respond(req, if valid { http::taken() } else { Response::empty(400) });
-        if !valid {
-            self.end(CloseReason::ParseError, cx);
-        }
-        self.release_held(req, cx, now);
-    }
-
-    /// Takes packets until one is malformed, which is the end of the session; false then.
-    fn on_packets(
-        &mut self,
-        packets: impl Iterator<Item = Option<Packet>>,
-        cx: &mut Context,
-        now: Instant,
-    ) -> bool {
-        for packet in packets {
-            if self.phase != Phase::Open {
-                return true;
-            }
-            let Some(packet) = packet else { return false };
-            self.on_packet(packet, cx, now);
-        }
-        true
     }
 
     pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
         cx.respond(req, Response::empty(413));
         cx.totals.too_large += 1;
         self.end(CloseReason::TransportError, cx);
-    }
-
-    pub(super) fn on_frame(&mut self, frame: Frame, cx: &mut Context, now: Instant) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        let packet = match frame {
-            // Most text is ASCII, for which there is a quicker way.
-            Frame::Text(text) if !text.is_ascii() && std::str::from_utf8(&text).is_err() => None,
-            Frame::Text(text) if self.codec.v3 => v3::decode_text(text),
-            Frame::Text(text) => packet::decode(text),
-            Frame::Binary(data) if self.codec.v3 => v3::decode_binary(data),
-            Frame::Binary(data) => Some(Packet::Message(Frame::Binary(data))),
-        };
-        match packet {
-            Some(packet) => self.on_packet(packet, cx, now),
-            None => self.end(CloseReason::ParseError, cx),
-        }
-    }
-
-    fn on_packet(&mut self, packet: Packet, cx: &mut Context, now: Instant) {
-        match packet {
-            Packet::Message(message) => {
-                self.refresh(cx, now);
-                cx.totals.messages_in += 1;
-                cx.totals.bytes_in += message.len() as u64;
-                cx.push(Output::Event(Event::Message { session: self.id, message }));
-            }
-            Packet::Ping { .. } if self.codec.v3 => {
-                self.await_ping(cx, now);
-                self.push(Item::PONG, cx);
-            }
-            Packet::Pong if !self.codec.v3 => self.on_pong(cx, now),
-            // Pings are the server's in protocol 4, the client's in protocol 3.
-            Packet::Ping { .. } | Packet::Pong => self.end(CloseReason::TransportError, cx),
-            Packet::Close => {
-                if let Channel::Polling { get: Some(req), .. } = self.channel {
-                    cx.deliver(req, self.codec.lone_body(&Item::NOOP));
-                }
-                self.end(CloseReason::TransportClose, cx);
-            }
-            Packet::Upgrade | Packet::Other => self.refresh(cx, now),
-        }
     }
 
     pub(super) fn on_drained(&mut self, cx: &mut Context) {
@@ -343,6 +279,9 @@ impl Session {
     }
 
     pub(super) fn push(&mut self, item: Item, cx: &mut Context) {
+        let cost = item.cost();
+        cx.slice.count_bytes(cost);
+        cx.made = cx.made.wrapping_add(cost);
         if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
             if self.outbox.is_empty() {
                 *ready = false;
@@ -354,13 +293,22 @@ impl Session {
         }
         self.outbox.push(item);
         self.flush(cx);
-        if self.outbox.bytes() > cx.config.max_buffered {
-            cx.totals.dropped += self.outbox.shed();
+        if self.outbox.is_empty() || self.outbox.unsent() <= cx.config.max_buffered {
+            return;
         }
-        if self.outbox.bytes() > cx.config.max_buffered {
+        cx.totals.dropped += self.outbox.drop_volatile();
+        if self.outbox.unsent() > cx.config.max_buffered {
             cx.totals.overflows += 1;
+            self.drop_inbox(cx);
             self.end(CloseReason::TransportError, cx);
         }
+    }
+
+    /// Whether messages can be sent without more than `max_buffered` waiting: what leaves at once
+    /// does not wait.
+    pub(super) fn has_room_for(&self, messages: &Encoded, cx: &Context) -> bool {
+        let leaves_at_once = self.outbox.is_empty() && self.has_credit();
+        leaves_at_once || self.outbox.unsent() + messages.cost() <= cx.config.max_buffered
     }
 
     /// Spends the credit, if there is one, on everything that waits.
@@ -386,10 +334,15 @@ impl Session {
 
     /// Ends the session on behalf of the application: first it delivers what was sent.
     pub(super) fn close(&mut self, cx: &mut Context, now: Instant) {
+        if let Phase::Draining(_) = self.phase {
+            return self.end(CloseReason::ForcedClose, cx);
+        }
         if self.phase != Phase::Open {
             return;
         }
         self.phase = Phase::Closing;
+        self.drop_inbox(cx);
+        self.adjust_reading(cx);
         // A client that is about to switch polls no more: it gets the rest on the new way.
         if !self.probe.as_ref().is_some_and(Probe::is_answered) {
             self.abandon_upgrade(cx);
@@ -422,13 +375,17 @@ impl Session {
         self.end(CloseReason::ForcedClose, cx);
     }
 
-    /// Ends the session at once.
+    /// Ends the session at once; but what its client has sent before is still handled.
     pub(super) fn end(&mut self, reason: CloseReason, cx: &mut Context) {
         let phase = std::mem::replace(&mut self.phase, Phase::Gone);
         if phase == Phase::Gone {
             return;
         }
         self.stop_heartbeat(cx);
+        if let Phase::Draining(reason) = phase {
+            self.drop_inbox(cx);
+            return cx.push(Output::Event(Event::Closed { session: self.id, reason }));
+        }
         self.abandon_upgrade(cx);
         match self.channel {
             Channel::Polling { get, post } => {
@@ -444,8 +401,12 @@ impl Session {
         if let Some(late) = self.late.take() {
             cx.respond(late.post, Response::empty(400));
         }
-        if phase == Phase::Open {
-            cx.push(Output::Event(Event::Closed { session: self.id, reason }));
+        if phase != Phase::Open {
+            return;
+        }
+        match cx.now.filter(|_| self.inbox.is_some()) {
+            None => cx.push(Output::Event(Event::Closed { session: self.id, reason })),
+            Some(now) => self.drain(reason, cx, now),
         }
     }
 }

@@ -128,7 +128,6 @@ impl Session {
         probe.clear_timers(cx);
         // Nothing overtakes a POST, so the one that waits is read now.
         self.read_deferred(cx);
-        let ws = probe.ws;
         let channel = Channel::WebSocket { ws: probe.ws, ready: probe.ready };
         if let Channel::Polling { get, post } = std::mem::replace(&mut self.channel, channel) {
             if let Some(req) = get {
@@ -139,9 +138,7 @@ impl Session {
         if self.phase == Phase::Closing {
             return self.finish_closing(cx);
         }
-        if self.paused {
-            cx.push(Output::Pause { ws });
-        }
+        self.adjust_reading(cx);
         cx.push(Output::Event(Event::Upgraded { session: self.id }));
         self.flush(cx);
     }

@@ -53,13 +53,10 @@ impl Server {
         let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
         for socket in self.select(namespace, selector) {
             self.send(socket, &encoded, emission.volatile);
-            // What that leads to need not wait in one queue to be moved to the next.
-            self.settle();
         }
         if let Some(namespace) = kept {
             self.log(namespace, selector.clone(), &encoded);
         }
-        self.settle();
         Ok(())
     }
 
@@ -102,7 +99,6 @@ impl Server {
             self.send(socket, &encoded, false);
         }
         self.finish_gathering(ack, false);
-        self.settle();
         Ok(ack)
     }
 

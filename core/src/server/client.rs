@@ -87,9 +87,7 @@ impl Server {
         };
         if outcome.is_err() {
             self.totals.violations += 1;
-            self.engine.close(session, now);
-            // What came along with the violation may be waiting already.
-            self.on_closed(session, DisconnectReason::ForcedClose);
+            self.end_session(session, DisconnectReason::ForcedClose, now);
         }
     }
 

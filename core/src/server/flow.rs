@@ -7,6 +7,7 @@ use super::client::Violation;
 use super::machine::{Alarm, Server};
 use super::socket::SocketMut;
 use super::{Event, WhenFull};
+use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::id::SessionId;
 
@@ -29,7 +30,6 @@ impl SocketMut<'_> {
         socket.paused = paused;
         let session = socket.session;
         self.server.adjust_pause(session, now);
-        self.server.settle();
     }
 
     /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to this client. Returns
@@ -45,10 +45,14 @@ impl SocketMut<'_> {
     }
 
     /// Whether there is room for one more event; always, if clients that do not keep up are closed.
-    pub(super) fn check_room(&mut self) -> Result<(), EmitError> {
-        let limit = self.server.config.engine.max_buffered;
-        if self.server.config.when_full == WhenFull::Refuse && self.buffered() >= limit {
+    pub(super) fn check_room(&mut self, event: &Encoded) -> Result<(), EmitError> {
+        let Some(session) = self.server.get(self.id).map(|socket| socket.session) else {
+            return Err(EmitError::Disconnected);
+        };
+        let refuses = self.server.config.when_full == WhenFull::Refuse;
+        if refuses && !self.server.engine.has_room_for(session, event) {
             self.server.totals.refused += 1;
+            let limit = self.server.config.engine.max_buffered;
             return Err(EmitError::Full { limit });
         }
         Ok(())

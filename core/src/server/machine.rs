@@ -51,7 +51,7 @@ pub struct Server {
     pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
     pub(super) acks: Acks,
     pub(super) timers: Timers<Alarm>,
-    outputs: VecDeque<Output<Event>>,
+    events: VecDeque<Event>,
     pub(super) mint: Mint,
     pub(super) closing: bool,
     pub(super) gatherings: Gatherings,
@@ -152,7 +152,7 @@ impl Server {
             by_sid: HashMap::with_hasher(hashing),
             acks: Acks::default(),
             timers: Timers::new(),
-            outputs: VecDeque::new(),
+            events: VecDeque::new(),
             mint,
             closing: false,
             gatherings: Gatherings::new(),
@@ -174,19 +174,16 @@ impl Server {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.now = Some(now);
         self.engine.handle(input, now);
-        self.follow(now);
     }
 
     /// Lets time pass. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = Some(now);
         self.engine.handle_timeout(now);
-        self.follow(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
             match alarm {
                 Alarm::Client(session) => {
-                    self.engine.close(session, now);
-                    self.on_closed(session, DisconnectReason::ForcedServerClose);
+                    self.end_session(session, DisconnectReason::ForcedServerClose, now);
                 }
                 Alarm::Ack(socket, ack) => {
                     if self.settle_ack(socket, ack).is_some() {
@@ -198,14 +195,21 @@ impl Server {
                 Alarm::Rate(session) => self.on_rate_alarm(session, now),
                 Alarm::Retire => self.go_on_retiring(now),
             }
-            self.follow(now);
         }
     }
 
     /// What is to be done next.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
-        self.outputs.pop_front()
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(Output::Event(event));
+            }
+            match self.engine.poll_output()?.into_event() {
+                Ok(event) => self.on_engine_event(event),
+                Err(output) => return Some(output),
+            }
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
@@ -241,7 +245,6 @@ impl Server {
         if let Phase::Connecting(auth) = &mut socket.phase {
             let auth = std::mem::take(auth);
             self.admit(connecting, auth);
-            self.settle();
         }
     }
 
@@ -296,21 +299,18 @@ impl Server {
         self.forget(connecting);
         self.tell_expired(back.map(|back| back.away.sid));
         self.engine.send(session, refusal, false);
-        self.settle();
     }
 
     /// Lets a handshake through that [`Event::Requested`] asks about; does nothing if its client
     /// is gone. See [`Engine::allow`].
     pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
         self.engine.allow(id, admission, now);
-        self.follow(now);
     }
 
     /// Turns a handshake away that [`Event::Requested`] asks about, with status 403 and this
     /// message; does nothing if its client is gone.
     pub fn deny(&mut self, id: HandshakeId, message: &str) {
         self.engine.deny(id, message);
-        self.settle();
     }
 
     /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
@@ -319,7 +319,6 @@ impl Server {
         self.closing = true;
         self.stop_retiring();
         self.engine.shut_down(now);
-        self.follow(now);
     }
 
     /// Whether there is no connection, not even one that is being closed.
@@ -328,45 +327,19 @@ impl Server {
         self.engine.is_idle()
     }
 
-    /// Takes over what the layer below has to say after an input.
-    fn follow(&mut self, now: Instant) {
-        while let Some(output) = self.engine.poll_output() {
-            match output.into_event() {
-                Err(output) => self.outputs.push_back(output),
-                Ok(engine::Event::Requested { id, handshake }) => {
-                    self.tell(Event::Requested { id, handshake });
-                }
-                Ok(engine::Event::Opened { session, handshake }) => {
-                    self.on_opened(session, handshake, now);
-                }
-                Ok(engine::Event::Message { session, message }) => {
-                    self.on_message(session, message, now);
-                }
-                Ok(engine::Event::Upgraded { session }) => self.on_upgraded(session),
-                Ok(engine::Event::Drained { session }) => self.on_drained(session),
-                Ok(engine::Event::Closed { session, reason }) => {
-                    self.on_closed(session, reason.into())
-                }
+    /// Goes on with what the layer below tells. One event at a time, so that the commands that the
+    /// application gives while it handles one apply before the next one is looked at.
+    fn on_engine_event(&mut self, event: engine::Event) {
+        let Some(now) = self.now else { return };
+        match event {
+            engine::Event::Requested { id, handshake } => {
+                self.tell(Event::Requested { id, handshake });
             }
-        }
-    }
-
-    /// Takes over what the layer below has to say after a command.
-    pub(super) fn settle(&mut self) {
-        while let Some(output) = self.engine.poll_output() {
-            match output.into_event() {
-                Err(output) => self.outputs.push_back(output),
-                Ok(engine::Event::Closed { session, reason }) => {
-                    self.on_closed(session, reason.into())
-                }
-                Ok(engine::Event::Drained { session }) => self.on_drained(session),
-                Ok(
-                    engine::Event::Requested { .. }
-                    | engine::Event::Opened { .. }
-                    | engine::Event::Message { .. }
-                    | engine::Event::Upgraded { .. },
-                ) => unreachable!("sessions open, speak and upgrade by inputs alone"),
-            }
+            engine::Event::Opened { session, handshake } => self.on_opened(session, handshake, now),
+            engine::Event::Message { session, message } => self.on_message(session, message, now),
+            engine::Event::Upgraded { session } => self.on_upgraded(session),
+            engine::Event::Drained { session } => self.on_drained(session),
+            engine::Event::Closed { session, reason } => self.on_closed(session, reason.into()),
         }
     }
 
@@ -380,7 +353,7 @@ impl Server {
         self.clients.insert(session, client);
         // Old clients are in the main namespace without asking.
         if old && self.on_connect(session, b"/", Args::none()).is_err() {
-            self.engine.close(session, now);
+            self.end_session(session, DisconnectReason::ForcedClose, now);
         }
     }
 
@@ -394,7 +367,18 @@ impl Server {
         }
     }
 
-    pub(super) fn on_closed(&mut self, session: SessionId, reason: DisconnectReason) {
+    /// Closes a connection; nothing that came over it is handled any more.
+    pub(super) fn end_session(
+        &mut self,
+        session: SessionId,
+        reason: DisconnectReason,
+        now: Instant,
+    ) {
+        self.engine.close(session, now);
+        self.on_closed(session, reason);
+    }
+
+    fn on_closed(&mut self, session: SessionId, reason: DisconnectReason) {
         let Some(client) = self.clients.remove(&session) else {
             return;
         };
@@ -409,7 +393,7 @@ impl Server {
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.events.push_back(event);
     }
 
     pub(super) fn send(&mut self, socket: SocketId, encoded: &Encoded, volatile: bool) -> bool {

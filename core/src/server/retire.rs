@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::machine::{Alarm, Server};
+use crate::error::DisconnectReason;
 use crate::id::SessionId;
 use crate::timers::TimerId;
 
@@ -46,7 +47,6 @@ impl Server {
         let all = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
         self.retirement = Some(Retirement { waiting, all, began: now, over, timer: None });
         self.go_on_retiring(now);
-        self.settle();
     }
 
     /// Closes those whose time has come.
@@ -61,10 +61,7 @@ impl Server {
                 return;
             }
             retirement.waiting.pop();
-            let closing = std::mem::replace(&mut self.closing, true);
-            self.engine.close(next, now);
-            self.settle();
-            self.closing = closing;
+            self.end_session(next, DisconnectReason::ServerShuttingDown, now);
         }
     }
 

@@ -143,20 +143,19 @@ impl SocketMut<'_> {
         emission: Emission,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
-        if !emission.volatile {
-            self.check_room()?;
-        }
         let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
         let encoded = self.encode(name, data, carried)?;
+        if !emission.volatile {
+            self.check_room(&encoded)?;
+        }
         let sent = self.server.send(self.id, &encoded, emission.volatile);
         if offset.is_some() {
             let (namespace, own) = (Room::clone(self.namespace()), self.sid().as_str());
             let selector = Selector::all().to(own);
             self.server.log(namespace, selector, &encoded);
         }
-        self.server.settle();
         Ok(sent)
     }
 
@@ -176,7 +175,6 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<AckId, EmitError> {
         self.check_connected()?;
-        self.check_room()?;
         let limit = self.server.config.max_pending_acks;
         if self.get().owed >= limit {
             self.server.totals.acks_refused += 1;
@@ -185,11 +183,11 @@ impl SocketMut<'_> {
         let ack = self.server.acks.next_id();
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
         let encoded = self.encode(name, data, carried)?;
+        self.check_room(&encoded)?;
         let alarm = Alarm::Ack(self.id, ack);
         let timer = timeout.map(|timeout| self.server.timers.set(now, timeout, alarm));
         self.server.owe(self.id, ack, Owed::Alone(timer));
         self.server.send(self.id, &encoded, false);
-        self.server.settle();
         Ok(ack)
     }
 
@@ -213,7 +211,6 @@ impl SocketMut<'_> {
         let parser = &*self.server.config.parser;
         let encoded = packet::ack(parser, self.namespace(), id, data, limit)?;
         self.server.send(self.id, &encoded, false);
-        self.server.settle();
         Ok(())
     }
 
@@ -231,9 +228,8 @@ impl SocketMut<'_> {
             server.expel(id);
         }
         if close {
-            server.engine.close(session, now);
+            server.end_session(session, DisconnectReason::ForcedClose, now);
         }
-        server.settle();
     }
 
     /// Ends the whole connection without a word to its namespaces: the client takes it for a loss
@@ -241,8 +237,7 @@ impl SocketMut<'_> {
     pub fn close(self, now: Instant) {
         let Self { server, id } = self;
         let Some(session) = server.get(id).map(|socket| socket.session) else { return };
-        server.engine.close(session, now);
-        server.settle();
+        server.end_session(session, DisconnectReason::ForcedClose, now);
     }
 
     fn check_connected(&self) -> Result<(), EmitError> {

@@ -26,6 +26,11 @@ pub(crate) use words::{secs, show};
 
 pub(crate) const SEED: [u8; 32] = [7; 32];
 
+/// What a message counts while it waits to be sent.
+pub(crate) fn cost(message: &str) -> usize {
+    message.len() + sockeye_core::engine::Encoded::OVERHEAD
+}
+
 /// What both machines have in common.
 pub(crate) trait Machine {
     type Event: Debug;
@@ -134,6 +139,18 @@ impl<M: Machine> Harness<M> {
             };
             self.write_ended(ws);
         }
+    }
+
+    /// Carries out one output; false if there is none.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(output) = self.server.poll_output() else { return false };
+        self.record(format_args!("< {output:?}"));
+        self.perform(output);
+        true
+    }
+
+    pub(crate) fn last_event(&self) -> Option<&M::Event> {
+        self.events.last()
     }
 
     fn perform(&mut self, output: Output<M::Event>) {

@@ -66,6 +66,7 @@ pub(crate) fn packets(data: &[u8]) {
         }
     }
     server.handle(Input::Closed { ws, cause: Closure::Peer }, now);
+    while server.poll_output().is_some() {}
     while let Some(due) = server.poll_timeout() {
         assert!(due > now, "no busy loop");
         now = due;

@@ -50,6 +50,7 @@ pub(crate) fn packed(data: &[u8]) {
         rest = &behind[length..];
     }
     server.handle(Input::Closed { ws, cause: Closure::Peer }, now);
+    while server.poll_output().is_some() {}
     while let Some(due) = server.poll_timeout() {
         assert!(due > now, "no busy loop");
         now = due;

@@ -131,7 +131,7 @@ impl Swarm {
             engine.upgrade_poll_hold = Duration::from_millis(100);
         }
         if tight {
-            engine.max_buffered = rng.pick(&[1500, 4000]);
+            engine.max_buffered = rng.pick(&[3000, 12_000]);
             server.when_full = rng.pick(&[WhenFull::Close, WhenFull::Refuse]);
         }
         let mut second = NamespaceConfig::new(NAMESPACES[1]);

@@ -1,0 +1,258 @@
+//! Incoming messages that wait, and how much of them is handled at a time.
+//!
+//! A few bytes of one client can lead to a lot of work: each packet of a POST may be an event that
+//! the application sends on to everybody. So messages are handled in slices. When a slice is
+//! spent, what is left waits in the [`Inbox`] of its session; the transports get their turn, and
+//! the next slice begins a moment later, at [`Slice::next_at`].
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::packet::{self, Packet};
+use crate::io::Frame;
+use crate::timers::TimerId;
+
+/// The work that is done before the transports get their turn.
+#[derive(Debug)]
+pub(super) struct Slice {
+    began: Option<Instant>,
+    /// How many more packets may be taken out of inboxes.
+    packets: usize,
+    /// How many more bytes may be made for clients before further messages have to wait.
+    bytes: usize,
+}
+
+impl Slice {
+    const PACKETS: usize = 1024;
+    const BYTES: usize = 1 << 20;
+    /// The time between the beginnings of two slices.
+    const PACE: Duration = Duration::from_millis(1);
+
+    pub(super) const fn new() -> Self {
+        Self { began: None, packets: Self::PACKETS, bytes: Self::BYTES }
+    }
+
+    /// When the next slice may begin.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.began.map(|began| began + Self::PACE)
+    }
+
+    /// Begins a new slice, unless the last one has begun just now.
+    pub(super) fn renew(&mut self, now: Instant) {
+        if self.next_at().is_none_or(|at| at <= now) {
+            *self = Self { began: Some(now), ..Self::new() };
+        }
+    }
+
+    /// Counts bytes that were made for a client.
+    pub(super) const fn count_bytes(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) const fn count_packet(&mut self) {
+        self.packets = self.packets.saturating_sub(1);
+    }
+
+    /// Whether messages that arrive have to wait.
+    pub(super) const fn is_out_of_bytes(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Whether nothing more is taken out of inboxes.
+    pub(super) const fn is_spent(&self) -> bool {
+        self.bytes == 0 || self.packets == 0
+    }
+}
+
+/// The packets of a POST, decoded one by one. `None` instead of a packet ends them as malformed.
+pub(super) enum Packets {
+    /// Protocol 4, behind those that were taken.
+    Current(Option<Bytes>),
+    /// Protocol 3.
+    Old(Box<dyn Iterator<Item = Option<Packet>> + Send>),
+    /// Not text where it had to be.
+    Malformed,
+    Finished,
+}
+
+impl Iterator for Packets {
+    type Item = Option<Packet>;
+
+    fn next(&mut self) -> Option<Option<Packet>> {
+        match self {
+            Self::Current(rest) => packet::split_first(rest).map(packet::decode),
+            Self::Old(packets) => packets.next(),
+            Self::Malformed => {
+                *self = Self::Finished;
+                Some(None)
+            }
+            Self::Finished => None,
+        }
+    }
+}
+
+enum Entry {
+    Body(std::iter::Peekable<Packets>),
+    Message(Frame),
+}
+
+/// What comes next out of an inbox.
+pub(super) enum Next {
+    /// A message that was counted when it arrived.
+    Message(Frame),
+    /// A packet of a POST; `None` if it is malformed.
+    Packet(Option<Packet>),
+}
+
+/// The messages of one session that wait to be handled, in the order of their arrival; never
+/// empty. While a session has one, nothing more is read from its client.
+pub(super) struct Inbox {
+    entries: VecDeque<Entry>,
+    /// How many of the first ones were put before the others.
+    early: usize,
+    /// Whether it is in the queue of those that the slices take from.
+    pub(super) is_queued: bool,
+    /// How many bytes its packets have made for clients since it rested last.
+    made: usize,
+    /// How many bytes waited to be sent, to all clients, when it was made.
+    floor: usize,
+    rests: u32,
+    /// When it goes on, while it rests.
+    pub(super) resting: Option<TimerId>,
+}
+
+impl Inbox {
+    /// After how many bytes it is checked whether the receivers keep up.
+    const SHARE: usize = 256 << 10;
+    /// How many of the bytes that were made since the inbox exists may wait to be sent.
+    const WINDOW: usize = 4 << 20;
+    /// How long to wait for the receivers, and how often. Those that do not read must not stop
+    /// the others for good.
+    pub(super) const REST: Duration = Duration::from_millis(10);
+    const RESTS: u32 = 25;
+
+    pub(super) fn new(buffered: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            early: 0,
+            is_queued: false,
+            made: 0,
+            floor: buffered,
+            rests: 0,
+            resting: None,
+        }
+    }
+
+    pub(super) fn push_message(&mut self, message: Frame) {
+        self.entries.push_back(Entry::Message(message));
+    }
+
+    /// Adds a message that arrived before all others here, and behind those that were added like
+    /// this.
+    pub(super) fn push_early(&mut self, message: Frame) {
+        self.entries.insert(self.early, Entry::Message(message));
+        self.early += 1;
+    }
+
+    pub(super) const fn has_early(&self) -> bool {
+        self.early > 0
+    }
+
+    /// Adds what is left of a POST; does nothing if that is nothing.
+    pub(super) fn push_body(&mut self, packets: Packets) {
+        let mut packets = packets.peekable();
+        if packets.peek().is_some() {
+            self.entries.push_back(Entry::Body(packets));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Next> {
+        self.early = self.early.saturating_sub(1);
+        match self.entries.front_mut()? {
+            Entry::Message(_) => match self.entries.pop_front()? {
+                Entry::Message(message) => Some(Next::Message(message)),
+                Entry::Body(_) => None,
+            },
+            Entry::Body(packets) => {
+                let packet = packets.next()?;
+                if packets.peek().is_none() {
+                    self.entries.pop_front();
+                }
+                Some(Next::Packet(packet))
+            }
+        }
+    }
+
+    /// Counts what a message has led to; returns whether the session is to rest until its
+    /// receivers have caught up. `buffered` is how many bytes wait to be sent to all clients.
+    pub(super) fn has_to_rest(&mut self, made: usize, buffered: usize) -> bool {
+        self.made = self.made.saturating_add(made);
+        if self.made < Self::SHARE {
+            return false;
+        }
+        let lag = buffered.saturating_sub(self.floor);
+        if lag <= Self::WINDOW || self.rests >= Self::RESTS {
+            (self.made, self.rests) = (0, 0);
+            return false;
+        }
+        self.rests += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_ends_with_its_packets_or_its_bytes() {
+        let mut slice = Slice::new();
+        for _ in 0..Slice::PACKETS {
+            assert!(!slice.is_spent());
+            slice.count_packet();
+        }
+        assert!(slice.is_spent() && !slice.is_out_of_bytes());
+        let mut slice = Slice::new();
+        slice.count_bytes(Slice::BYTES - 1);
+        assert!(!slice.is_spent());
+        slice.count_bytes(usize::MAX);
+        assert!(slice.is_spent() && slice.is_out_of_bytes());
+    }
+
+    #[test]
+    fn messages_and_bodies_come_out_in_the_order_of_their_arrival() {
+        let mut inbox = Inbox::new(0);
+        inbox.push_body(Packets::Current(Some(Bytes::from_static(b"4a\x1ex"))));
+        inbox.push_message(Frame::from("b"));
+        inbox.push_body(Packets::Current(None));
+        inbox.push_body(Packets::Malformed);
+        let mut out = Vec::new();
+        while !inbox.is_empty() {
+            out.push(match inbox.next() {
+                Some(Next::Packet(Some(Packet::Message(message)))) | Some(Next::Message(message)) => {
+                    message.as_text().map(ToOwned::to_owned)
+                }
+                Some(Next::Packet(_)) | None => None,
+            });
+        }
+        assert_eq!(out, [Some("a".to_owned()), None, Some("b".to_owned()), None]);
+        assert!(inbox.next().is_none());
+    }
+
+    #[test]
+    fn a_session_rests_while_its_receivers_lag_but_not_for_ever() {
+        let mut inbox = Inbox::new(1000);
+        let waiting = 1000 + Inbox::WINDOW + 1;
+        assert!(!inbox.has_to_rest(Inbox::SHARE - 1, waiting), "it has made little");
+        assert!(inbox.has_to_rest(1, waiting));
+        assert!(!inbox.has_to_rest(0, 1000 + Inbox::WINDOW), "they have caught up");
+        let rests = (0..).take_while(|_| inbox.has_to_rest(Inbox::SHARE, waiting)).count();
+        assert_eq!(rests, 25);
+    }
+}
