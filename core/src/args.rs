@@ -157,6 +157,11 @@ impl Args {
         &self.attachments
     }
 
+    /// The bytes of the arguments, with their binary values.
+    pub(crate) fn size(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Reads the argument at `index`. One that is missing reads as `null`, as in JavaScript.
     ///
     /// ```

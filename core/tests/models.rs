@@ -192,22 +192,23 @@ proptest! {
     fn namespaces_are_joined_and_left_as_in_a_naive_model(ops in vec(namespace_op(), 1..60)) {
         let mut h: Harness<Server> = Harness::new();
         let mut ws = h.open_websocket();
-        let (mut joined, mut expelled) = (BTreeSet::new(), BTreeSet::new());
+        let (mut joined, mut left) = (BTreeSet::new(), BTreeSet::new());
         for op in ops {
             let mut breaks_a_rule = false;
             match op {
                 NamespaceOp::Join(name) => {
                     h.frame(ws, format!("40{name},"));
-                    expelled.remove(name);
+                    left.remove(name);
                     breaks_a_rule = name != "/nowhere" && !joined.insert(name);
                 }
                 NamespaceOp::Leave(name) => {
                     h.frame(ws, format!("41{name},"));
-                    breaks_a_rule = !joined.remove(name) && !expelled.contains(name);
+                    breaks_a_rule = !joined.remove(name) && !left.contains(name);
+                    left.insert(name);
                 }
                 NamespaceOp::Say(name) => {
                     h.frame(ws, format!("42{name},[\"said\"]"));
-                    breaks_a_rule = !joined.contains(name) && !expelled.contains(name);
+                    breaks_a_rule = !joined.contains(name) && !left.contains(name);
                     let told = h.told().iter().any(|event| event.contains("said"));
                     prop_assert_eq!(told, joined.contains(name));
                 }
@@ -216,14 +217,14 @@ proptest! {
                     h.server.disconnect(name, &Selector::all(), false, now);
                     h.collect();
                     if joined.remove(name) {
-                        expelled.insert(name);
+                        left.insert(name);
                     }
                 }
             }
             prop_assert_eq!(h.is_open(ws), !breaks_a_rule);
             if breaks_a_rule {
                 joined.clear();
-                expelled.clear();
+                left.clear();
                 ws = h.open_websocket();
             }
             for name in ["/", "/admin", "/nowhere"] {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::Harness;
+use common::{Harness, secs};
 use serde_json::json;
 use sockeye_core::{Closure, Emission, Event, Selector, Server, SocketId};
 
@@ -161,9 +161,6 @@ fn a_packet_to_a_namespace_that_was_never_joined_ends_the_connection() {
     ] {
         let mut h = server();
         let client = h.connect_websocket("/");
-        h.join(client.ws, "/admin");
-        h.frame(client.ws, "41/admin,");
-        h.told();
 
         h.frame(client.ws, packet);
 
@@ -266,8 +263,10 @@ fn what_was_under_way_when_the_server_removed_the_client_is_nobodys_fault() {
     let (again, _) = h.join(client.ws, "/admin");
     assert_ne!(again, admin);
     h.frame(client.ws, "41/admin,");
-    h.frame(client.ws, "42/admin,[\"x\"]");
-    assert!(!h.is_open(client.ws), "this time the client left by itself");
+    h.told();
+    h.frame(client.ws, "42/admin,[\"late\"]");
+    assert_eq!(h.told().len(), 0);
+    assert!(h.is_open(client.ws), "so it is when the client left by itself");
 }
 
 #[test]
@@ -357,9 +356,7 @@ fn a_client_that_goes_away_while_it_waits_is_withdrawn() {
 
 #[test]
 fn a_client_that_sends_to_a_namespace_before_it_is_let_in_is_disconnected() {
-    for packet in
-        ["42/secret,[\"x\"]", "41/secret,", "43/secret,0[]", "40/secret,", "451-/secret,[\"x\"]"]
-    {
+    for packet in ["42/secret,[\"x\"]", "43/secret,0[]", "451-/secret,[\"x\"]"] {
         let mut h = server();
         let client = h.connect_websocket("/");
         h.frame(client.ws, "40/secret,");
@@ -370,6 +367,81 @@ fn a_client_that_sends_to_a_namespace_before_it_is_let_in_is_disconnected() {
         assert!(!h.is_open(client.ws), "{packet}");
         assert_eq!(h.told(), ["#1 disconnected: forced close", "#2 withdrawn"]);
     }
+}
+
+#[test]
+fn a_client_that_asks_again_before_it_is_let_in_is_asked_about_anew() {
+    let mut h = server();
+    let client = h.connect_websocket("/");
+    h.told();
+    h.frame(client.ws, "40/secret,{\"try\":1}");
+    let first = asked(&mut h);
+
+    h.frame(client.ws, "40/secret,{\"try\":2}");
+    assert_eq!(h.told(), ["#2 withdrawn", "#3 connecting /secret [{\"try\":2}]"]);
+    h.frame(client.ws, "41/secret,");
+    assert_eq!(h.told(), ["#3 withdrawn"]);
+    h.frame(client.ws, "40/secret,");
+    let last = asked(&mut h);
+    h.server.accept(first);
+    assert_eq!(h.told().len(), 0);
+    h.server.accept(last);
+
+    assert_eq!(h.told(), ["#4 connected /secret []"]);
+    assert!(h.is_open(client.ws));
+}
+
+#[test]
+fn a_client_may_be_refused_a_hundred_times_but_not_in_a_minute() {
+    let mut h = server();
+    let client = h.connect_websocket("/");
+    h.told();
+    for _ in 0..150 {
+        h.frame(client.ws, "40/nowhere,");
+        h.advance(secs(1));
+        h.frame(client.ws, "3");
+    }
+    assert!(h.is_open(client.ws));
+    for _ in 0..150 {
+        if h.is_open(client.ws) {
+            h.frame(client.ws, "40/nowhere,");
+        }
+    }
+    assert_eq!(h.told(), ["#1 disconnected: forced close"]);
+}
+
+#[test]
+fn a_client_about_which_nobody_decides_is_refused_after_a_time() {
+    let mut h = server();
+    let client = h.connect_websocket("/");
+    h.frame(client.ws, "40/secret,");
+    asked(&mut h);
+    h.received(client.ws);
+
+    for _ in 0..2 {
+        h.advance(secs(25));
+        h.frame(client.ws, "3");
+    }
+
+    assert_eq!(h.told(), ["#2 withdrawn"]);
+    let received = h.received(client.ws);
+    assert!(received.contains(&"44/secret,{\"message\":\"Timed out\"}".to_owned()), "{received:?}");
+    assert!(h.is_open(client.ws));
+}
+
+#[test]
+fn what_comes_with_a_connect_is_limited() {
+    let mut h = Harness::<Server>::with(|config| config.max_auth_bytes = 20);
+    let ws = h.open_websocket();
+    h.frame(ws, format!("40{{\"a\":\"{}\"}}", "x".repeat(12)));
+    assert_eq!(h.told().len(), 1);
+    h.received(ws);
+
+    h.frame(ws, format!("40/admin,{{\"a\":\"{}\"}}", "x".repeat(13)));
+
+    assert_eq!(h.received(ws), ["44/admin,{\"message\":\"Auth is too large\"}"]);
+    assert!(h.told().is_empty());
+    assert!(h.is_open(ws));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_body_is_asked_for_with_the_limit_and_one_too_long_ends_the_session_with_413
     h.feed(sockeye_core::Input::BodyTooLarge { req });
 
     assert_eq!(h.answer(req), "413");
-    assert_eq!(h.answer(get), "200 1");
+    assert_eq!(h.answer(get), "400", "no clean close for one who broke a limit");
     assert_eq!(h.told(), ["closed: transport error"]);
     assert!(is_over(&mut h, &sid));
 }

@@ -160,7 +160,7 @@ fn a_claim_that_can_not_be_met_is_an_ordinary_connection() {
     let mut h = server();
     let (client, seen) = away(&mut h);
     let pid = &client.pid;
-    let huge = "x".repeat(100_000);
+    let huge = "x".repeat(60_000);
     for packet in [
         "40".to_owned(),
         "40{}".to_owned(),

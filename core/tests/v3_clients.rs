@@ -130,7 +130,10 @@ fn a_query_behind_the_name_means_nothing_in_other_packets() {
     assert!(told[0].starts_with("#2 b["), "{told:?}");
     assert!(h.is_open(ws));
     h.frame(ws, "42/admin?token=x,[\"late\"]");
-    assert!(!h.is_open(ws), "nor does it lead into a namespace that was left");
+    assert!(h.told().is_empty(), "nor does it lead into a namespace that was left");
+    assert!(h.is_open(ws));
+    h.frame(ws, "42/never?token=x,[\"lost\"]");
+    assert!(!h.is_open(ws));
     assert!(h.server.socket(main).is_none());
 }
 

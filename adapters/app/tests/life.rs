@@ -233,7 +233,7 @@ fn a_sender_can_wait_until_the_client_has_caught_up() {
     let log = Log::default();
     let app = App::new()
         .config(config(|config| {
-            config.engine = EngineConfig { max_buffered: 400, ..config.engine.clone() };
+            config.engine = EngineConfig { max_buffered: 1300, ..config.engine.clone() };
             config.when_full = WhenFull::Refuse;
         }))
         .state(Arc::clone(&log))

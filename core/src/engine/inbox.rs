@@ -235,9 +235,8 @@ mod tests {
         let mut out = Vec::new();
         while !inbox.is_empty() {
             out.push(match inbox.next() {
-                Some(Next::Packet(Some(Packet::Message(message)))) | Some(Next::Message(message)) => {
-                    message.as_text().map(ToOwned::to_owned)
-                }
+                Some(Next::Packet(Some(Packet::Message(message))))
+                | Some(Next::Message(message)) => message.as_text().map(ToOwned::to_owned),
                 Some(Next::Packet(_)) | None => None,
             });
         }

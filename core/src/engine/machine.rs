@@ -314,6 +314,11 @@ impl Engine {
         self.get(session).map(|session| session.outbox.unsent())
     }
 
+    /// Whether the client is not read at the moment, because of what it has sent before.
+    pub(crate) fn is_held_back(&self, session: SessionId) -> bool {
+        self.get(session).is_some_and(Session::is_held_back)
+    }
+
     /// Whether messages for a session can be sent without more than
     /// [`max_buffered`](EngineConfig::max_buffered) waiting; true if there is no such session.
     pub(crate) fn has_room_for(&self, session: SessionId, messages: &Encoded) -> bool {

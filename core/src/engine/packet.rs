@@ -48,13 +48,8 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 const SEPARATOR: u8 = 0x1e;
 
-/// Cuts the body of a POST into its packets; an empty body is one empty packet.
-pub(super) fn split(body: Bytes) -> impl Iterator<Item = Bytes> {
-    let mut rest = Some(body);
-    std::iter::from_fn(move || split_first(&mut rest))
-}
-
-/// Cuts the first packet off the rest of a body, which is `None` behind the last one.
+/// Cuts the first packet off the body of a POST, or off what is left of it, which is `None` behind
+/// the last one. An empty body is one empty packet.
 pub(super) fn split_first(rest: &mut Option<Bytes>) -> Option<Bytes> {
     let mut body = rest.take()?;
     let Some(end) = body.iter().position(|&byte| byte == SEPARATOR) else {
@@ -101,6 +96,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn split(body: Bytes) -> impl Iterator<Item = Bytes> {
+        let mut rest = Some(body);
+        std::iter::from_fn(move || split_first(&mut rest))
+    }
 
     fn text(message: &'static str) -> Packet {
         Packet::Message(Frame::Text(Bytes::from_static(message.as_bytes())))

@@ -22,6 +22,7 @@ impl Session {
         if let Channel::Polling { post, .. } = &mut self.channel {
             *post = None;
         }
+        let held = self.late.take_if(|late| late.post == req);
         let form = cx.requests.get(&req).map_or(Form::Text, |open| open.form);
         let mut packets = self.packets(form, body);
         let mut valid = true;
@@ -46,7 +47,9 @@ impl Session {
         } else if self.phase == Phase::Open {
             self.keep(cx, |inbox| inbox.push_body(packets));
         }
-        self.release_held(req, cx, now);
+        for frame in held.into_iter().flat_map(|late| late.held) {
+            self.on_frame(frame, cx, now);
+        }
     }
 
     fn packets(&self, form: Form, body: Bytes) -> Packets {

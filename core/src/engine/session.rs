@@ -235,6 +235,10 @@ impl Session {
     pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
         cx.respond(req, Response::empty(413));
         cx.totals.too_large += 1;
+        // A clean close might reach the client first, and tell it nothing of an error.
+        if let Channel::Polling { get, .. } = &mut self.channel {
+            get.take().into_iter().for_each(|req| cx.respond(req, Response::empty(400)));
+        }
         self.end(CloseReason::TransportError, cx);
     }
 

@@ -47,7 +47,7 @@ impl Probe {
 #[derive(Debug)]
 pub(super) struct Late {
     pub(super) post: RequestId,
-    held: Vec<Frame>,
+    pub(super) held: Vec<Frame>,
     bytes: usize,
 }
 
@@ -152,15 +152,6 @@ impl Session {
         late.held.push(frame);
         if late.bytes > cx.config.max_payload {
             self.end(CloseReason::TransportError, cx);
-        }
-    }
-
-    /// Goes on with what had to wait, if it was for this request.
-    pub(super) fn release_held(&mut self, req: RequestId, cx: &mut Context, now: Instant) {
-        if let Some(late) = self.late.take_if(|late| late.post == req) {
-            for frame in late.held {
-                self.on_frame(frame, cx, now);
-            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What one client says: the packets of one session, and the state they leave behind.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::is_valid_name;
-use super::machine::{Alarm, Phase, Server};
+use super::machine::{Alarm, Phase, Server, Wait};
 use super::rooms::Room;
 use super::{Event, Responder};
 use crate::ack::Owed;
@@ -22,10 +22,10 @@ pub(super) struct Client {
     /// One for each namespace that was joined or is being joined.
     pub(super) sockets: Vec<SocketId>,
     decoder: Decoder,
-    /// The last namespaces that the server removed the client from. What was under way to them
-    /// then is nobody's fault.
+    /// The last namespaces that the client has left, or was removed from. What was under way to
+    /// them then is nobody's fault.
     left: Vec<Room>,
-    pub(super) refused: usize,
+    pub(super) refusals: Refusals,
     /// For the first namespace to be joined.
     pub(super) connect_timer: Option<TimerId>,
     pub(super) handshake: Option<Arc<Handshake>>,
@@ -49,13 +49,39 @@ impl Client {
         self.connect_timer.into_iter().chain(self.attachment_timer).chain(self.rate_timer)
     }
 
-    /// Notes that the server has removed the client from a namespace; of `limit` at most.
+    /// The name of a namespace as it stands in a packet, without the query that may follow it in
+    /// the old protocol.
+    fn without_query<'a>(&self, namespace: &'a [u8]) -> &'a [u8] {
+        if self.old { before_query(namespace) } else { namespace }
+    }
+
+    /// Notes that the client is not in a namespace any more; of `limit` at most.
     pub(super) fn leave(&mut self, socket: SocketId, namespace: Room, limit: usize) {
         self.sockets.retain(|&other| other != socket);
         self.left.push(namespace);
         if self.left.len() > limit {
             self.left.remove(0);
         }
+    }
+}
+
+/// How often a client was refused lately.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    count: usize,
+    since: Option<Instant>,
+}
+
+impl Refusals {
+    /// After what time a refusal counts no more.
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    pub(super) fn add(&mut self, now: Option<Instant>) {
+        let is_over = |now: Instant, since| now.saturating_duration_since(since) >= Self::WINDOW;
+        if now.zip(self.since).is_none_or(|(now, since)| is_over(now, since)) {
+            (self.count, self.since) = (0, now);
+        }
+        self.count += 1;
     }
 }
 
@@ -98,7 +124,8 @@ impl Server {
         match (waiting, client.attachment_timer) {
             (true, None) => {
                 let delay = self.config.attachment_timeout;
-                client.attachment_timer = Some(self.timers.set(now, delay, Alarm::Client(session)));
+                client.attachment_timer =
+                    Some(self.timers.set(now, delay, Alarm::Client(session, Wait::Attachments)));
             }
             (false, Some(timer)) => {
                 client.attachment_timer = None;
@@ -114,20 +141,82 @@ impl Server {
         session: SessionId,
         namespace: &[u8],
     ) -> Result<Option<SocketId>, Violation> {
-        let client = self.clients.get(&session).ok_or(Violation)?;
-        let namespace = if client.old { before_query(namespace) } else { namespace };
+        match self.member(session, namespace) {
+            Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
+            Some(_) => Err(Violation),
+            None => self.check_left(session, namespace).map(|()| None),
+        }
+    }
+
+    /// The socket of a client in a namespace, connected or not.
+    fn member(&self, session: SessionId, namespace: &[u8]) -> Option<SocketId> {
+        let client = self.clients.get(&session)?;
+        let namespace = client.without_query(namespace);
         // A client is in few, and mostly in one: no need to look the name up.
         let is_it = |id: &&SocketId| {
             self.get(**id).is_some_and(|socket| {
                 self.namespaces[socket.namespace].name.as_bytes() == namespace
             })
         };
-        match client.sockets.iter().find(is_it) {
-            Some(&socket) if self.is_connected(socket) => Ok(Some(socket)),
-            Some(_) => Err(Violation),
-            None if client.left.iter().any(|left| left.as_bytes() == namespace) => Ok(None),
-            None => Err(Violation),
+        client.sockets.iter().find(is_it).copied()
+    }
+
+    /// Checks that a packet for a namespace that the client is not in came too late, not out of
+    /// nowhere.
+    fn check_left(&self, session: SessionId, namespace: &[u8]) -> Result<(), Violation> {
+        let client = self.clients.get(&session).ok_or(Violation)?;
+        let namespace = client.without_query(namespace);
+        if client.left.iter().any(|left| left.as_bytes() == namespace) {
+            Ok(())
+        } else {
+            Err(Violation)
         }
+    }
+
+    /// Takes a socket off the list of its client, which is about to leave the namespace.
+    pub(super) fn release(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let name = Room::clone(&self.namespaces[namespace].name);
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.leave(id, name, self.config.max_namespaces_per_client);
+        }
+    }
+
+    /// Gives a client up that does not go on, unless it is not read at the moment.
+    pub(super) fn on_client_alarm(&mut self, session: SessionId, wait: Wait, now: Instant) {
+        if !self.engine.is_held_back(session) {
+            return self.end_session(session, DisconnectReason::ForcedServerClose, now);
+        }
+        let Some(client) = self.clients.get_mut(&session) else { return };
+        let (timer, delay) = match wait {
+            Wait::Connect => (&mut client.connect_timer, self.config.connect_timeout),
+            Wait::Attachments => (&mut client.attachment_timer, self.config.attachment_timeout),
+        };
+        *timer = Some(self.timers.set(now, delay, Alarm::Client(session, wait)));
+    }
+
+    /// Turns a client away about which the application has not decided in time.
+    pub(super) fn on_decision_alarm(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let name = &self.namespaces[namespace].name;
+        let refusal = packet::connect_error(&*self.config.parser, name, old, "Timed out", &());
+        self.withdraw(id);
+        if let Ok(refusal) = refusal {
+            self.engine.send(session, &refusal, false);
+        }
+    }
+
+    /// Ends a socket that is not connected yet, and says so.
+    fn withdraw(&mut self, id: SocketId) {
+        let session = self.get(id).map(|socket| socket.session);
+        if let Some(client) = session.and_then(|session| self.clients.get_mut(&session)) {
+            client.sockets.retain(|&other| other != id);
+            client.refusals.add(self.now);
+        }
+        self.remove(id, DisconnectReason::ClientNamespaceDisconnect);
     }
 
     fn on_packet(&mut self, session: SessionId, packet: Packet) -> Result<(), Violation> {
@@ -136,11 +225,14 @@ impl Server {
                 self.on_connect(session, &namespace, auth)?;
             }
             Packet::Disconnect { namespace } => {
-                if let Some(socket) = self.addressee(session, &namespace)? {
-                    if let Some(client) = self.clients.get_mut(&session) {
-                        client.sockets.retain(|&other| other != socket);
-                    }
+                let Some(socket) = self.member(session, &namespace) else {
+                    return self.check_left(session, &namespace);
+                };
+                self.release(socket);
+                if self.is_connected(socket) {
                     self.remove(socket, DisconnectReason::ClientNamespaceDisconnect);
+                } else {
+                    self.withdraw(socket);
                 }
             }
             Packet::Event { namespace, name, args, ack } => {
@@ -179,24 +271,36 @@ impl Server {
             return Err(Violation);
         }
         let limit = self.config.max_namespaces_per_client;
-        let Some(client) = self.clients.get(&session) else { return Ok(()) };
-        if client.sockets.len() >= limit || client.refused >= limit {
+        let Some(client) = self.clients.get_mut(&session) else { return Ok(()) };
+        if client.sockets.len() >= limit || client.refusals.count >= limit {
             return Err(Violation);
+        }
+        if auth.size() > self.config.max_auth_bytes {
+            client.refusals.add(self.now);
+            let message = "Auth is too large";
+            let refusal = packet::connect_error(&*self.config.parser, name, old, message, &());
+            if let Ok(refusal) = refusal {
+                self.engine.send(session, &refusal, false);
+            }
+            return Ok(());
+        }
+        match self.member(session, name.as_bytes()) {
+            Some(socket) if self.is_connected(socket) => return Err(Violation),
+            // The client asks anew, perhaps with other data.
+            Some(socket) => self.withdraw(socket),
+            None => {}
         }
         let known = self.namespace(name.as_bytes());
         let dynamic = self.config.dynamic_namespaces;
         let made = || dynamic.then(|| self.add_namespace(name)).flatten();
         let Some(namespace) = known.or_else(made) else {
             if let Some(client) = self.clients.get_mut(&session) {
-                client.refused += 1;
+                client.refusals.add(self.now);
             }
             let refusal = packet::unknown_namespace(&*self.config.parser, name);
             self.engine.send(session, &refusal, false);
             return Ok(());
         };
-        if self.socket_of(session, namespace).is_some() {
-            return Err(Violation);
-        }
         if let Some(client) = self.clients.get_mut(&session) {
             client.left.retain(|other| **other != *name);
         }
@@ -207,7 +311,10 @@ impl Server {
         if self.namespaces[namespace].decides && !skip {
             let namespace = self.namespaces[namespace].name.clone();
             self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });
-            self.set_phase(socket, Phase::Connecting(auth));
+            let delay = self.config.decision_timeout;
+            let alarm = Alarm::Decision(socket);
+            let timer = self.now.map(|now| self.timers.set(now, delay, alarm));
+            self.set_phase(socket, Phase::Connecting(auth, timer));
         } else {
             self.admit(socket, auth);
         }

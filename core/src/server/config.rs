@@ -25,6 +25,14 @@ pub struct ServerConfig {
     /// The time within which a new client must have joined a namespace, by default 45 s; after it
     /// the connection is closed.
     pub connect_timeout: Duration,
+    /// The time within which the application must have decided about a socket, by default 45 s;
+    /// after it the client is refused with the message `Timed out`, and the application is told
+    /// with [`Event::Withdrawn`](super::Event::Withdrawn).
+    pub decision_timeout: Duration,
+    /// The greatest size in bytes of what a client sends along when it asks to join a namespace,
+    /// by default 65,536 (64 KiB). A client that sends more is refused with the message
+    /// `Auth is too large`.
+    pub max_auth_bytes: usize,
     /// The greatest number of binary values in one packet, in and out, by default 10. A client
     /// that sends more is disconnected; emitting more is an error, because official clients would
     /// disconnect.
@@ -36,7 +44,7 @@ pub struct ServerConfig {
     /// the connection is closed.
     pub attachment_timeout: Duration,
     /// The greatest number of namespaces that one client can join, by default 100. A client that
-    /// asks for more, or that many times for one that does not exist, is disconnected.
+    /// asks for more, or is refused that many times within a minute, is disconnected.
     pub max_namespaces_per_client: usize,
     /// Whether clients that come back soon get their id, their rooms and what they have missed, by
     /// default not. It costs the memory of what was sent, and adds an argument to each event.
@@ -116,6 +124,8 @@ impl Default for ServerConfig {
             dynamic_namespaces: false,
             max_namespaces: 10_000,
             connect_timeout: Duration::from_secs(45),
+            decision_timeout: Duration::from_secs(45),
+            max_auth_bytes: 64 << 10,
             max_attachments: 10,
             max_packet_bytes: 10_000_000,
             attachment_timeout: Duration::from_secs(60),

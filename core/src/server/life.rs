@@ -34,7 +34,7 @@ impl Server {
         };
         let back = back.map(Box::new);
         let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
-        let phase = Phase::Connecting(Args::none());
+        let phase = Phase::Connecting(Args::none(), None);
         let socket = Socket {
             id,
             session,
@@ -144,6 +144,9 @@ impl Server {
     fn take(&mut self, id: SocketId) -> Option<Socket> {
         self.get(id)?;
         let socket = self.sockets.remove(id.index as usize);
+        if let Phase::Connecting(_, Some(timer)) = socket.phase {
+            self.timers.clear(timer);
+        }
         self.by_sid.remove(&socket.sid);
         self.namespaces[socket.namespace].members.remove(id);
         Some(socket)

@@ -21,7 +21,7 @@ use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
 use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
 use crate::packet;
-use crate::timers::Timers;
+use crate::timers::{TimerId, Timers};
 
 /// A Socket.IO server as a pure state machine.
 ///
@@ -99,16 +99,18 @@ pub(super) struct Socket {
 
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The application is asked; with what the client sent along.
-    Connecting(Args),
+    /// The application is asked: with what the client sent along, and until when.
+    Connecting(Args, Option<TimerId>),
     Connected,
 }
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Alarm {
-    /// To give up on a client that does not go on.
-    Client(SessionId),
+    /// To give up on a client that does not join a namespace, or does not complete a packet.
+    Client(SessionId, Wait),
+    /// To give up waiting for the application to decide about a socket.
+    Decision(SocketId),
     /// To give up waiting for an acknowledgement.
     Ack(SocketId, AckId),
     /// To give up waiting for the answers to a broadcast.
@@ -119,6 +121,15 @@ pub(super) enum Alarm {
     Rate(SessionId),
     /// To send the next ones away.
     Retire,
+}
+
+/// What a client has to do within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Join a namespace.
+    Connect,
+    /// Send the binary values of a packet.
+    Attachments,
 }
 
 impl Server {
@@ -182,9 +193,8 @@ impl Server {
         self.engine.handle_timeout(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
             match alarm {
-                Alarm::Client(session) => {
-                    self.end_session(session, DisconnectReason::ForcedServerClose, now);
-                }
+                Alarm::Client(session, wait) => self.on_client_alarm(session, wait, now),
+                Alarm::Decision(socket) => self.on_decision_alarm(socket),
                 Alarm::Ack(socket, ack) => {
                     if self.settle_ack(socket, ack).is_some() {
                         self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
@@ -242,8 +252,9 @@ impl Server {
         let Some(socket) = self.get_mut(connecting) else {
             return;
         };
-        if let Phase::Connecting(auth) = &mut socket.phase {
+        if let Phase::Connecting(auth, timer) = &mut socket.phase {
             let auth = std::mem::take(auth);
+            timer.take().into_iter().for_each(|timer| self.timers.clear(timer));
             self.admit(connecting, auth);
         }
     }
@@ -262,7 +273,7 @@ impl Server {
         message: &str,
         data: &T,
     ) -> Result<(), EmitError> {
-        let Some(Socket { phase: Phase::Connecting(_), session, namespace, .. }) =
+        let Some(Socket { phase: Phase::Connecting(..), session, namespace, .. }) =
             self.get(connecting)
         else {
             return Ok(());
@@ -280,7 +291,7 @@ impl Server {
     /// which is not to be: it is told that there is none of this name. Does nothing if the client
     /// is not there any more.
     pub fn reject_namespace(&mut self, connecting: SocketId) {
-        let Some(Socket { phase: Phase::Connecting(_), namespace, .. }) = self.get(connecting)
+        let Some(Socket { phase: Phase::Connecting(..), namespace, .. }) = self.get(connecting)
         else {
             return;
         };
@@ -294,7 +305,7 @@ impl Server {
         let (session, back) = (socket.session, socket.back.take());
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
-            client.refused += 1;
+            client.refusals.add(self.now);
         }
         self.forget(connecting);
         self.tell_expired(back.map(|back| back.away.sid));
@@ -345,7 +356,7 @@ impl Server {
 
     fn on_opened(&mut self, session: SessionId, handshake: Option<Handshake>, now: Instant) {
         let delay = self.config.connect_timeout;
-        let timer = self.timers.set(now, delay, Alarm::Client(session));
+        let timer = self.timers.set(now, delay, Alarm::Client(session, Wait::Connect));
         let mut client = Client::new(timer);
         client.handshake = handshake.map(Arc::new);
         client.old = self.engine.protocol(session) == Some(3);
@@ -429,11 +440,6 @@ impl Server {
         let index = self.namespaces.insert(namespace);
         self.by_name.insert(name, index);
         Some(index)
-    }
-
-    pub(super) fn socket_of(&self, session: SessionId, namespace: usize) -> Option<SocketId> {
-        let in_namespace = |&id: &SocketId| self.get(id).is_some_and(|s| s.namespace == namespace);
-        self.clients.get(&session)?.sockets.iter().copied().find(in_namespace)
     }
 
     pub(super) fn owe(&mut self, id: SocketId, ack: AckId, owed: Owed) {

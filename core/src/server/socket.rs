@@ -261,11 +261,8 @@ impl Server {
     fn expel(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
-        let name = Room::clone(&self.namespaces[namespace].name);
-        let farewell = packet::disconnect(&*self.config.parser, &name);
-        if let Some(client) = self.clients.get_mut(&session) {
-            client.leave(id, name, self.config.max_namespaces_per_client);
-        }
+        let farewell = packet::disconnect(&*self.config.parser, &self.namespaces[namespace].name);
+        self.release(id);
         self.engine.send(session, &farewell, false);
         self.remove(id, DisconnectReason::ServerNamespaceDisconnect);
     }

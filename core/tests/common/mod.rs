@@ -149,6 +149,22 @@ impl<M: Machine> Harness<M> {
         true
     }
 
+    /// Takes the events that came so far, without asking for more.
+    pub(crate) fn take_events(&mut self) -> Vec<M::Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) fn is_in_flight(&self, ws: WsId) -> bool {
+        self.websockets[&ws].in_flight
+    }
+
+    pub(crate) fn wants_body_now(&self, req: RequestId) -> Option<usize> {
+        match self.requests[&req] {
+            Exchange::Open(limit) => limit,
+            Exchange::Answered(_) | Exchange::Aborted | Exchange::Gone => None,
+        }
+    }
+
     pub(crate) fn last_event(&self) -> Option<&M::Event> {
         self.events.last()
     }
@@ -367,7 +383,7 @@ impl<M: Machine> Harness<M> {
         }
     }
 
-    fn write_ended(&mut self, ws: WsId) {
+    pub(crate) fn write_ended(&mut self, ws: WsId) {
         self.websockets.get_mut(&ws).expect("known").in_flight = false;
         let input = Input::Drained { ws };
         self.record(format_args!("> {input:?}"));

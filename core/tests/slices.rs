@@ -1,0 +1,429 @@
+//! How much of what clients send is handled at a time, and what becomes of the rest.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "most outputs are of no interest here")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Harness, WebSocketClient, secs};
+use sockeye_core::{
+    Closure, Emission, Event, Excess, Input, Output, RateLimit, Selector, Server, SocketId,
+};
+
+/// A server that sends the events of its clients on to everybody, and disconnects those that ask
+/// for it.
+struct Relay {
+    h: Harness<Server>,
+    heard: Vec<String>,
+    /// The greatest number of bytes that waited to be sent.
+    most: usize,
+}
+
+impl Relay {
+    fn new(change: impl FnOnce(&mut sockeye_core::ServerConfig)) -> Self {
+        let mut h = Harness::with(change);
+        h.eager = false;
+        Self { h, heard: Vec::new(), most: 0 }
+    }
+
+    /// Lets the server act until it has nothing to do at this moment; returns how many events
+    /// came.
+    fn turn(&mut self) -> usize {
+        let mut count = 0;
+        while self.h.step() {
+            self.most = self.most.max(self.h.server.counts().buffered);
+            for event in self.h.take_events() {
+                count += usize::from(matches!(event, Event::Received { .. }));
+                self.on_event(event);
+            }
+        }
+        count
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let now = self.h.now;
+        match event {
+            Event::Received { socket, name, .. } => {
+                self.heard.push(name.to_string());
+                match name.as_str() {
+                    "leave" => self.socket(socket).disconnect(false, now),
+                    "close" => self.socket(socket).close(now),
+                    "pause" => self.socket(socket).pause(now),
+                    "shut down" => self.h.server.shut_down(now),
+                    name => {
+                        let all = Selector::all();
+                        let sent = self.h.server.emit("/", &all, name, &(), Emission::default());
+                        sent.expect("an event that can be sent");
+                    }
+                }
+            }
+            Event::Disconnected { reason, .. } => self.heard.push(reason.to_string()),
+            _ => {}
+        }
+    }
+
+    fn socket(&mut self, socket: SocketId) -> sockeye_core::SocketMut<'_> {
+        self.h.server.socket(socket).expect("a socket that is there")
+    }
+
+    /// What is being written is written.
+    fn write(&mut self, clients: &[WebSocketClient]) {
+        for client in clients {
+            if self.h.is_in_flight(client.ws) {
+                self.h.write_ended(client.ws);
+            }
+        }
+    }
+
+    /// Goes on until nothing more is to be done, a millisecond at a time; returns the numbers of
+    /// events of each turn.
+    fn run(&mut self, clients: &[WebSocketClient]) -> Vec<usize> {
+        let mut turns = Vec::new();
+        loop {
+            turns.push(self.turn());
+            self.write(clients);
+            turns.push(self.turn());
+            let soon = self.h.now + Duration::from_millis(20);
+            let Some(next) = self.h.server.poll_timeout().filter(|&next| next < soon) else {
+                return turns;
+            };
+            self.h.now = self.h.now.max(next);
+            self.h.server.handle_timeout(self.h.now);
+        }
+    }
+
+    fn connect(&mut self, count: usize) -> Vec<WebSocketClient> {
+        self.h.eager = true;
+        let clients: Vec<_> = (0..count).map(|_| self.h.connect_websocket("/")).collect();
+        for client in &clients {
+            self.h.stall(client.ws);
+        }
+        self.h.eager = false;
+        clients
+    }
+
+    /// A client on long-polling that sends this POST; it does not ask for what is sent to it.
+    fn post(&mut self, body: String) -> String {
+        self.h.eager = true;
+        let client = self.h.connect_polling("/");
+        self.h.take_events();
+        let req = self.h.post_head(&client.sid);
+        assert!(self.h.wants_body(req).is_some());
+        self.h.eager = false;
+        self.h.body(req, body);
+        client.sid
+    }
+}
+
+fn events(names: &[&str]) -> String {
+    let packets: Vec<_> = names.iter().map(|name| format!("42[\"{name}\"]")).collect();
+    packets.join("\x1e")
+}
+
+#[test]
+fn a_flood_that_is_sent_on_to_many_is_handled_in_slices_at_the_pace_of_those_who_read() {
+    let mut relay = Relay::new(|config| config.engine.max_buffered = 64 << 20);
+    let readers = relay.connect(1000);
+    relay.post(events(&["a"; 2000]));
+
+    let turns = relay.run(&readers);
+
+    assert_eq!(turns.iter().sum::<usize>(), 2000);
+    let most = turns.iter().max().expect("there were turns");
+    assert!(*most <= 20, "{most} at once, each for a thousand receivers");
+    // The one who sends does not read.
+    let kept = 2000 * common::cost("42[\"a\"]");
+    assert!(relay.most < kept + (8 << 20), "{} bytes waited", relay.most);
+    for reader in &readers {
+        assert_eq!(relay.h.frames(reader.ws).len(), 2000);
+    }
+}
+
+#[test]
+fn those_who_do_not_read_slow_a_flood_down_and_do_not_stop_it() {
+    let mut relay = Relay::new(|_| {});
+    let stalled = relay.connect(500);
+    relay.post(events(&["a"; 200]));
+    let began = relay.h.now;
+
+    relay.turn();
+    let first = relay.heard.len();
+    relay.run(&[]);
+
+    assert!(first < 30);
+    assert_eq!(relay.heard.len(), 200);
+    let took = relay.h.now - began;
+    assert!(took > Duration::from_millis(500) && took < secs(60), "{took:?}");
+    assert!(relay.h.is_open(stalled[0].ws));
+}
+
+#[test]
+fn a_bystander_is_served_between_the_slices_of_a_flood() {
+    let mut relay = Relay::new(|_| {});
+    let readers = relay.connect(1000);
+    relay.post(events(&["flood"; 1000]));
+    relay.turn();
+    let before = relay.heard.len();
+    assert!(before < 1000);
+
+    relay.h.frame(readers[0].ws, "42[\"bystander\"]");
+    relay.turn();
+    relay.h.now += Duration::from_millis(1);
+    relay.h.server.handle_timeout(relay.h.now);
+    relay.turn();
+
+    let place = relay.heard.iter().position(|name| name == "bystander").expect("it is heard");
+    assert!(place <= before + 2, "{place} events came before, {before} of them earlier");
+    relay.run(&readers);
+    assert_eq!(relay.heard.len(), 1001);
+}
+
+#[test]
+fn a_websocket_that_floods_is_not_read_until_its_messages_are_handled() {
+    let mut relay = Relay::new(|_| {});
+    let readers = relay.connect(1000);
+    let flooder = readers[0].ws;
+
+    for _ in 0..100 {
+        relay.h.frame(flooder, "42[\"a\"]");
+    }
+    relay.turn();
+
+    assert!(relay.heard.len() < 30);
+    assert!(relay.h.is_paused(flooder));
+    relay.run(&readers);
+    assert_eq!(relay.heard, ["a"; 100]);
+    assert!(!relay.h.is_paused(flooder));
+}
+
+#[test]
+fn nothing_of_a_socket_is_heard_after_it_was_disconnected() {
+    for (last, reason) in [
+        ("leave", "server namespace disconnect"),
+        ("close", "forced close"),
+        ("shut down", "server shutting down"),
+    ] {
+        let names = ["before", last, "after", "after"];
+        let expected = ["before", last, reason];
+        let mut relay = Relay::new(|_| {});
+        relay.post(events(&names));
+        relay.run(&[]);
+        assert_eq!(relay.heard, expected, "in a POST");
+
+        let mut relay = Relay::new(|_| {});
+        relay.post(events(&[&["x"; 20], &names[..]].concat()));
+        relay.run(&[]);
+        assert_eq!(relay.heard[20..], expected, "late in a POST");
+
+        let mut relay = Relay::new(|_| {});
+        let client = relay.connect(1).remove(0);
+        for name in names {
+            relay.h.frame(client.ws, events(&[name]));
+        }
+        relay.run(&[]);
+        assert_eq!(relay.heard, expected, "on a WebSocket");
+    }
+}
+
+#[test]
+fn a_pause_holds_within_a_post_and_among_messages_that_were_read() {
+    let mut relay = Relay::new(|_| {});
+    let client = relay.connect(1).remove(0);
+    relay.post(events(&["a", "pause", "b", "c"]));
+    for name in ["d", "pause", "e"] {
+        relay.h.frame(client.ws, events(&[name]));
+    }
+
+    relay.run(&[]);
+    assert_eq!(relay.heard, ["a", "pause", "d", "pause"]);
+    let now = relay.h.now;
+    relay.socket(client.socket).resume(now);
+    relay.run(&[]);
+
+    assert_eq!(relay.heard[4..], ["e"]);
+}
+
+#[test]
+fn a_rate_holds_within_a_post() {
+    let mut relay = Relay::new(|config| {
+        config.rate = Some(RateLimit { packets: 10, per: secs(1), excess: Excess::Delay });
+    });
+    let sid = relay.post(events(&["a"; 100]));
+
+    relay.run(&[]);
+    assert!(relay.heard.len() <= 11, "{}", relay.heard.len());
+    relay.h.eager = true;
+    for _ in 0..10 {
+        relay.h.advance(secs(1));
+        relay.h.fetch(&sid);
+        for event in relay.h.take_events() {
+            relay.on_event(event);
+        }
+    }
+
+    assert_eq!(relay.heard.len(), 100);
+}
+
+#[test]
+fn what_a_client_sent_before_its_end_is_heard_before_its_end() {
+    let names = ["a"; 3000];
+    for ends_by in ["packet", "transport"] {
+        let mut relay = Relay::new(|_| {});
+        let packet = if ends_by == "packet" { "\x1e1\x1e42[\"behind\"]" } else { "" };
+        let sid = relay.post(events(&names) + packet);
+        relay.turn();
+        assert!(relay.heard.len() < 3000);
+        if ends_by == "transport" {
+            let target = Harness::<Server>::target("polling", Some(&sid));
+            for _ in 0..2 {
+                relay.h.request("POST", &target, &[]);
+            }
+        }
+
+        relay.run(&[]);
+
+        assert_eq!(relay.heard.len(), 3001, "{ends_by}");
+        assert!(relay.heard[3000].starts_with("transport "), "{}", relay.heard[3000]);
+    }
+}
+
+#[test]
+fn a_malformed_packet_late_in_a_post_ends_the_session_when_it_is_its_turn() {
+    let mut relay = Relay::new(|_| {});
+    relay.post(events(&["a"; 2000]) + "\x1ez\x1e42[\"behind\"]");
+
+    relay.run(&[]);
+
+    assert_eq!(relay.heard.len(), 2001);
+    assert_eq!(relay.heard[2000], "parse error");
+}
+
+#[test]
+fn a_client_that_is_gone_is_not_waited_for_without_end() {
+    let mut relay = Relay::new(|_| {});
+    let client = relay.connect(1).remove(0);
+    relay.h.frame(client.ws, events(&["pause"]));
+    relay.h.frame(client.ws, events(&["never"]));
+    relay.turn();
+    relay.h.closed(client.ws, Closure::Peer);
+
+    relay.turn();
+    assert_eq!(relay.heard, ["pause"]);
+    relay.h.eager = true;
+    relay.h.advance(secs(31));
+    for event in relay.h.take_events() {
+        relay.on_event(event);
+    }
+
+    assert_eq!(relay.heard, ["pause", "transport close"]);
+}
+
+#[test]
+fn the_next_post_is_read_when_the_last_one_is_handled() {
+    let mut relay = Relay::new(|_| {});
+    let sid = relay.post(events(&["a"; 3000]));
+    relay.turn();
+
+    let second = relay.h.request("POST", &Harness::<Server>::target("polling", Some(&sid)), &[]);
+    relay.turn();
+    assert_eq!(relay.h.wants_body_now(second), None);
+    relay.run(&[]);
+
+    assert!(relay.h.wants_body_now(second).is_some());
+    relay.h.body(second, events(&["last"]));
+    relay.run(&[]);
+    assert_eq!(relay.heard.len(), 3001);
+    assert_eq!(relay.heard[3000], "last");
+}
+
+#[test]
+fn a_client_whose_messages_wait_is_not_given_up_for_a_pong_among_them() {
+    let mut h = Harness::<Server>::new();
+    let client = h.connect_websocket("/");
+    h.advance(secs(24));
+    let now = h.now;
+    h.frame(client.ws, "451-[\"half\",{\"_placeholder\":true,\"num\":0}]");
+    h.socket(client.socket).pause(now);
+    h.stall(client.ws);
+    h.advance(secs(1));
+    assert_eq!(h.received(client.ws), ["2"]);
+    h.drained(client.ws);
+    h.stall(client.ws);
+    // The ping is written; what came after it is not, when the pong is due.
+    h.emit(client.socket, "slow", &());
+
+    h.advance(secs(19));
+    assert_eq!(h.told(), ["#1 connected / []"; 0]);
+    h.drained(client.ws);
+    h.advance(secs(2));
+    assert!(h.is_open(client.ws), "{:?}", h.told());
+    for _ in 0..10 {
+        h.drained(client.ws);
+        h.advance(secs(19));
+    }
+
+    assert!(h.is_open(client.ws), "nobody waits for what the server does not read");
+    let now = h.now;
+    h.socket(client.socket).resume(now);
+    h.binary(client.ws, vec![1]);
+    assert_eq!(h.told(), ["#1 half[{\"_placeholder\":true,\"num\":0}]<01>"]);
+}
+
+#[test]
+fn an_emit_that_overflows_leaves_the_view_of_the_socket_as_it_is() {
+    let mut h = Harness::<Server>::with(|config| config.engine.max_buffered = 1000);
+    let client = h.connect_websocket("/");
+    h.stall(client.ws);
+    h.emit(client.socket, "in flight", &());
+    let now = h.now;
+
+    let mut socket = h.socket(client.socket);
+    assert!(!socket.emit("big", &"x".repeat(1000), Emission::default()).unwrap());
+    socket.join("room");
+    assert_eq!(socket.rooms().count(), 1);
+    assert_eq!((socket.buffered(), socket.owed()), (0, 0));
+    assert_eq!(socket.namespace().to_string(), "/");
+    assert!(!socket.emit("after", &(), Emission::default()).unwrap());
+    assert!(socket.emit_with_ack("ask", &(), None, now).is_ok());
+    socket.leave("room");
+    assert!(socket.watch_drained());
+
+    assert_eq!(
+        h.told(),
+        ["#1 not acked: socket has been disconnected", "#1 disconnected: transport error"]
+    );
+}
+
+#[test]
+fn volatile_events_of_a_timer_do_not_wait_for_a_client_that_does_not_read() {
+    let mut h = Harness::<Server>::new();
+    let client = h.connect_websocket("/");
+    h.stall(client.ws);
+    h.emit(client.socket, "busy", &());
+    h.collect();
+
+    let sent = (0..1000).filter(|_| h.emit_volatile(client.socket, "position")).count();
+
+    assert_eq!(sent, 0);
+    assert_eq!(h.server.totals().dropped, 1000);
+}
+
+#[test]
+fn outputs_that_were_not_taken_keep_the_order_of_what_follows() {
+    let mut relay = Relay::new(|_| {});
+    let client = relay.connect(1).remove(0);
+    for n in 0..50 {
+        relay.h.frame(client.ws, events(&[&n.to_string()]));
+    }
+    relay.h.feed(Input::Closed { ws: client.ws, cause: Closure::Peer });
+    while let Some(output) = relay.h.server.poll_output() {
+        if let Output::Event(event) = output {
+            relay.on_event(event);
+        }
+    }
+
+    let expected: Vec<_> =
+        (0..50).map(|n| n.to_string()).chain(["transport close".to_owned()]).collect();
+    assert_eq!(relay.heard, expected);
+}
