@@ -6,6 +6,7 @@ mod pair;
 
 use pair::{Pair, WEBSOCKET, millis, secs};
 use sockeye_core::client::SocketConfig;
+use sockeye_core::engine::Encoded;
 use sockeye_core::{Emission, EmitError};
 
 fn strings(lines: &[&str]) -> Vec<String> {
@@ -70,7 +71,7 @@ fn what_waits_is_bounded() {
         }
     };
     assert!(matches!(error, EmitError::BufferFull { limit: 1000 }), "{error}");
-    assert_eq!(sent, 1000 / (64 + "42[\"event\",0]".len()));
+    assert_eq!(sent, 1000 / (Encoded::OVERHEAD + "42[\"event\",0]".len()));
     let asked = pair.socket(id).emit_with_ack("event", &0, None, now);
     assert!(matches!(asked, Err(EmitError::BufferFull { .. })));
     assert!(pair.client.counts().buffered <= 1000);

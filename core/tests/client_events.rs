@@ -9,8 +9,9 @@ mod pair;
 use std::collections::BTreeMap;
 
 use pair::{POLLING, Pair, WEBSOCKET, secs};
-use sockeye_core::client::{Auth, AuthError, Config, Event, SocketConfig};
-use sockeye_core::{Emission, EmitError, Value};
+use sockeye_core::client::{Auth, AuthError, Client, Config, Event, Input, Output, SocketConfig};
+use sockeye_core::engine::Transport;
+use sockeye_core::{Emission, EmitError, Frame, Value};
 
 #[test]
 fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
@@ -357,4 +358,30 @@ fn another_parser_can_be_used_by_both_sides() {
         assert_eq!(pair.told(), [format!("s{args}"), format!("acked {args}")]);
         pair.finish();
     }
+}
+
+#[test]
+fn nothing_is_heard_after_the_application_has_disconnected_the_socket() {
+    let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
+    let mut client = Client::new(config, [1; 32]).unwrap();
+    let now = std::time::Instant::now();
+    let id = client.open("/", SocketConfig::default(), now).unwrap();
+    let Some(Output::Open { ws, .. }) = client.poll_output() else { panic!("it connects") };
+    client.handle(Input::Opened { ws }, now);
+    let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+    for text in [open, r#"40{"sid":"x"}"#, r#"42["a"]"#, r#"42["b"]"#, r#"42["c"]"#] {
+        client.handle(Input::Frame { ws, frame: Frame::from(text) }, now);
+    }
+    let mut heard = Vec::new();
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Event(Event::Received { name, .. }) => {
+                heard.push(name.to_string());
+                client.socket(id).unwrap().disconnect(now);
+            }
+            Output::Event(Event::Disconnected { reason, .. }) => heard.push(reason.to_string()),
+            _ => {}
+        }
+    }
+    assert_eq!(heard, ["a", "io client disconnect"]);
 }

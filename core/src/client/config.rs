@@ -88,7 +88,9 @@ pub struct Config {
     /// those do that a recovered one has missed, by default 16 MiB. More end the connection.
     pub max_early_bytes: usize,
     /// The greatest number of bytes that wait to be sent, in all namespaces, connected or not, by
-    /// default 16 MiB; each packet counts 64 bytes more than it has. Emitting more is an error.
+    /// default 16 MiB; each message counts
+    /// [`Encoded::OVERHEAD`](crate::engine::Encoded::OVERHEAD) more than its bytes, which makes
+    /// this a bound on memory. Emitting more is an error.
     pub max_buffered: usize,
     /// The greatest number of acknowledgements that the server may owe to one socket, by default
     /// 10,000. Asking for more is an error.

@@ -261,6 +261,7 @@ impl Client {
             Phase::Connected => {
                 let namespace = socket.namespace.clone();
                 self.leave(&namespace);
+                self.cx.drop_received(id);
                 self.part(id, Phase::Inactive, DisconnectReason::ClientDisconnect, None);
             }
         }

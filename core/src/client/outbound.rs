@@ -30,13 +30,6 @@ pub(super) struct Queued {
     timer: Option<TimerId>,
 }
 
-/// What a packet takes besides its bytes.
-const OVERHEAD: usize = 64;
-
-fn size(packet: &Encoded) -> usize {
-    packet.len() + OVERHEAD
-}
-
 impl Client {
     /// The bytes that wait to be sent.
     pub(super) fn buffered(&self) -> usize {
@@ -45,7 +38,7 @@ impl Client {
 
     pub(super) fn check_room(&self, packet: &Encoded) -> Result<(), EmitError> {
         let limit = self.cx.config.max_buffered;
-        if self.buffered().saturating_add(size(packet)) > limit {
+        if self.buffered().saturating_add(packet.cost()) > limit {
             return Err(EmitError::BufferFull { limit });
         }
         Ok(())
@@ -77,7 +70,7 @@ impl Client {
         if socket.is_connected() {
             return self.write(&packet);
         }
-        self.waiting += size(&packet);
+        self.waiting += packet.cost();
         socket.buffer.insert(key, Buffered { packet });
     }
 
@@ -92,7 +85,7 @@ impl Client {
         now: Instant,
     ) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        self.waiting += size(&packet);
+        self.waiting += packet.cost();
         let queued = Queued { packet, wanted, timeout, tries: 0, is_sent: false, timer: None };
         socket.queue.insert(key, queued);
         self.drain_queue(id, now);
@@ -103,7 +96,7 @@ impl Client {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let buffer = std::mem::take(&mut socket.buffer);
         for Buffered { packet } in buffer.values() {
-            self.waiting -= size(packet);
+            self.waiting -= packet.cost();
             self.write(packet);
         }
         self.drain_queue(id, now);
@@ -158,7 +151,7 @@ impl Client {
     fn unqueue(&mut self, id: SocketId, key: AckId, result: Result<Args, AckError>) -> bool {
         let queued = self.sockets.get_mut(&id).and_then(|socket| socket.queue.remove(&key));
         let Some(queued) = queued else { return false };
-        self.waiting -= size(&queued.packet);
+        self.waiting -= queued.packet.cost();
         queued.timer.into_iter().for_each(|timer| self.timers.clear(timer));
         if queued.wanted {
             self.cx.tell(Event::Acked { socket: id, ack: key, result });
@@ -203,7 +196,7 @@ impl Client {
         // What nobody waits for any more is not sent either.
         let socket = self.sockets.get_mut(&id);
         if let Some(Buffered { packet }) = socket.and_then(|socket| socket.buffer.remove(&ack)) {
-            self.waiting -= size(&packet);
+            self.waiting -= packet.cost();
         }
         self.cx.tell(Event::Acked { socket: id, ack, result: Err(AckError::Timeout) });
     }
@@ -232,7 +225,7 @@ impl Client {
     pub(super) fn discard(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         for Buffered { packet } in std::mem::take(&mut socket.buffer).into_values() {
-            self.waiting -= size(&packet);
+            self.waiting -= packet.cost();
         }
         let keys: Vec<_> = socket.queue.keys().copied().collect();
         for key in keys {

@@ -38,8 +38,11 @@ pub struct EngineConfig {
     /// The greatest size in bytes of a request body and of a WebSocket message, by default
     /// 1,000,000. A longer body is answered with 413; either ends the session.
     pub max_payload: usize,
-    /// The greatest number of bytes that wait to be sent to one client, by default 16 MiB. A
-    /// client that falls behind further is closed with
+    /// The greatest number of bytes that wait to be sent to one client, those that are being
+    /// written to its WebSocket included, by default 16 MiB. Each message counts
+    /// [`Encoded::OVERHEAD`] more than its bytes, which makes this a bound on memory: about as much
+    /// for each client that does not read. A message that can be written at once does not wait,
+    /// however large it is. A client that falls behind further is closed with
     /// [`CloseReason::TransportError`](super::CloseReason::TransportError).
     pub max_buffered: usize,
     /// The greatest number of sessions, by default 1,000,000. A handshake over it is answered

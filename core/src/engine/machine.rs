@@ -179,7 +179,7 @@ impl Engine {
         }
     }
 
-    /// What is to be done next.
+    /// What is to be done next; `None` if there is nothing at the moment.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         if let Some((session, made)) = self.current.take() {
@@ -227,7 +227,8 @@ impl Engine {
         None
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
+    /// messages of which a slice was handled.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slice = self.cx.slice.next_at().filter(|_| !self.cx.backlog.is_empty());
@@ -236,9 +237,9 @@ impl Engine {
 
     /// Sends messages to a session, in order and without anything between them.
     ///
-    /// `volatile` messages are dropped if the client is not ready to receive, and was not when the
-    /// last input came. Returns false if
-    /// they are dropped, or if there is no such session; or if this made more than
+    /// `volatile` messages are dropped if the client is not ready to receive, unless it was ready
+    /// earlier since [`poll_output`](Self::poll_output) was last `None`. Returns false if they are
+    /// dropped, or if there is no such session; or if this made more than
     /// [`max_buffered`](EngineConfig::max_buffered) bytes wait, which ends the session.
     pub fn send(&mut self, session: SessionId, messages: &Encoded, volatile: bool) -> bool {
         let mut sent = false;
@@ -308,7 +309,8 @@ impl Engine {
         })
     }
 
-    /// How many bytes wait to be sent to a session.
+    /// How many bytes wait to be sent to a session or are being written, as they count against
+    /// [`max_buffered`](EngineConfig::max_buffered).
     #[must_use]
     pub fn buffered(&self, session: SessionId) -> Option<usize> {
         self.get(session).map(|session| session.outbox.unsent())
@@ -341,8 +343,10 @@ impl Engine {
     /// one or two that stand between it and its WebSocket. So a client that sends more than can
     /// be handled has to wait.
     ///
-    /// What was read already is still taken in. A session that is paused does not end for want of
-    /// pongs, as long as its client takes the pings; in protocol 3, where clients ping, it does.
+    /// What was read already waits, too; if the connection ends meanwhile, for
+    /// [`close_timeout`](EngineConfig::close_timeout) at most. A session that is paused does not end
+    /// for want of pongs, as long as its client takes the pings; in protocol 3, where clients ping,
+    /// it does.
     pub fn pause(&mut self, session: SessionId, pause: bool, now: Instant) {
         self.with(session, |session, cx| session.pause(pause, cx, now));
     }

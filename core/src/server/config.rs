@@ -59,7 +59,8 @@ pub struct ServerConfig {
     /// [`max_buffered`](EngineConfig::max_buffered) bytes wait for its client, by default
     /// [`WhenFull::Close`].
     pub when_full: WhenFull,
-    /// How many packets a client may send in a time, by default as many as it likes.
+    /// How many packets a client may send in a time, by default as many as it likes. It holds
+    /// within one POST, too.
     pub rate: Option<RateLimit>,
     /// Whether joining and leaving of rooms is told with [`Event::Room`](super::Event::Room), by
     /// default not.
@@ -75,9 +76,9 @@ pub enum WhenFull {
     /// [`TransportError`](crate::DisconnectReason::TransportError).
     #[default]
     Close,
-    /// [`SocketMut::emit`](super::SocketMut::emit) is an error, so that the caller can wait for
-    /// [`Event::Drained`](super::Event::Drained). Where nobody can wait, with broadcasts and
-    /// acknowledgements, the client is closed.
+    /// The event that would make more wait is not sent: [`SocketMut::emit`](super::SocketMut::emit)
+    /// is an error, so that the caller can wait for [`Event::Drained`](super::Event::Drained). Where
+    /// nobody can wait, with broadcasts and acknowledgements, the client is closed.
     Refuse,
 }
 

@@ -15,7 +15,7 @@ impl SocketMut<'_> {
     /// Stops reading what the client sends; for callers that have as many of its events in hand as
     /// they can take. The connection is read again when none of its sockets is paused.
     ///
-    /// What was read already still comes as events.
+    /// What was read already comes as events after [`resume`](Self::resume).
     pub fn pause(&mut self, now: Instant) {
         self.set_paused(true, now);
     }

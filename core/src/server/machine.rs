@@ -208,7 +208,7 @@ impl Server {
         }
     }
 
-    /// What is to be done next.
+    /// What is to be done next; `None` if there is nothing at the moment.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         loop {
@@ -222,7 +222,8 @@ impl Server {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
+    /// messages of which a slice was handled.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.engine.poll_timeout().into_iter().chain(self.timers.next()).min()
@@ -458,7 +459,8 @@ impl Server {
         Some(owed)
     }
 
-    /// How many things are remembered; all are zero when everybody is gone.
+    /// How many things are remembered; all are zero when everybody is gone and all outputs were
+    /// taken.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {

@@ -89,7 +89,9 @@ impl SocketMut<'_> {
         self.get().owed
     }
 
-    /// How many bytes wait to be sent to this client, those of its other namespaces included.
+    /// How many bytes wait to be sent to this client or are being written, as they count against
+    /// [`max_buffered`](crate::engine::EngineConfig::max_buffered); those of its other namespaces
+    /// included.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.server.engine.buffered(self.get().session).unwrap_or(0)
@@ -135,7 +137,9 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, or the socket is not connected (yet).
+    /// If it can't be sent because of its name or data, if the socket is not connected (yet), or
+    /// with [`EmitError::Full`] if too much waits for the client and
+    /// [`WhenFull::Refuse`](super::WhenFull::Refuse) is configured.
     pub fn emit(
         &mut self,
         name: &str,
@@ -165,8 +169,8 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, or the socket is not connected (yet), or
-    /// it owes more than [`max_pending_acks`](super::ServerConfig::max_pending_acks).
+    /// As for [`emit`](Self::emit); and if it owes more than
+    /// [`max_pending_acks`](super::ServerConfig::max_pending_acks).
     pub fn emit_with_ack(
         &mut self,
         name: &str,

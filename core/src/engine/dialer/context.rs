@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::target::target;
 use crate::client::{Config, Cookies, Event, Fault, Fetch, Output};
 use crate::engine::Transport;
-use crate::id::Mint;
+use crate::id::{Mint, SocketId};
 use crate::io::{Frame, Headers, RequestId, WsId};
 
 pub(crate) struct Context {
@@ -60,6 +60,12 @@ impl Context {
 
     pub(crate) fn tell(&mut self, event: Event) {
         self.push(Output::Event(event));
+    }
+
+    /// Drops the events that have arrived for a socket and were not taken yet.
+    pub(crate) fn drop_received(&mut self, id: SocketId) {
+        let is_for_it = |output: &Output| matches!(output, Output::Event(Event::Received { socket, .. }) if *socket == id);
+        self.outputs.retain(|output| !is_for_it(output));
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {

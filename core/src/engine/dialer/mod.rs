@@ -145,9 +145,9 @@ impl Dialer {
         self.channel.transport()
     }
 
-    /// How many bytes wait to be sent.
+    /// How many bytes wait to be sent, with the overhead of the messages.
     pub(crate) const fn buffered(&self) -> usize {
-        self.outbox.bytes()
+        self.outbox.unsent()
     }
 
     /// How many requests and WebSockets are open.

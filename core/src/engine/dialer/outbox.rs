@@ -12,7 +12,8 @@ use crate::io::{Frame, Frames};
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Frame>,
-    bytes: usize,
+    /// What the queue counts against limits.
+    queued: usize,
     /// A pong is waiting; one answers any number of pings.
     has_pong: bool,
 }
@@ -22,9 +23,10 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// How many bytes wait.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    /// What waits, as it counts against limits: the bytes of the messages, and
+    /// [`Encoded::OVERHEAD`] for each.
+    pub(super) const fn unsent(&self) -> usize {
+        self.queued
     }
 
     pub(super) fn push(&mut self, messages: &Encoded) {
@@ -32,20 +34,22 @@ impl Outbox {
         let text = text.map(|text| Frame::Text(text.clone()));
         let binary = binary.iter().map(|data| Frame::Binary(data.clone()));
         for packet in text.into_iter().chain(binary) {
-            self.bytes += packet.len();
-            self.queue.push_back(packet);
+            self.push_packet(packet);
         }
     }
 
+    fn push_packet(&mut self, packet: Frame) {
+        self.queued += cost(&packet);
+        self.queue.push_back(packet);
+    }
+
     pub(super) fn push_close(&mut self) {
-        self.queue.push_back(Frame::Text(Bytes::from_static(b"1")));
-        self.bytes += 1;
+        self.push_packet(Frame::Text(Bytes::from_static(b"1")));
     }
 
     pub(super) fn push_pong(&mut self) {
         if !std::mem::replace(&mut self.has_pong, true) {
-            self.queue.push_back(Frame::Text(Bytes::from_static(b"3")));
-            self.bytes += 1;
+            self.push_packet(Frame::Text(Bytes::from_static(b"3")));
         }
     }
 
@@ -86,12 +90,16 @@ impl Outbox {
                 }
                 Frame::Binary(data) => payload.push_binary(data),
             }
-            self.bytes -= packet.len();
+            self.queued -= cost(packet);
             self.queue.pop_front();
         }
         self.clear();
         payload.finish()
     }
+}
+
+fn cost(packet: &Frame) -> usize {
+    packet.len() + Encoded::OVERHEAD
 }
 
 /// What a packet takes in the body of a POST, in bytes.
@@ -116,10 +124,11 @@ mod tests {
         let (mut bodies, mut left) = (Vec::new(), Vec::new());
         while !outbox.is_empty() {
             bodies.push(outbox.take_body(Some(11)));
-            left.push(outbox.bytes());
+            left.push(outbox.unsent());
         }
         assert_eq!(bodies, ["4aaaa\x1e4bbbb", "4cccccccccccc", "4d", "bAQIDBA=="]);
-        assert_eq!(left, [19, 6, 4, 0]);
+        let each = Encoded::OVERHEAD;
+        assert_eq!(left, [19 + 3 * each, 6 + 2 * each, 4 + each, 0]);
     }
 
     #[test]
