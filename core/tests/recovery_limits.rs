@@ -176,9 +176,10 @@ fn a_packet_that_is_too_large_to_be_kept_is_sent_all_the_same() {
     h.closed(client.ws, Closure::Error);
     h.told();
 
-    let (_, received) = ask(&mut h, &back(&client.pid, &large_seen));
+    let (ws, received) = ask(&mut h, &back(&client.pid, &large_seen));
     assert!(received[0].contains(&client.id), "it has missed nothing");
-    let (client, _) = away(&mut h);
+    h.closed(ws, Closure::Error);
+    h.told();
     is_new(&mut h, &back(&client.pid, &seen), &client);
 }
 
@@ -315,6 +316,30 @@ fn who_has_missed_more_than_may_wait_for_it_becomes_a_new_one() {
     is_new(&mut h, &back(&client.pid, &seen), &client);
 
     assert_eq!(h.server.totals().overflows, 0, "its connection is not ended for it");
+}
+
+#[test]
+fn what_was_missed_counts_as_it_counts_while_it_waits() {
+    for missed in [40, 60] {
+        let mut h = Harness::<Server>::with(|config| {
+            config.engine.max_buffered = 10_000;
+            config.recovery = Some(sockeye_core::RecoveryConfig::default());
+        });
+        let (client, seen) = away(&mut h);
+        for _ in 0..missed {
+            h.emit_to(&Selector::all(), "missed");
+        }
+
+        // On a connection that does not read at once.
+        let ws = h.open_websocket();
+        h.stall(ws);
+        h.frame(ws, back(&client.pid, &seen));
+
+        let recovered = h.server.find(&client.id).is_some();
+        assert_eq!(recovered, missed == 40, "{missed} packets with what they cost besides");
+        assert!(h.is_open(ws));
+        assert_eq!(h.server.totals().overflows, 0);
+    }
 }
 
 #[test]

@@ -59,6 +59,26 @@ impl Encoded {
         self.len() + self.count() * Self::OVERHEAD
     }
 
+    /// A copy that shares its memory with nothing else, and takes no more than it needs.
+    pub(crate) fn detached(&self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Self {
+            text: self.text.as_ref().map(copy),
+            binary: self.binary.as_ref().map(|binary| binary.iter().map(copy).collect()),
+            compress: self.compress,
+        }
+    }
+
+    /// The memory that a [detached](Self::detached) one holds besides itself, in bytes.
+    pub(crate) fn heap_size(&self) -> usize {
+        /// What a piece of memory takes that is shared, besides its bytes.
+        const SHARED: usize = 32;
+        let (text, binary) = self.parts();
+        let text = text.map_or(0, |text| text.len() + SHARED);
+        let binary = binary.iter().map(|data| data.len() + SHARED + size_of::<Bytes>());
+        text + binary.sum::<usize>() + if self.binary.is_some() { SHARED } else { 0 }
+    }
+
     /// How many messages they are.
     pub(super) fn count(&self) -> usize {
         let (text, binary) = self.parts();

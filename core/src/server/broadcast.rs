@@ -55,7 +55,7 @@ impl Server {
             self.send(socket, &encoded, emission.volatile);
         }
         if let Some(namespace) = kept {
-            self.log(namespace, selector.clone(), &encoded);
+            self.log_broadcast(namespace, selector, &encoded);
         }
         Ok(())
     }

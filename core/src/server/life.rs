@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::machine::{Phase, Server, Socket};
-use super::recovery::Return;
+use super::recovery::{Recoverable, Return};
 use super::rooms::Room;
 use super::{Event, RoomChange};
 use crate::ack::Owed;
@@ -20,19 +20,18 @@ impl Server {
         namespace: usize,
         back: Option<Return>,
     ) -> SocketId {
-        let (sid, pid, rooms) = match &back {
-            Some(Return { pid, away, .. }) => {
-                (away.sid.clone(), Some(pid.clone()), away.rooms.clone())
-            }
+        let (sid, recoverable) = match back {
+            Some(Return { sid, recoverable }) => (sid, Some(Box::new(recoverable))),
             None => {
                 // Old clients know nothing of keys.
                 let old = self.clients.get(&session).is_some_and(|client| client.old);
                 let returns = self.recovery.is_some() && !old;
                 let pid = returns.then(|| self.mint.long_sid());
-                (self.new_sid(session, namespace), pid, Vec::new())
+                let recoverable = pid.map(|pid| Box::new(Recoverable::new(pid)));
+                (self.new_sid(session, namespace), recoverable)
             }
         };
-        let back = back.map(Box::new);
+        let rooms = recoverable.as_ref().map(|recoverable| recoverable.rooms());
         let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
         let phase = Phase::Connecting(Args::none(), None);
         let socket = Socket {
@@ -43,15 +42,14 @@ impl Server {
             phase,
             rooms: BTreeSet::new(),
             owed: 0,
-            pid,
-            back,
+            recoverable,
             paused: false,
             watched: false,
         };
         self.sockets.insert(socket);
         self.namespaces[namespace].sockets += 1;
         if let Some(mut socket) = self.socket(id) {
-            rooms.iter().for_each(|room| socket.join(room));
+            rooms.iter().flatten().for_each(|room| socket.join(room));
         }
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.push(id);
@@ -87,7 +85,7 @@ impl Server {
         let missed = self.catch_up(id);
         let Some(socket) = self.get_mut(id) else { return };
         let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
-        let pid = socket.pid.clone();
+        let pid = socket.recoverable.as_ref().map(|recoverable| recoverable.pid.clone());
         let recovered = missed.is_some();
         self.by_sid.insert(sid.clone(), id);
         // As with the official server, what was missed comes before the answer.
@@ -110,8 +108,7 @@ impl Server {
     /// Ends a socket and says so. Its client must not list it any more.
     pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
         let connected = self.is_connected(id);
-        let back = self.get(id).and_then(|socket| socket.back.as_ref());
-        let returning = back.map(|back| back.away.sid.clone());
+        let returning = self.get(id).and_then(Socket::returning);
         let may_return = (connected || returning.is_some()) && self.depart(id, reason);
         while let Some((ack, owed)) = self.acks.abandon(id) {
             match owed {

@@ -9,7 +9,7 @@ use slab::Slab;
 
 use super::broadcast::Gatherings;
 use super::client::Client;
-use super::recovery::{Recovery, Return};
+use super::recovery::{Recoverable, Recovery};
 use super::retire::Retirement;
 use super::rooms::{Members, Room};
 use super::socket::SocketMut;
@@ -87,14 +87,20 @@ pub(super) struct Socket {
     pub(super) rooms: BTreeSet<Room>,
     /// How many acknowledgements it owes.
     pub(super) owed: usize,
-    /// The key with which the client can come back, where recovery is on.
-    pub(super) pid: Option<Sid>,
-    /// That it was away, until it is let in again.
-    pub(super) back: Option<Box<Return>>,
+    /// Where recovery is on, and the client knows how to come back.
+    pub(super) recoverable: Option<Box<Recoverable>>,
     /// Its caller has enough in hand.
     pub(super) paused: bool,
     /// Its caller waits until everything is sent.
     pub(super) watched: bool,
+}
+
+impl Socket {
+    /// Its id, if its client was away and is not let in again.
+    pub(super) fn returning(&self) -> Option<Sid> {
+        let recoverable = self.recoverable.as_ref().filter(|recoverable| recoverable.is_back());
+        recoverable.map(|_| self.sid.clone())
+    }
 }
 
 #[derive(Debug)]
@@ -303,13 +309,14 @@ impl Server {
 
     fn turn_away(&mut self, connecting: SocketId, refusal: &Encoded) {
         let Some(socket) = self.get_mut(connecting) else { return };
-        let (session, back) = (socket.session, socket.back.take());
+        let returning = socket.returning();
+        let session = socket.session;
         if let Some(client) = self.clients.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
             client.refusals.add(self.now);
         }
         self.forget(connecting);
-        self.tell_expired(back.map(|back| back.away.sid));
+        self.tell_expired(returning);
         self.engine.send(session, refusal, false);
     }
 

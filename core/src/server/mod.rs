@@ -7,6 +7,8 @@ mod figures;
 mod flow;
 mod life;
 mod machine;
+mod membership;
+mod packet_log;
 mod recovery;
 mod retire;
 mod rooms;

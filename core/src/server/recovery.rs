@@ -1,12 +1,14 @@
 //! Connection state recovery: a client that comes back soon gets its id, its rooms and what it
 //! has missed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use super::machine::{Alarm, Server};
+use super::membership::{Membership, Number};
+use super::packet_log::{PacketLog, Receiver, Target};
 use super::rooms::{Room, Selector};
 use crate::args::Args;
 use crate::engine::Encoded;
@@ -20,10 +22,12 @@ pub struct RecoveryConfig {
     pub max_disconnection: Duration,
     /// Whether a client that comes back is let in without asking the application, by default true.
     pub skip_middlewares: bool,
-    /// How many bytes the packets may take that are kept for those who are away, in all
-    /// namespaces, by default 16 MiB. Older ones are dropped first; who has missed one of them is
-    /// not recovered. Nor is who has missed more than may
-    /// [wait](crate::engine::EngineConfig::max_buffered) for one client.
+    /// How much memory in bytes the packets may take that are kept for those who are away, in all
+    /// namespaces, by default 16 MiB. A packet takes its own length and some 300 bytes, or some
+    /// 500 if no other packet is for the same room or socket; each further room of a broadcast
+    /// takes 50 to 250. Older ones are dropped first; who has missed one of them is not recovered.
+    /// Nor is who has missed more than may [wait](crate::engine::EngineConfig::max_buffered) for
+    /// one client, or has left more than 32 rooms since the last packet that it has seen.
     pub max_bytes: usize,
     /// How many clients that are away are remembered, by default 10,000. The oldest is forgotten
     /// first.
@@ -47,12 +51,10 @@ pub(super) struct Recovery {
     pub(super) config: RecoveryConfig,
     /// Begins all offsets, so that none of an earlier life of the server is taken for one of this.
     life: String,
-    /// The packets of all namespaces, without a gap in their numbers.
-    log: VecDeque<Logged>,
-    /// The number of the first packet in the log, or of the next one if it is empty.
-    first: u64,
-    bytes: usize,
+    log: PacketLog,
     away: BTreeMap<Sid, Away>,
+    /// How many are away from each namespace.
+    namespaces: BTreeMap<Room, usize>,
     /// The keys of those who are away, in the order of their going.
     leavers: BTreeMap<u64, (Instant, Sid)>,
     /// How many have gone so far.
@@ -60,29 +62,33 @@ pub(super) struct Recovery {
     has_timer: bool,
 }
 
+/// What is remembered of a socket whose client can come back.
 #[derive(Debug)]
-struct Logged {
-    at: Instant,
-    namespace: Room,
-    selector: Selector,
-    encoded: Encoded,
+pub(super) struct Recoverable {
+    /// The key of the client.
+    pub(super) pid: Sid,
+    /// The first packet that is for the socket: what came before its admission is not.
+    since: Number,
+    membership: Membership,
+    /// That it was away, until it is let in again.
+    back: Option<Back>,
 }
 
-impl Logged {
-    /// The memory that it takes, in bytes.
-    fn size(&self) -> usize {
-        let names = self.selector.rooms.iter().chain(&self.selector.except);
-        let names: usize = names.map(|name| name.len() + size_of::<Room>()).sum();
-        self.encoded.len() + names + size_of::<Self>()
-    }
+#[derive(Debug)]
+struct Back {
+    /// The first packet that the client has not seen.
+    next: Number,
+    /// The rooms that it was in when its client went away.
+    rooms: Vec<Room>,
 }
 
 /// A socket whose client is away.
 #[derive(Debug)]
 pub(super) struct Away {
-    pub(super) sid: Sid,
+    sid: Sid,
     namespace: Room,
-    pub(super) rooms: Vec<Room>,
+    since: Number,
+    membership: Membership,
     /// Its place among the leavers.
     place: u64,
 }
@@ -90,10 +96,23 @@ pub(super) struct Away {
 /// A socket whose client comes back.
 #[derive(Debug)]
 pub(super) struct Return {
-    pub(super) pid: Sid,
-    pub(super) away: Away,
-    /// The number of the first packet that the client has not seen.
-    next: u64,
+    pub(super) sid: Sid,
+    pub(super) recoverable: Recoverable,
+}
+
+impl Recoverable {
+    pub(super) fn new(pid: Sid) -> Self {
+        Self { pid, since: 0, membership: Membership::default(), back: None }
+    }
+
+    pub(super) const fn is_back(&self) -> bool {
+        self.back.is_some()
+    }
+
+    /// The rooms that it was in when its client went away, until it is let in again.
+    pub(super) fn rooms(&self) -> Vec<Room> {
+        self.back.as_ref().map(|back| back.rooms.clone()).unwrap_or_default()
+    }
 }
 
 impl Recovery {
@@ -101,10 +120,9 @@ impl Recovery {
         Self {
             config,
             life: mint.sid().as_str()[14..].to_owned(),
-            log: VecDeque::new(),
-            first: 0,
-            bytes: 0,
+            log: PacketLog::new(),
             away: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
             leavers: BTreeMap::new(),
             departures: 0,
             has_timer: false,
@@ -113,38 +131,30 @@ impl Recovery {
 
     /// The offset of the packet that is logged next.
     pub(super) fn next_offset(&self) -> String {
-        format!("{}{:x}", self.life, self.next())
+        format!("{}{:x}", self.life, self.log.next())
     }
 
-    /// The size of the log.
+    /// The memory of the log.
     pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+        self.log.bytes()
     }
 
-    /// The number of the packet that is logged next.
-    fn next(&self) -> u64 {
-        self.first + self.log.len() as u64
+    /// Notes that a socket has joined a room: what was sent to it before is not for the socket.
+    pub(super) fn join(&self, recoverable: &mut Recoverable, room: &Room) {
+        recoverable.membership.join(room, self.log.next());
     }
 
-    pub(super) fn log(
-        &mut self,
-        namespace: Room,
-        selector: Selector,
-        encoded: Encoded,
-        now: Instant,
-    ) {
-        let logged = Logged { at: now, namespace, selector, encoded };
-        self.bytes += logged.size();
-        self.log.push_back(logged);
-        while self.bytes > self.config.max_bytes {
-            self.drop_oldest();
-        }
+    /// Notes that a socket has left a room: what is sent to it from now on is not for the socket.
+    pub(super) fn leave(&self, recoverable: &mut Recoverable, namespace: &Room, room: &Room) {
+        let last = self.log.last_for(namespace, room);
+        recoverable.membership.forget_before(self.log.first());
+        recoverable.membership.leave(room, last, self.log.next());
     }
 
-    fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.log.pop_front() {
-            self.bytes -= oldest.size();
-            self.first += 1;
+    fn log(&mut self, namespace: Room, target: Target, encoded: &Encoded, now: Instant) {
+        self.log.push(namespace, target, encoded, now);
+        while self.log.bytes() > self.config.max_bytes {
+            self.log.drop_oldest();
         }
     }
 
@@ -152,6 +162,7 @@ impl Recovery {
         self.departures += 1;
         away.place = self.departures;
         self.leavers.insert(away.place, (now, pid.clone()));
+        *self.namespaces.entry(Room::clone(&away.namespace)).or_default() += 1;
         self.away.insert(pid, away);
         if self.away.len() > self.config.max_sessions { self.forget_oldest() } else { None }
     }
@@ -159,7 +170,18 @@ impl Recovery {
     /// Forgets who has been away for longest; returns the id of the socket.
     fn forget_oldest(&mut self) -> Option<Sid> {
         let (_, (_, pid)) = self.leavers.pop_first()?;
-        self.away.remove(&pid).map(|away| away.sid)
+        self.remove(pid.as_str()).map(|(_, away)| away.sid)
+    }
+
+    fn remove(&mut self, pid: &str) -> Option<(Sid, Away)> {
+        let (pid, away) = self.away.remove_entry(pid)?;
+        if let Some(count) = self.namespaces.get_mut(&away.namespace) {
+            *count -= 1;
+            if *count == 0 {
+                self.namespaces.remove(&away.namespace);
+            }
+        }
+        Some((pid, away))
     }
 
     /// Forgets what is too old; returns the ids of sockets that can't come back any more.
@@ -170,8 +192,8 @@ impl Recovery {
         while self.leavers.first_key_value().is_some_and(|(_, (at, _))| expired(*at)) {
             gone.extend(self.forget_oldest());
         }
-        while self.log.front().is_some_and(|logged| expired(logged.at)) {
-            self.drop_oldest();
+        while self.log.oldest().is_some_and(expired) {
+            self.log.drop_oldest();
         }
         gone
     }
@@ -181,15 +203,14 @@ impl Recovery {
     fn purge_delay(&self, now: Instant) -> Option<Duration> {
         let limit = self.config.max_disconnection;
         let leaver = self.leavers.first_key_value().map(|(_, (at, _))| *at);
-        let oldest = self.log.front().map(|logged| logged.at).into_iter().chain(leaver).min()?;
+        let oldest = self.log.oldest().into_iter().chain(leaver).min()?;
         let age = now.saturating_duration_since(oldest);
         Some(limit.saturating_sub(age).max(limit / 16))
     }
 
     /// The namespace, if somebody is away from it.
     fn left(&self, namespace: &str) -> Option<Room> {
-        let mut away = self.away.values().filter(|away| *away.namespace == *namespace);
-        away.next().map(|away| Room::clone(&away.namespace))
+        self.namespaces.get_key_value(namespace).map(|(name, _)| Room::clone(name))
     }
 
     /// How many who are away are remembered.
@@ -199,31 +220,43 @@ impl Recovery {
 
     /// The socket with this key, if it is away. The key works once.
     fn claim(&mut self, pid: &str) -> Option<(Sid, Away)> {
-        let (pid, away) = self.away.remove_entry(pid)?;
+        let (pid, away) = self.remove(pid)?;
         self.leavers.remove(&away.place);
         Some((pid, away))
     }
 
-    /// The number of the packet after this offset; `None` if it is not known any more.
-    fn after(&self, offset: &str) -> Option<u64> {
-        let seen = u64::from_str_radix(offset.strip_prefix(&self.life)?, 16).ok()?;
-        let next = seen.checked_add(1)?;
-        (self.first..=self.next()).contains(&next).then_some(next)
+    /// The packet after the one of this offset; `None` if there was no such packet.
+    fn after(&self, offset: &str) -> Option<Number> {
+        let number = parse_number(offset.strip_prefix(&self.life)?)?;
+        (number < self.log.next()).then(|| number + 1)
     }
 
-    /// What a socket has missed; `None` if a part of it is not there any more.
-    fn missed(&self, back: &Return) -> Option<Vec<Encoded>> {
-        let Return { away, next, .. } = back;
-        let skip = usize::try_from(next.checked_sub(self.first)?).ok()?;
-        let is_in = |room: &Room| **room == *away.sid.as_str() || away.rooms.contains(room);
-        let missed = self.log.iter().skip(skip).filter(|logged| {
-            let Selector { rooms, except, .. } = &logged.selector;
-            logged.namespace == away.namespace
-                && (rooms.is_empty() || rooms.iter().any(is_in))
-                && !except.iter().any(is_in)
-        });
-        Some(missed.map(|logged| logged.encoded.clone()).collect())
+    /// What a socket has missed that comes back; `None` if a part of it is not there any more.
+    fn missed(
+        &self,
+        namespace: &Room,
+        sid: &Sid,
+        recoverable: &Recoverable,
+    ) -> Option<Vec<Encoded>> {
+        // What an offset says is no reason to get more than the socket was entitled to.
+        let Recoverable { since, membership, back, .. } = recoverable;
+        let from = back.as_ref()?.next.max(*since);
+        let receiver = Receiver { namespace, sid, from, membership };
+        self.is_known(from, membership).then(|| self.log.missed(&receiver))
     }
+
+    /// Whether all is known about the time from a packet on.
+    fn is_known(&self, from: Number, membership: &Membership) -> bool {
+        from >= self.log.first() && from >= membership.since()
+    }
+}
+
+/// Reads a number in hexadecimal digits, in the one way in which offsets are written: in lower
+/// case, without a sign and without zeros before it.
+fn parse_number(digits: &str) -> Option<Number> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let canonical = digits.bytes().all(is_digit) && (digits == "0" || !digits.starts_with('0'));
+    canonical.then(|| Number::from_str_radix(digits, 16).ok()).flatten()
 }
 
 impl Server {
@@ -241,14 +274,17 @@ impl Server {
         let gone = recovery.purge(now);
         let claimed = recovery.claim(&pid);
         self.tell_expired(gone);
-        let (pid, away) = claimed?;
-        let next = self.recovery.as_ref()?.after(&offset);
-        let next = next.filter(|_| away.namespace == self.namespaces[namespace].name);
+        let (pid, Away { sid, namespace: left, since, membership, .. }) = claimed?;
+        let recovery = self.recovery.as_ref()?;
+        let known = |next: &Number| recovery.is_known(since.max(*next), &membership);
+        let next = recovery.after(&offset).filter(known);
+        let next = next.filter(|_| left == self.namespaces[namespace].name);
         let Some(next) = next else {
-            self.tell_expired([away.sid]);
+            self.tell_expired([sid]);
             return None;
         };
-        Some(Return { pid, away, next })
+        let back = Some(Back { next, rooms: membership.rooms().cloned().collect() });
+        Some(Return { sid, recoverable: Recoverable { pid, since, membership, back } })
     }
 
     /// What a socket that is let in has missed; `None` if it was not away. One that has waited so
@@ -257,28 +293,37 @@ impl Server {
     pub(super) fn catch_up(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
         /// Room for the answer that follows, in bytes.
         const ANSWER: usize = 512;
-        let socket = self.get_mut(id)?;
-        let (back, session) = (socket.back.take()?, socket.session);
-        let waiting = self.engine.buffered(session).unwrap_or(0) + ANSWER;
+        let recovery = self.recovery.as_ref()?;
+        let next = recovery.log.next();
+        let socket = self.get(id)?;
+        let recoverable = socket.recoverable.as_ref()?;
+        let namespace = &self.namespaces[socket.namespace].name;
+        let waiting = self.engine.buffered(socket.session).unwrap_or(0) + ANSWER;
         let limit = self.config.engine.max_buffered;
-        let missed = self.recovery.as_ref()?.missed(&back).filter(|missed| {
-            waiting.saturating_add(missed.iter().map(Encoded::len).sum()) <= limit
+        let missed = recovery.missed(namespace, &socket.sid, recoverable).filter(|missed| {
+            waiting.saturating_add(missed.iter().map(Encoded::cost).sum()) <= limit
         });
-        if missed.is_none() {
-            let (sid, pid) = (self.mint.sid(), self.mint.long_sid());
-            for room in &back.away.rooms {
-                self.socket(id)?.leave(room);
+        if let Some(sid) = socket.returning().filter(|_| missed.is_none()) {
+            for room in recoverable.rooms() {
+                self.socket(id)?.leave(&room);
             }
+            let (new, pid) = (self.mint.sid(), self.mint.long_sid());
             let socket = self.get_mut(id)?;
-            (socket.sid, socket.pid) = (sid, Some(pid));
-            self.tell_expired([back.away.sid]);
+            socket.sid = new;
+            socket.recoverable.as_mut()?.pid = pid;
+            self.tell_expired([sid]);
+        }
+        let recoverable = self.get_mut(id)?.recoverable.as_mut()?;
+        recoverable.back = None;
+        if missed.is_none() {
+            recoverable.since = next;
         }
         missed
     }
 
     /// Remembers a socket whose client may come back.
     pub(super) fn depart(&mut self, id: SocketId, reason: DisconnectReason) -> bool {
-        let recoverable = match reason {
+        let may_return = match reason {
             DisconnectReason::TransportError
             | DisconnectReason::TransportClose
             | DisconnectReason::ForcedClose
@@ -289,17 +334,16 @@ impl Server {
             | DisconnectReason::ClientNamespaceDisconnect
             | DisconnectReason::ServerNamespaceDisconnect => false,
         };
-        let Some(socket) = self.get(id).filter(|_| recoverable) else { return false };
-        let (Some(pid), Some(now)) = (socket.pid.clone(), self.now) else { return false };
         if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_sessions == 0) {
             return false;
         }
-        let away = Away {
-            sid: socket.sid.clone(),
-            namespace: Room::clone(&self.namespaces[socket.namespace].name),
-            rooms: socket.rooms.iter().cloned().collect(),
-            place: 0,
-        };
+        let Some(now) = self.now.filter(|_| may_return) else { return false };
+        let Some(socket) = self.get_mut(id) else { return false };
+        let Some(recoverable) = socket.recoverable.take() else { return false };
+        let Recoverable { pid, since, membership, .. } = *recoverable;
+        let (sid, namespace) = (socket.sid.clone(), socket.namespace);
+        let namespace = Room::clone(&self.namespaces[namespace].name);
+        let away = Away { sid, namespace, since, membership, place: 0 };
         let forgotten = self.recovery.as_mut().and_then(|recovery| recovery.depart(pid, away, now));
         self.tell_expired(forgotten);
         self.watch_recovery();
@@ -315,14 +359,31 @@ impl Server {
         }
     }
 
-    /// Keeps a packet for those who are away. The sender of a broadcast counts by its id, which
-    /// survives it.
-    pub(super) fn log(&mut self, namespace: Room, mut selector: Selector, encoded: &Encoded) {
-        let sender = selector.except_socket.take().and_then(|sender| self.get(sender));
-        selector.except.extend(sender.map(|sender| Room::from(sender.sid.as_str())));
+    /// Keeps a broadcast for those who are away. Its sender counts by its id, which survives it.
+    pub(super) fn log_broadcast(
+        &mut self,
+        namespace: Room,
+        selector: &Selector,
+        encoded: &Encoded,
+    ) {
+        let Selector { rooms, except, except_socket, .. } = selector.clone();
+        let sender = except_socket.and_then(|sender| self.get(sender));
+        let sender = sender.map(|sender| sender.sid.clone());
+        self.log(namespace, Target::Broadcast { rooms, except, sender }, encoded);
+    }
+
+    /// Keeps a packet for one socket, should it come back.
+    pub(super) fn log_direct(&mut self, id: SocketId, encoded: &Encoded) {
+        let Some(socket) = self.get(id) else { return };
+        let namespace = Room::clone(&self.namespaces[socket.namespace].name);
+        let target = Target::Socket(socket.sid.clone());
+        self.log(namespace, target, encoded);
+    }
+
+    fn log(&mut self, namespace: Room, target: Target, encoded: &Encoded) {
         let Some(now) = self.now else { return };
         if let Some(recovery) = &mut self.recovery {
-            recovery.log(namespace, selector, encoded.clone(), now);
+            recovery.log(namespace, target, encoded, now);
             self.watch_recovery();
         }
     }

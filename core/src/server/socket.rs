@@ -115,15 +115,21 @@ impl SocketMut<'_> {
             self.server.tell_room(namespace, &room, RoomChange::Created);
         }
         self.server.tell_room(namespace, &room, RoomChange::Joined(sid));
-        if let Some(socket) = self.server.get_mut(self.id) {
+        if let Some(socket) = self.server.sockets.get_mut(self.id.index as usize) {
+            if let (Some(recovery), Some(it)) = (&self.server.recovery, &mut socket.recoverable) {
+                recovery.join(it, &room);
+            }
             socket.rooms.insert(room);
         }
     }
 
     /// Leaves a room; does nothing if it is not in it. That of its own id can't be left.
     pub fn leave(&mut self, room: &str) {
-        let Some(socket) = self.server.get_mut(self.id) else { return };
+        let Some(socket) = self.server.sockets.get_mut(self.id.index as usize) else { return };
         let Some(room) = socket.rooms.take(room) else { return };
+        if let (Some(recovery), Some(it)) = (&self.server.recovery, &mut socket.recoverable) {
+            recovery.leave(it, &self.server.namespaces[socket.namespace].name, &room);
+        }
         let (namespace, sid) = (socket.namespace, socket.sid.clone());
         self.server.leave_room(namespace, self.id, &sid, &room);
     }
@@ -156,9 +162,7 @@ impl SocketMut<'_> {
         }
         let sent = self.server.send(self.id, &encoded, emission.volatile);
         if offset.is_some() {
-            let (namespace, own) = (Room::clone(self.namespace()), self.sid().as_str());
-            let selector = Selector::all().to(own);
-            self.server.log(namespace, selector, &encoded);
+            self.server.log_direct(self.id, &encoded);
         }
         Ok(sent)
     }

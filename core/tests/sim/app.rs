@@ -83,9 +83,6 @@ impl World {
         } else if let Some(peer) = self.some_peer() {
             match chance {
                 62..=87 => self.server_emits(peer, kind),
-                // Who is recovered gets what its rooms at the end have got, whatever rooms it was in
-                // when that was emitted.
-                88..=93 if self.net.swarm.server.recovery.is_some() => {}
                 88..=93 => self.move_rooms(peer),
                 94 => self.server_removes(peer),
                 95..=96 => self.pause(peer),
@@ -335,9 +332,6 @@ impl World {
     }
 
     pub(crate) fn move_rooms(&mut self, id: SocketId) {
-        if self.net.swarm.server.recovery.is_some() {
-            return;
-        }
         let room = self.net.rng.pick(&ROOMS);
         let joins = self.net.rng.one_in(2);
         let Some(mut socket) = self.server.socket(id) else { return };
