@@ -364,6 +364,7 @@ fn another_parser_can_be_used_by_both_sides() {
 fn nothing_is_heard_after_the_application_has_disconnected_the_socket() {
     let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
     let mut client = Client::new(config, [1; 32]).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     let now = std::time::Instant::now();
     let id = client.open("/", SocketConfig::default(), now).unwrap();
     let Some(Output::Open { ws, .. }) = client.poll_output() else { panic!("it connects") };
