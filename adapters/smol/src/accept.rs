@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::rc::Rc;
 use std::time::Duration;
 
-use smol::future;
 use smol::{Async, Timer};
 
 use crate::connection;
@@ -65,7 +64,7 @@ pub(crate) async fn accept(hub: &Rc<Hub>, listener: &Async<TcpListener>) -> Infa
         }
         burst += 1;
         if burst % BURST == 0 {
-            future::yield_now().await;
+            hub.turns.next().await;
         }
     }
 }

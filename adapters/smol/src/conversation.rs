@@ -17,7 +17,7 @@ use crate::body::Answer;
 use crate::clock::Clock;
 use crate::fallback::{Found, status};
 use crate::handshake::Handshake;
-use crate::hub::Hub;
+use crate::hub::{Hub, MANY_SENT};
 use crate::limits::Limits;
 use crate::linger::linger;
 use crate::link::Link;
@@ -28,6 +28,8 @@ use crate::ticket::Ticket;
 
 /// The longest head of a request in bytes.
 const MAX_HEAD: usize = 16 * 1024;
+/// How many requests of one connection are answered before others have their turn.
+const BURST: u32 = 16;
 /// The most that is read ahead of a slow body, and the longest head still on its way.
 const MAX_BUFFER: usize = 32 * 1024;
 
@@ -49,6 +51,35 @@ pub(crate) struct Visit {
     pub(crate) accepted: RefCell<Option<(Ticket, usize)>>,
     /// Whether the peer may still be sending when the connection ends.
     pub(crate) unread: Cell<bool>,
+    /// How many requests were answered in this turn.
+    spent: Cell<Spent>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    turn: u64,
+    requests: u32,
+    /// How often something had been sent before.
+    sent: u64,
+}
+
+impl Visit {
+    /// Waits until others have had their turn, if it is time for that.
+    async fn wait_for_turn(&self) {
+        let hub = &self.hub;
+        let mut spent = self.spent.get();
+        if spent.turn == hub.turns.number()
+            && (spent.requests >= BURST || hub.sent() - spent.sent >= MANY_SENT)
+        {
+            hub.turns.next().await;
+        }
+        let turn = hub.turns.number();
+        if spent.turn != turn {
+            spent = Spent { turn, requests: 0, sent: hub.sent() };
+        }
+        spent.requests += 1;
+        self.spent.set(spent);
+    }
 }
 
 /// The connection ends here, without another word.
@@ -85,6 +116,7 @@ where
         peer,
         accepted: RefCell::default(),
         unread: Cell::default(),
+        spent: Cell::default(),
     });
     let service = service_fn(|request| answer(Rc::clone(&visit), request));
     let mut connection = hub.http.borrow().serve_connection(link, service);
@@ -112,6 +144,7 @@ where
 
 /// Answers a request, for the last time on this connection if the server is closing.
 async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
+    visit.wait_for_turn().await;
     let mut response = respond(&visit, request).await?;
     let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if visit.hub.seats.is_closing() && !goes_on {

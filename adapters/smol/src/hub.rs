@@ -22,6 +22,10 @@ use crate::pulse::Pulse;
 use crate::seats::Seats;
 use crate::slot::{Slot, Verdict};
 use crate::tcp::Reactor;
+use crate::turns::Turns;
+
+/// How often something is sent before others than those who made it be sent have their turn.
+pub(crate) const MANY_SENT: u64 = 256;
 
 /// One shard, and the way from its outputs to the tasks that carry them out.
 ///
@@ -36,7 +40,10 @@ pub(crate) struct Hub {
     now: Cell<Instant>,
     /// Inputs from where handlers cannot run.
     later: RefCell<Vec<Input<'static>>>,
+    /// How often something was sent, so far.
+    sent: Cell<u64>,
     pub(crate) pulse: Pulse,
+    pub(crate) turns: Turns,
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) clock: Clock,
     pub(crate) tools: Tools,
@@ -62,7 +69,9 @@ impl Hub {
             last_id: Cell::new(0),
             now: Cell::new(Instant::now()),
             later: RefCell::default(),
+            sent: Cell::new(0),
             pulse,
+            turns: Turns::default(),
             tools: Tools::default(),
             seats: Seats::default(),
             limits: Cell::default(),
@@ -117,6 +126,12 @@ impl Hub {
         Arc::clone(&self.shard).drive(&mut Hands(self));
         self.pulse.keep(self.shard.poll_timeout());
         self.seats.wake_watcher();
+    }
+
+    /// How often something was sent to a WebSocket, so far: what a message leads to may be much more
+    /// than its length tells.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.get()
     }
 
     /// Runs a task on this thread until it ends or panics.
@@ -178,6 +193,7 @@ impl Runtime for Hands<'_> {
             }
             Output::Refuse { ws, response } => hub.decide(ws.0, Verdict::Answer(response, true)),
             Output::Send { ws, frames } => {
+                hub.sent.set(hub.sent.get() + 1);
                 if hub.slot(ws.0).is_some_and(|slot| slot.send_now(frames, &hub.tools)) {
                     hub.feed_on(Input::Drained { ws });
                 }

@@ -69,6 +69,7 @@ mod slot;
 mod stream;
 mod tcp;
 mod ticket;
+mod turns;
 mod websocket;
 
 pub use http_body_util::Full;

@@ -65,6 +65,10 @@ impl Pulse {
         Poll::Ready(())
     }
 
+    fn is_due(&self) -> bool {
+        self.due.get().is_some_and(|due| due <= Instant::now())
+    }
+
     fn set_timer(&self) {
         let Some(due) = self.due.get() else { return };
         let mut timer = self.timer.borrow_mut();
@@ -87,8 +91,13 @@ pub(crate) async fn run(hub: Rc<Hub>) {
         // A handler that panics in here must not stop the clock of everybody.
         if catch_unwind(AssertUnwindSafe(|| beat(&hub))).is_err() {
             log::error!("a handler panicked; everything else goes on");
+            hub.pulse.keep(hub.shard().poll_timeout());
         }
         hub.pulse.beating.set(false);
+        if hub.pulse.is_due() {
+            // The machine has more to do than it does at once: others come first.
+            hub.turns.next().await;
+        }
         hub.pulse.set_timer();
     }
 }

@@ -29,6 +29,7 @@ use crate::linger::late;
 use crate::peer::Peer;
 use crate::pulse;
 use crate::signal::Signal;
+use crate::turns;
 
 /// An [`App`](crate::App) with what is needed to run it: on one thread, on one port, beside other
 /// pages.
@@ -315,6 +316,7 @@ impl Server {
     fn ensure_pulse(&self) {
         if !self.inner.has_pulse.replace(true) {
             self.inner.executor.spawn(pulse::run(Rc::clone(&self.inner.hub))).detach();
+            self.inner.executor.spawn(turns::run(Rc::clone(&self.inner.hub))).detach();
             self.inner.executor.spawn(self.inner.hub.clock.clone().run()).detach();
             self.inner.executor.spawn(Rc::clone(&self.inner.hub.reactor).run()).detach();
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use smol::future::poll_fn;
 use sockeye_core::{Frame, Input};
 
@@ -15,13 +15,15 @@ use crate::codec::Codec;
 use crate::conversation::Handover;
 use crate::farewell::{self, Ending};
 use crate::frames::Boundaries;
-use crate::hub::Hub;
+use crate::hub::{Hub, MANY_SENT};
 use crate::line::Line;
 use crate::stream::Stream;
 use crate::ticket::Ticket;
 
-/// How many messages are taken in before what they lead to is done.
-const BURST: usize = 32;
+/// How many messages are taken in before others have their turn.
+const BURST: u32 = 32;
+/// How many of those are taken in before what they lead to is done.
+const BATCH: u64 = 16;
 /// How many bytes are read before others have their turn.
 const RATION: usize = 64 * 1024;
 
@@ -49,6 +51,24 @@ pub(crate) struct Socket<S> {
     counting_since: Instant,
     ticket: Ticket,
     hub: Rc<Hub>,
+}
+
+/// What may be done before others have their turn.
+struct Ration {
+    bytes: usize,
+    messages: u32,
+    /// How often something had been sent before.
+    sent: u64,
+}
+
+impl Ration {
+    fn new(hub: &Hub) -> Self {
+        Self { bytes: RATION, messages: BURST, sent: hub.sent() }
+    }
+
+    fn is_spent(&self, hub: &Hub) -> bool {
+        self.bytes == 0 || self.messages == 0 || hub.sent() - self.sent >= MANY_SENT
+    }
 }
 
 impl<S: Stream + 'static> Socket<S> {
@@ -85,7 +105,7 @@ impl<S: Stream + 'static> Socket<S> {
 
     /// Reads and writes until there is nothing to do, or until others should have their turn.
     fn work(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
-        let mut ration = RATION;
+        let mut ration = Ration::new(&self.hub);
         loop {
             if let Some(ending) = self.write(cx) {
                 return Some(ending);
@@ -93,13 +113,17 @@ impl<S: Stream + 'static> Socket<S> {
             if self.ticket.slot().is_paused() {
                 return None;
             }
-            if ration == 0 {
-                cx.waker().wake_by_ref();
+            if ration.is_spent(&self.hub) {
+                self.hub.turns.wait(cx);
                 return None;
             }
             let goes_on = if self.awaited > 0 || !self.unread.is_empty() {
-                let unread = std::mem::take(&mut self.unread);
-                self.take_in(&unread).map(|()| true)
+                let mut unread = std::mem::take(&mut self.unread);
+                self.take_in(&unread, &mut ration).map(|taken| {
+                    unread.advance(taken);
+                    self.unread = unread;
+                    true
+                })
             } else {
                 self.read(cx, &mut ration)
             };
@@ -129,14 +153,14 @@ impl<S: Stream + 'static> Socket<S> {
     }
 
     /// Reads once, and takes in what came; says whether there may be more to do.
-    fn read(&mut self, cx: &mut Context<'_>, ration: &mut usize) -> Result<bool, Ending> {
+    fn read(&mut self, cx: &mut Context<'_>, ration: &mut Ration) -> Result<bool, Ending> {
         let mut input = self.hub.tools.input();
         let polled = self.line.with(|wire| Pin::new(&mut wire.stream).poll_read(cx, &mut input));
         let outcome = match polled {
             Poll::Ready(Ok(0)) => Err(Ending::Gone),
             Poll::Ready(Ok(read)) => {
-                *ration = ration.saturating_sub(read);
-                self.arrive(&input[..read]).map(|()| true)
+                ration.bytes = ration.bytes.saturating_sub(read);
+                self.arrive(&input[..read], ration).map(|()| true)
             }
             Poll::Ready(Err(_)) => Err(Ending::Broken(None)),
             Poll::Pending => Ok(false),
@@ -145,56 +169,67 @@ impl<S: Stream + 'static> Socket<S> {
         outcome
     }
 
-    fn arrive(&mut self, bytes: &[u8]) -> Result<(), Ending> {
+    fn arrive(&mut self, bytes: &[u8], ration: &mut Ration) -> Result<(), Ending> {
         self.awaited = self.boundaries.pass(bytes);
         // A message cut into pieces of a byte or none costs much more than its length.
         if self.boundaries.unfinished() > self.limit.saturating_mul(2).saturating_add(RATION) {
             return Err(Ending::Broken(Some(CloseCode::Policy)));
         }
-        self.take_in(bytes)
+        let taken = self.take_in(bytes, ration)?;
+        self.unread = Bytes::copy_from_slice(&bytes[taken..]);
+        Ok(())
     }
 
-    /// Takes messages in, as long as more are wanted, and keeps what then is left.
-    fn take_in(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
+    /// Takes messages in, as long as more are wanted and others need not have their turn. Says how
+    /// many of the bytes that makes, all of them unless there are more messages.
+    fn take_in(&mut self, bytes: &[u8], ration: &mut Ration) -> Result<usize, Ending> {
         let hub = Rc::clone(&self.hub);
         let mut codec = self.codec.take().unwrap_or_else(|| hub.tools.codec(self.limit));
+        let mut left = bytes;
         let mut outcome = Ok(());
-        while outcome.is_ok() && self.awaited > 0 && !self.ticket.slot().is_paused() {
-            outcome = self.take_some_in(&mut codec, &mut bytes);
+        // Several at once are cheaper, but only where each does not lead to much.
+        let mut batch = 1;
+        while outcome.is_ok() && self.awaited > 0 {
+            if self.ticket.slot().is_paused() || ration.is_spent(&hub) {
+                break;
+            }
+            let sent = hub.sent();
+            for _ in 0..batch {
+                if outcome.is_ok() && self.awaited > 0 && ration.messages > 0 {
+                    ration.messages -= 1;
+                    self.awaited -= 1;
+                    outcome = self.take_one_in(&mut codec, &mut left);
+                }
+            }
             // Also before the end: handlers run while the socket they are about is there.
-            self.hub.drive();
+            hub.drive();
+            batch = if hub.sent() - sent > batch { 1 } else { BATCH };
         }
         if outcome.is_ok() && self.awaited == 0 {
             if self.boundaries.is_between_messages() {
                 hub.tools.return_codec(codec);
-                return Ok(());
+                return Ok(bytes.len());
             }
-            outcome = self.next(&mut codec, &mut bytes).map(drop);
+            outcome = self.next(&mut codec, &mut left).map(drop);
         }
         self.codec = Some(codec);
-        self.unread = Bytes::copy_from_slice(bytes);
-        outcome
+        outcome.map(|()| bytes.len() - left.len())
     }
 
-    fn take_some_in(&mut self, codec: &mut Codec, bytes: &mut &[u8]) -> Result<(), Ending> {
-        let mut budget = BURST;
-        while self.awaited > 0 && budget > 0 {
-            budget -= 1;
-            self.awaited -= 1;
-            let frame = match self.next(codec, bytes)? {
-                Some(Message::Text(text)) => Frame::Text(Bytes::from(text)),
-                Some(Message::Binary(bytes)) => Frame::Binary(bytes),
-                Some(Message::Ping(_) | Message::Pong(_)) => {
-                    self.count_control()?;
-                    self.answer(|output| codec.flush(output))?;
-                    continue;
-                }
-                Some(Message::Close(_)) => return Err(Ending::Left),
-                // Raw frames are only ever written.
-                Some(Message::Frame(_)) | None => continue,
-            };
-            self.hub.feed(Input::Frame { ws: self.ticket.websocket(), frame });
-        }
+    fn take_one_in(&mut self, codec: &mut Codec, bytes: &mut &[u8]) -> Result<(), Ending> {
+        let frame = match self.next(codec, bytes)? {
+            Some(Message::Text(text)) => Frame::Text(Bytes::from(text)),
+            Some(Message::Binary(bytes)) => Frame::Binary(bytes),
+            Some(Message::Ping(_) | Message::Pong(_)) => {
+                self.count_control()?;
+                self.answer(|output| codec.flush(output))?;
+                return Ok(());
+            }
+            Some(Message::Close(_)) => return Err(Ending::Left),
+            // Raw frames are only ever written.
+            Some(Message::Frame(_)) | None => return Ok(()),
+        };
+        self.hub.feed(Input::Frame { ws: self.ticket.websocket(), frame });
         Ok(())
     }
 

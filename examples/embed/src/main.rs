@@ -3,123 +3,170 @@
 //! Like a game it takes turns, one every few milliseconds: it tells the [`Server`] what has happened
 //! and does what the server wants. Every event is sent back to whom it came from.
 
-use std::collections::HashMap;
+mod greet;
+
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::channel;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use sockeye_core::{Closure, Emission, Event, Frame, Input, Output, Request, Server, WsId};
+use sockeye_core::{Closure, Emission, Event, Frame, Frames, Input, Output, Request, Server, WsId};
 use tungstenite::error::ProtocolError;
-use tungstenite::handshake::server::{Request as Head, Response};
-use tungstenite::{Error as WsError, Message, WebSocket};
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Error as WsError, Message};
+
+use crate::greet::{Arrival, Socket, greet_all};
+
+/// How long a turn takes if nothing is to be done.
+const TURN: Duration = Duration::from_millis(5);
+/// How many newcomers, and how many messages of one client, are taken in a turn.
+const BURST: usize = 32;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address)?;
     println!("listening on {}", listener.local_addr()?);
-    let (tell, arrivals) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let tell = tell.clone();
-            std::thread::spawn(move || greet(stream).and_then(|it| tell.send(it).ok()));
-        }
-    });
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
-    let mut server = Server::new(Default::default(), seed)?;
-    let mut sockets: HashMap<WsId, WebSocket<TcpStream>> = HashMap::new();
-    for ws in (1..).map(WsId) {
-        let arrival = arrivals.recv_timeout(Duration::from_millis(5));
-        let now = Instant::now();
-        server.handle_timeout(now);
-        if let Ok((target, socket)) = arrival {
-            // Whoever looks at cookies or origins passes on the headers, too.
-            let (method, target, headers) = ("GET", &*target, &[][..]);
-            let request = Request { method, target, headers, remote: None, secure: false };
-            server.handle(Input::Upgrade { ws, request }, now);
-            sockets.insert(ws, socket);
+    let mut echo =
+        Echo { server: Server::new(Default::default(), seed)?, clients: BTreeMap::new() };
+    let arrivals = greet_all(listener);
+    let mut ids = (1..).map(WsId);
+    loop {
+        // A server that has more to do than it does at once is due at once.
+        let due = echo.server.poll_timeout();
+        let wait = due.map_or(TURN, |due| due.saturating_duration_since(Instant::now()).min(TURN));
+        let first = arrivals.recv_timeout(wait).ok();
+        for (arrival, ws) in first.into_iter().chain(arrivals.try_iter()).take(BURST).zip(&mut ids)
+        {
+            echo.arrive(ws, arrival);
         }
-        sockets.retain(|&ws, socket| {
-            if socket.flush().is_ok() {
-                server.handle(Input::Drained { ws }, now);
+        if due.is_some_and(|due| due <= Instant::now()) {
+            echo.server.handle_timeout(Instant::now());
+            echo.obey();
+        }
+        let everybody: Vec<WsId> = echo.clients.keys().copied().collect();
+        everybody.into_iter().for_each(|ws| echo.serve(ws));
+    }
+}
+
+struct Echo {
+    server: Server,
+    clients: BTreeMap<WsId, Client>,
+}
+
+struct Client {
+    socket: Socket,
+    paused: bool,
+}
+
+impl Echo {
+    fn arrive(&mut self, ws: WsId, Arrival { target, socket }: Arrival) {
+        self.clients.insert(ws, Client { socket, paused: false });
+        // Whoever looks at cookies or origins passes on the headers, too.
+        let request =
+            Request { method: "GET", target: &target, headers: &[], remote: None, secure: false };
+        self.tell(Input::Upgrade { ws, request });
+    }
+
+    /// Writes and reads what can be written and read of one client at the moment.
+    fn serve(&mut self, ws: WsId) {
+        for number in 0..BURST {
+            let Some(client) = self.clients.get_mut(&ws) else { return };
+            if number == 0 && client.socket.flush().is_ok() {
+                self.tell(Input::Drained { ws });
+                continue;
             }
-            for _ in 0..100 {
-                let frame = match socket.read() {
-                    Ok(Message::Text(text)) => Frame::Text(text.into()),
-                    Ok(Message::Binary(data)) => Frame::Binary(data),
-                    Ok(_) => continue,
-                    Err(WsError::Io(it)) if it.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => {
-                        server.handle(Input::Closed { ws, cause: closure(&error) }, now);
-                        return false;
-                    }
-                };
-                server.handle(Input::Frame { ws, frame }, now);
+            if client.paused {
+                return;
             }
-            true
-        });
-        while let Some(output) = server.poll_output() {
+            let frame = match client.socket.read() {
+                Ok(Message::Text(text)) => Frame::Text(text.into()),
+                Ok(Message::Binary(data)) => Frame::Binary(data),
+                Ok(_) => continue,
+                Err(WsError::Io(it)) if it.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.lose(ws, &error);
+                    return self.obey();
+                }
+            };
+            self.tell(Input::Frame { ws, frame });
+        }
+    }
+
+    /// Tells of a WebSocket that has ended.
+    fn lose(&mut self, ws: WsId, error: &WsError) {
+        let end = ProtocolError::ResetWithoutClosingHandshake;
+        let too_large = matches!(error, WsError::Capacity(_));
+        let left = matches!(error, WsError::ConnectionClosed)
+            || matches!(error, WsError::Protocol(error) if *error == end);
+        if let Some(mut client) = self.clients.remove(&ws).filter(|_| too_large) {
+            let _ =
+                client.socket.close(Some(CloseFrame { code: CloseCode::Size, reason: "".into() }));
+        }
+        let cause = match (left, too_large) {
+            (true, _) => Closure::Peer,
+            (_, true) => Closure::TooLarge,
+            _ => Closure::Error,
+        };
+        self.server.handle(Input::Closed { ws, cause }, Instant::now());
+    }
+
+    /// Writes messages. What cannot be written yet waits in the socket, up to a limit.
+    fn send(&mut self, ws: WsId, frames: Frames) {
+        let Some(client) = self.clients.get_mut(&ws) else { return };
+        for frame in frames {
+            let binary = || Message::binary(frame.bytes().clone());
+            match client.socket.write(frame.as_text().map_or_else(binary, Message::text)) {
+                Ok(()) => {}
+                Err(WsError::Io(it)) if it.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return self.lose(ws, &error),
+            }
+        }
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.server.handle(input, Instant::now());
+        self.obey();
+    }
+
+    /// Does what the server wants.
+    fn obey(&mut self) {
+        while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Accept { ws, limit, .. } => {
-                    let Some(socket) = sockets.get_mut(&ws) else { continue };
-                    socket.set_config(|config| config.max_message_size = Some(limit));
+                    let Some(client) = self.clients.get_mut(&ws) else { continue };
+                    client.socket.set_config(|config| {
+                        config.max_message_size = Some(limit);
+                        config.max_frame_size = Some(limit);
+                    });
                 }
-                Output::Send { ws, frames } => {
-                    let Some(socket) = sockets.get_mut(&ws) else { continue };
-                    // What cannot be written yet waits there, and an error shows in the next turn.
-                    for frame in frames {
-                        let binary = || Message::binary(frame.bytes().clone());
-                        let _ = socket.write(frame.as_text().map_or_else(binary, Message::text));
-                    }
-                }
+                Output::Send { ws, frames } => self.send(ws, frames),
+                Output::Pause { ws } => self.pause(ws, true),
+                Output::Resume { ws } => self.pause(ws, false),
                 Output::Close { ws } | Output::Refuse { ws, .. } => {
-                    let _ = sockets.remove(&ws).map(|mut socket| socket.close(None));
+                    let _ = self.clients.remove(&ws).map(|mut client| client.socket.close(None));
                 }
                 Output::Event(Event::Received { socket, name, args, ack }) => {
-                    let Some(mut socket) = server.socket(socket) else { continue };
+                    let Some(mut socket) = self.server.socket(socket) else { continue };
                     let _ = match ack {
                         Some(ack) => socket.ack(ack, &args),
                         None => socket.emit(&name, &args, Emission::default()).map(drop),
                     };
                 }
                 Output::Event(_) => {}
-                // Everybody may send at any time, and nobody comes by long-polling.
-                Output::Pause { .. } | Output::Resume { .. } => {}
+                // Nobody comes by long-polling.
                 Output::ReadBody { .. } | Output::Respond { .. } | Output::Abort { .. } => {}
             }
         }
     }
-    Ok(())
-}
 
-/// How a WebSocket ended.
-fn closure(error: &WsError) -> Closure {
-    let is_end = |error| matches!(error, &ProtocolError::ResetWithoutClosingHandshake);
-    if matches!(error, WsError::Capacity(_)) {
-        Closure::TooLarge
-    } else if matches!(error, WsError::ConnectionClosed)
-        || matches!(error, WsError::Protocol(error) if is_end(error))
-    {
-        Closure::Peer
-    } else {
-        Closure::Error
+    fn pause(&mut self, ws: WsId, pause: bool) {
+        if let Some(client) = self.clients.get_mut(&ws) {
+            client.paused = pause;
+        }
     }
-}
-
-/// Shakes hands, whatever the core will say of it: tungstenite waits for the client meanwhile.
-#[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
-fn greet(stream: TcpStream) -> Option<(String, WebSocket<TcpStream>)> {
-    stream.set_nodelay(true).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let mut target = String::new();
-    let look = |head: &Head, answer: Response| {
-        target = head.uri().to_string();
-        Ok(answer)
-    };
-    let socket = tungstenite::accept_hdr(stream, look).ok()?;
-    socket.get_ref().set_nonblocking(true).ok()?;
-    Some((target, socket))
 }

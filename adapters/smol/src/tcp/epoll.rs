@@ -15,8 +15,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::{Async, Timer};
@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Tells tasks what happens to their connections.
 pub(crate) struct Reactor {
     epoll: Async<OwnedFd>,
+    /// Can always be read, so smol's reactor says so each time it looks at all sockets.
+    always: Async<OwnedFd>,
     watched: RefCell<IdMap<u64, Rc<Watched>>>,
     last_id: Cell<u64>,
 }
@@ -90,7 +92,17 @@ impl Side {
 impl Reactor {
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = Async::new_nonblocking(epoll::create(CreateFlags::CLOEXEC)?)?;
-        Ok(Self { epoll, watched: RefCell::default(), last_id: Cell::new(0) })
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let always = Async::new_nonblocking(eventfd(1, flags)?)?;
+        Ok(Self { epoll, always, watched: RefCell::default(), last_id: Cell::new(0) })
+    }
+
+    /// Waits until all sockets were looked at.
+    pub(crate) async fn look(&self) {
+        if let Err(error) = self.always.readable().await {
+            log::error!("cannot wait for the sockets to be looked at: {error}");
+            Timer::after(PAUSE).await;
+        }
     }
 
     /// Tells tasks what happens to their connections, for ever.
