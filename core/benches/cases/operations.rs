@@ -1,12 +1,15 @@
 //! Single operations: what a packet costs on its way in, on its way out, and there and back.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "msgpack")]
 use sockeye_core::ServerConfig;
 #[cfg(feature = "msgpack")]
 use sockeye_core::packet::MsgpackParser;
 use sockeye_core::packet::{DefaultParser, Limits, Parser};
-use sockeye_core::{Args, Emission, Frame, Selector, WsId};
+use sockeye_core::{Args, Emission, EmitError, Frame, Selector, WsId};
 
 use super::{Act, Operation};
 use crate::hall::Hall;
@@ -18,8 +21,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "parse, binary", make: || parse(DefaultParser, packet(HEAD)) },
     Operation { name: "read argument, 32 B", make: || read(32) },
     Operation { name: "read argument, 1 KiB", make: || read(1024) },
+    Operation { name: "read argument, object", make: || read_object(&Args::of(&Move::ONE)) },
+    Operation {
+        name: "read argument, object with binary",
+        make: || read_object(&Args::of(&shot())),
+    },
     Operation { name: "encode, 32 B", make: || encode(Hall::with(0), text(32)) },
     Operation { name: "encode, 1 KiB", make: || encode(Hall::with(0), text(1024)) },
+    Operation { name: "encode, object", make: || encode(Hall::with(0), Move::ONE) },
     Operation { name: "encode, binary", make: || encode(Hall::with(0), attachment()) },
     Operation { name: "route, 32 B", make: || route(vec![event(32).into()]) },
     Operation { name: "route, 1 KiB", make: || route(vec![event(1024).into()]) },
@@ -27,6 +36,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "echo, 32 B", make: || echo(vec![event(32).into()]) },
     Operation { name: "echo, 1 KiB", make: || echo(vec![event(1024).into()]) },
     Operation { name: "echo, binary", make: || echo(binary()) },
+    Operation { name: "echo, object", make: || echo(vec![object().into()]) },
     Operation { name: "acknowledge", make: || echo(vec![r#"427["sum",1,2]"#.into()]) },
     Operation { name: "echo by long-polling, 32 B", make: || poll(32) },
     #[cfg(feature = "msgpack")]
@@ -39,6 +49,34 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 
 /// The text of a binary event, one attachment of which follows.
 const HEAD: &str = r#"451-["echo",{"_placeholder":true,"num":0}]"#;
+
+/// An argument as games have them, with a picture if there is one.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Move {
+    player: Cow<'static, str>,
+    position: (f64, f64),
+    health: u32,
+    is_flying: bool,
+    picture: Option<serde_bytes::ByteBuf>,
+}
+
+impl Move {
+    const ONE: Self = Self {
+        player: Cow::Borrowed("somebody"),
+        position: (12.5, -3.25),
+        health: 97,
+        is_flying: true,
+        picture: None,
+    };
+}
+
+fn shot() -> Move {
+    Move { picture: Some(serde_bytes::ByteBuf::from([0xff; 32])), ..Move::ONE }
+}
+
+fn object() -> String {
+    format!("42[\"echo\",{}]", serde_json::to_string(&Move::ONE).expect("it can be written"))
+}
 
 fn text(size: usize) -> String {
     "x".repeat(size)
@@ -78,8 +116,17 @@ fn read(size: usize) -> Act {
     })
 }
 
+/// Makes an object of an argument.
+fn read_object(args: &Result<Args, EmitError>) -> Act {
+    let args = args.as_ref().expect("it can be sent").clone();
+    Box::new(move || {
+        let object: Move = args.get(0).expect("it is an object");
+        assert_eq!(std::hint::black_box(object).health, 97);
+    })
+}
+
 /// Writes an event, for a room in which nobody is.
-fn encode(mut hall: Hall, data: impl serde::Serialize + 'static) -> Act {
+fn encode(mut hall: Hall, data: impl Serialize + 'static) -> Act {
     let nobody = Selector::all().to("nobody");
     Box::new(move || {
         let emitted = hall.server.emit("/", &nobody, "echo", &data, Emission::default());
