@@ -1,89 +1,21 @@
 //! What came with an event, an ack or a CONNECT: still encoded, until somebody wants it typed.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use serde::Deserializer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{DeserializeOwned, Visitor};
-use serde::ser::{Serialize, SerializeTuple, Serializer};
-use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::de::{Binary, Shape};
+use crate::arg_error::ArgError;
+use crate::de::{Cursor, List, Shape};
 use crate::error::EmitError;
 use crate::json::{self, Scanner};
 use crate::packet::Outgoing;
-
-/// The name of an event. What is no text in it, such as a lone surrogate, was replaced by U+FFFD.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Bytes);
-
-impl Name {
-    /// The name of an event that did not come from a client.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self(Bytes::copy_from_slice(name.as_bytes()))
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("a name is cut out of valid text at character borders")
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Reads a JSON string that was checked before.
-    pub(crate) fn from_json(string: Bytes) -> Self {
-        if string.contains(&b'\\') {
-            let name = serde_json::Deserializer::from_slice(&string).deserialize_bytes(Lossy);
-            return Self(name.expect("the string was checked").into());
-        }
-        Self(string.slice(1..string.len() - 1))
-    }
-
-    pub(crate) const fn from_digits(digits: Bytes) -> Self {
-        Self(digits)
-    }
-}
-
-/// Text as JavaScript has it, in which surrogates may be alone; those are replaced.
-struct Lossy;
-
-impl Visitor<'_> for Lossy {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E>(self, text: &[u8]) -> Result<String, E> {
-        Ok(String::from_utf8_lossy(text).into_owned())
-    }
-}
-
-impl std::ops::Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
+use crate::placeholder::Places;
 
 /// The arguments of an event or of an ack, still encoded.
 ///
@@ -92,25 +24,65 @@ impl fmt::Debug for Name {
 /// the arguments that it holds.
 ///
 /// Binary values are wherever the sender put them, at any depth. They deserialize into what takes
-/// bytes in serde's sense, such as `bytes::Bytes` (with its feature `serde`) or `serde_bytes`.
+/// bytes in serde's sense, such as `bytes::Bytes` (with its feature `serde`) or `serde_bytes`, and
+/// never into text. Untagged and internally tagged enums are read by serde from a copy of its own,
+/// out of which a `String` takes bytes that are UTF-8: in such an enum, a variant for bytes has to
+/// stand before one for text.
 #[derive(Clone, Default)]
 pub struct Args {
     /// JSON values with commas between them.
     json: Bytes,
-    attachments: Vec<Bytes>,
+    /// How many bytes were taken off the front.
+    base: usize,
     /// How many arguments were taken off.
     shifted: usize,
+    index: Option<Arc<Index>>,
 }
 
+/// What is known about the arguments besides their text, as it was before any were taken off.
+#[derive(Debug, Default)]
+struct Index {
+    attachments: Vec<Bytes>,
+    places: Places,
+    /// Where each of the arguments begins whose number is a multiple of [`STEP`], if there are
+    /// more than that.
+    marks: Vec<usize>,
+}
+
+/// How many arguments may have to be stepped over on the way to one.
+const STEP: usize = 16;
+
+const CHECKED: &str = "the JSON of a packet is checked when it arrives";
+
 impl Args {
-    pub(crate) const fn new(json: Bytes, attachments: Vec<Bytes>) -> Self {
-        Self { json, attachments, shifted: 0 }
+    /// Takes JSON that was checked, so many values with commas between them.
+    #[inline]
+    pub(crate) fn new(json: Bytes, attachments: Vec<Bytes>, count: usize) -> Self {
+        let args = Self { json, ..Self::none() };
+        if count <= STEP && attachments.is_empty() {
+            return args;
+        }
+        args.with_index(attachments, count)
+    }
+
+    fn with_index(self, attachments: Vec<Bytes>, count: usize) -> Self {
+        let marks = match count {
+            ..=STEP => Vec::new(),
+            _ => self.places().step_by(STEP).map(|place| place.start).collect(),
+        };
+        let places = match &*attachments {
+            // What looks like a placeholder is data then.
+            [] => Places::default(),
+            _ => Places::find(&self.json),
+        };
+        let index = Some(Arc::new(Index { attachments, places, marks }));
+        Self { index, ..self }
     }
 
     /// No arguments.
     #[must_use]
     pub const fn none() -> Self {
-        Self::new(Bytes::new(), Vec::new())
+        Self { json: Bytes::new(), base: 0, shifted: 0, index: None }
     }
 
     /// Takes data for arguments: a tuple is several, `()` none, everything else one.
@@ -130,36 +102,31 @@ impl Args {
 
     /// The JSON text of each argument, with placeholders where binary values belong.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut rest = Scanner::new(&self.json, 0);
-        std::iter::from_fn(move || {
-            rest.peek()?;
-            let value = rest.value().expect("arguments were checked when they arrived");
-            rest.take(b',');
-            Some(std::str::from_utf8(value).expect("JSON was checked to be UTF-8"))
-        })
+        let text = |place| std::str::from_utf8(&self.json[place]);
+        self.places().map(move |place| text(place).expect("JSON was checked to be UTF-8"))
     }
 
     /// How many arguments there are; takes time in proportion to their length.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.places().count()
     }
 
     /// Whether there are no arguments.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.find(0).is_none()
     }
 
     /// The binary values, in the order in which they came.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
-        &self.attachments
+        self.index.as_deref().map_or(&[], |index| &index.attachments)
     }
 
     /// The bytes of the arguments, with their binary values.
     pub(crate) fn size(&self) -> usize {
-        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.json.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Reads the argument at `index`. One that is missing reads as `null`, as in JavaScript.
@@ -175,8 +142,10 @@ impl Args {
     ///
     /// If the argument is missing or does not fit the type.
     pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T, ArgError> {
-        let json = self.iter().nth(index);
-        self.read(index, json)
+        match self.find(index) {
+            Some(start) => self.read(index, start).0,
+            None => read_missing(index),
+        }
     }
 
     /// Reads the argument at `index`, or this JSON text if it is missing.
@@ -185,7 +154,10 @@ impl Args {
     ///
     /// If the argument, or the text in its place, does not fit the type.
     pub fn get_or<T: DeserializeOwned>(&self, index: usize, json: &str) -> Result<T, ArgError> {
-        self.read(index, Some(self.iter().nth(index).unwrap_or(json)))
+        match self.find(index) {
+            Some(start) => self.read(index, start).0,
+            None => read_plain(index, json.as_bytes()),
+        }
     }
 
     /// Reads the first argument and takes it off, so that the next one becomes the first. One that
@@ -197,50 +169,25 @@ impl Args {
     pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
         let index = self.shifted;
         self.shifted += 1;
-        if let Some((value, end)) = self.read_ahead() {
-            self.skip(end);
-            return Ok(value);
-        }
-        let mut rest = Scanner::new(&self.json, 0);
-        if rest.peek().is_none() {
-            return self.read(index, None);
-        }
-        let value = rest.value().expect("arguments were checked when they arrived");
-        let json = std::str::from_utf8(value).expect("JSON was checked to be UTF-8");
-        let value = self.read(index, Some(json));
-        self.skip(rest.pos());
+        let Some(start) = self.find(0) else { return read_missing(index) };
+        let (value, end) = self.read(index, start);
+        let behind = {
+            let mut rest = Scanner::new(&self.json, end);
+            rest.take(b',');
+            rest.pos()
+        };
+        self.json.advance(behind);
+        self.base += behind;
         value
-    }
-
-    /// Reads the first argument in one pass, if it has nothing special; says where it ends.
-    fn read_ahead<T: DeserializeOwned>(&self) -> Option<(T, usize)> {
-        if !self.attachments.is_empty() {
-            return None;
-        }
-        if let Some(text) = json::plain_text(&self.json) {
-            let string = BorrowedStrDeserializer::<Unfit>::new(text);
-            if let Ok(value) = T::deserialize(string) {
-                return Some((value, text.len() + 2));
-            }
-        }
-        let mut values = serde_json::Deserializer::from_slice(&self.json).into_iter();
-        let value = values.next()?.ok()?;
-        Some((value, values.byte_offset()))
-    }
-
-    /// Takes off what ends there, with the comma behind it.
-    fn skip(&mut self, end: usize) {
-        let mut rest = Scanner::new(&self.json, end);
-        rest.take(b',');
-        let end = rest.pos();
-        self.json.advance(end);
     }
 
     /// The argument at `index` if it is binary itself, without a copy.
     #[must_use]
     pub fn binary(&self, index: usize) -> Option<&Bytes> {
-        let found = json::placeholder(self.iter().nth(index)?.as_bytes(), 0)?;
-        self.attachments.get(found.num?)
+        let Index { attachments, places, .. } = self.index.as_deref()?;
+        let start = self.base + self.find(index)?;
+        let at = places.placeholders.binary_search_by_key(&start, |found| found.start).ok()?;
+        attachments.get(places.placeholders[at].num?)
     }
 
     /// Reads all arguments: a tuple takes several, `()` none, everything else the first one.
@@ -250,39 +197,149 @@ impl Args {
     /// If they do not fit the type; a tuple takes just as many as it has fields.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ArgError> {
         match Shape::of::<T>() {
-            Shape::Nothing => self.read(0, Some("null")),
+            Shape::Nothing => read_plain(0, b"null"),
             Shape::Other => self.get(0),
-            Shape::Tuple => {
-                let json = std::str::from_utf8(&self.json).expect("JSON was checked to be UTF-8");
-                self.read(0, Some(&format!("[{json}]")))
-            }
+            Shape::Tuple => T::deserialize(List(&mut self.all())).map_err(|error| {
+                let mut cursor = self.all();
+                let fault = serde_path_to_error::deserialize::<_, T>(List(&mut cursor)).err();
+                ArgError::mismatch(0, error, fault.map(|fault| fault.path().to_string()))
+            }),
         }
     }
 
-    fn read<T: DeserializeOwned>(&self, index: usize, json: Option<&str>) -> Result<T, ArgError> {
-        let value = match json {
-            None => return serde_json::from_str("null").map_err(|_| ArgError::missing(index)),
-            Some(json) if self.attachments.is_empty() => serde_json::from_str(json),
-            Some(json) => Binary::new(json.as_bytes(), &self.attachments).read(),
-        };
-        value.map_err(|error| {
-            let path = json.and_then(|json| self.path_of_fault::<T>(json)).unwrap_or_default();
-            ArgError { index, path, problem: Problem::Mismatch(error) }
+    /// Whether each placeholder names an attachment that is there, and none that another one names.
+    pub(crate) fn is_complete(&self) -> bool {
+        let Some(index) = self.index.as_deref() else { return true };
+        // Few bits need no memory of their own.
+        let mut few = 0_u64;
+        let mut more = vec![false; index.attachments.len().saturating_sub(64)];
+        index.places.placeholders.iter().all(|found| match found.num {
+            Some(num) if num >= index.attachments.len() => false,
+            Some(num @ 0..64) => {
+                let is_new = few >> num & 1 == 0;
+                few |= 1 << num;
+                is_new
+            }
+            Some(num) => !std::mem::replace(&mut more[num - 64], true),
+            None => false,
         })
     }
 
-    /// Reads a value that does not fit once more, to learn where in it the fault is.
-    fn path_of_fault<T: DeserializeOwned>(&self, json: &str) -> Option<String> {
-        let path = if self.attachments.is_empty() {
-            let mut deserializer = serde_json::Deserializer::from_str(json);
-            let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
-            fault.path().to_string()
-        } else {
-            Binary::new(json.as_bytes(), &self.attachments).path_of_fault::<T>()?
-        };
-        // What is of no use to a reader: the value itself, and parts that could not be named.
-        (path != "." && !path.contains('?')).then_some(path)
+    /// Walks over all arguments.
+    pub(crate) fn all(&self) -> Cursor<'_> {
+        self.cursor(0..self.json.len())
     }
+
+    fn cursor(&self, place: Range<usize>) -> Cursor<'_> {
+        let offset = self.base + place.start;
+        let text = &self.json[place];
+        match self.index.as_deref() {
+            Some(Index { attachments, places, .. }) => {
+                Cursor::new(text, offset, places, attachments)
+            }
+            None => Cursor::plain(text),
+        }
+    }
+
+    /// Where each argument is.
+    fn places(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut rest = Scanner::new(&self.json, 0);
+        std::iter::from_fn(move || {
+            rest.peek()?;
+            let start = rest.pos();
+            rest.value().expect(CHECKED);
+            let end = rest.pos();
+            rest.take(b',');
+            Some(start..end)
+        })
+    }
+
+    /// Where the argument at `index` begins; looks at fewer than [`STEP`] others.
+    #[inline]
+    fn find(&self, index: usize) -> Option<usize> {
+        let (mut from, mut ahead) = (0, index);
+        if index >= STEP {
+            let number = self.shifted + index;
+            // There are as many arguments only if there are marks.
+            let mark = *self.index.as_deref()?.marks.get(number / STEP)?;
+            (from, ahead) = (mark - self.base, number % STEP);
+        }
+        let mut rest = Scanner::new(&self.json, from);
+        while rest.peek().is_some() {
+            if ahead == 0 {
+                return Some(rest.pos());
+            }
+            ahead -= 1;
+            rest.value().expect(CHECKED);
+            rest.take(b',');
+        }
+        None
+    }
+
+    /// Reads the argument that begins there, and says where it ends.
+    fn read<T: DeserializeOwned>(
+        &self,
+        index: usize,
+        start: usize,
+    ) -> (Result<T, ArgError>, usize) {
+        if let Some((value, end)) = self.read_at_once(start) {
+            return (Ok(value), end);
+        }
+        let end = {
+            let mut rest = Scanner::new(&self.json, start);
+            rest.value().expect(CHECKED);
+            rest.pos()
+        };
+        if !self.holds_binary(start..end) {
+            return (read_plain(index, &self.json[start..end]), end);
+        }
+        let value = self.cursor(start..end).read().map_err(|error| {
+            // Once more, to learn where in it the fault is.
+            let mut cursor = self.cursor(start..end);
+            let fault = serde_path_to_error::deserialize::<_, T>(&mut cursor).err();
+            ArgError::mismatch(index, error, fault.map(|fault| fault.path().to_string()))
+        });
+        (value, end)
+    }
+
+    /// Reads the argument that begins there in one pass, if it has nothing special, and says where
+    /// it ends.
+    fn read_at_once<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
+        if self.holds_binary(start..self.json.len()) {
+            return None;
+        }
+        let rest = &self.json[start..];
+        if let Some(text) = json::plain_text(rest) {
+            let string = BorrowedStrDeserializer::<Unfit>::new(text);
+            if let Ok(value) = T::deserialize(string) {
+                return Some((value, start + text.len() + 2));
+            }
+        }
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+        let value = values.next()?.ok()?;
+        // A type that reads nothing is none of these.
+        Some((value, start + values.byte_offset())).filter(|(_, end)| *end > start)
+    }
+
+    fn holds_binary(&self, place: Range<usize>) -> bool {
+        let Some(index) = self.index.as_deref() else { return false };
+        let placeholders = &index.places.placeholders;
+        let before = placeholders.partition_point(|found| found.start < self.base + place.start);
+        placeholders.get(before).is_some_and(|found| found.start < self.base + place.end)
+    }
+}
+
+fn read_missing<T: DeserializeOwned>(index: usize) -> Result<T, ArgError> {
+    serde_json::from_str("null").map_err(|_| ArgError::missing(index))
+}
+
+fn read_plain<T: DeserializeOwned>(index: usize, json: &[u8]) -> Result<T, ArgError> {
+    serde_json::from_slice(json).map_err(|error| {
+        // Once more, to learn where in it the fault is.
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err();
+        ArgError::mismatch(index, error, fault.map(|fault| fault.path().to_string()))
+    })
 }
 
 impl fmt::Debug for Args {
@@ -299,84 +356,5 @@ struct Unfit;
 impl serde::de::Error for Unfit {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
-    }
-}
-
-/// Writes the arguments as they came: as a tuple of them, so that emitting `Args` sends each one.
-impl Serialize for Args {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::Error;
-        let mut tuple = serializer.serialize_tuple(self.len())?;
-        for json in self.iter() {
-            if self.attachments.is_empty() {
-                let raw: &RawValue = serde_json::from_str(json).map_err(Error::custom)?;
-                tuple.serialize_element(raw)?;
-            } else {
-                tuple.serialize_element(&Binary::new(json.as_bytes(), &self.attachments))?;
-            }
-        }
-        tuple.end()
-    }
-}
-
-/// Why an argument can't be read.
-#[derive(Debug, Error)]
-#[error("argument {index}{}: {problem}", At(.path))]
-pub struct ArgError {
-    index: usize,
-    /// Where the fault is within the argument; empty for the argument itself.
-    path: String,
-    problem: Problem,
-}
-
-/// Shows a path after the number of the argument.
-struct At<'a>(&'a str);
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ", field `{}`", self.0) }
-    }
-}
-
-#[derive(Debug, Error)]
-enum Problem {
-    #[error("missing")]
-    Missing,
-    #[error("{0}")]
-    Mismatch(serde_json::Error),
-}
-
-impl ArgError {
-    const fn missing(index: usize) -> Self {
-        Self { index, path: String::new(), problem: Problem::Missing }
-    }
-
-    /// The same fault, in what is the field of this name to the reader.
-    #[must_use]
-    pub fn in_field(mut self, name: &str) -> Self {
-        self.path = match self.path.as_str() {
-            "" => name.to_owned(),
-            path if path.starts_with('[') => format!("{name}{path}"),
-            path => format!("{name}.{path}"),
-        };
-        self
-    }
-
-    /// Where in the argument the fault is, like `user.tags[2]`; empty if it is the argument itself.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Which argument it is, counted from 0.
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Whether the argument is not there at all.
-    #[must_use]
-    pub const fn is_missing(&self) -> bool {
-        matches!(self.problem, Problem::Missing)
     }
 }

@@ -89,6 +89,12 @@ pub enum EmitError {
     /// Next to binary values, the data holds an object that looks like the placeholder of one.
     #[error("data holds an object with a key `_placeholder` next to binary values")]
     Placeholder,
+    /// The data has more arrays and objects within each other than the receiver takes.
+    #[error("data is nested in more than {limit} levels")]
+    TooDeep {
+        /// How many levels are allowed, that of the list of the arguments included.
+        limit: usize,
+    },
     /// The packet has 4 GiB or more.
     #[error("a packet can't hold 4 GiB")]
     TooLarge,

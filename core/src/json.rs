@@ -1,24 +1,48 @@
 //! Reads JSON text without building anything: where values end, and whether they are valid.
 //!
 //! Takes what `JSON.parse` takes (lone surrogates and numbers beyond any range included), up to a
-//! depth of [`MAX_DEPTH`]. Nothing here recurses or allocates.
+//! depth of at most [`MAX_DEPTH`]. Nothing here recurses or allocates.
 
-/// The greatest number of arrays and objects within each other.
+/// The greatest number of arrays and objects within each other that is read at all.
 pub(crate) const MAX_DEPTH: u32 = 128;
 
 /// The text is not JSON, or too deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// Walks over JSON text.
+/// What one walk over a value tells besides its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// How many arrays and objects are within each other.
+    pub(crate) depth: u32,
+    /// How many elements or entries the value has itself, if it is an array or an object.
+    pub(crate) elements: usize,
+}
+
+/// Walks over JSON text, and never back.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     pos: usize,
+    #[cfg(any(test, fuzzing))]
+    start: usize,
+}
+
+/// Counts what was walked over.
+#[cfg(any(test, fuzzing))]
+impl Drop for Scanner<'_> {
+    fn drop(&mut self) {
+        crate::cost::count(self.pos - self.start);
+    }
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) const fn new(bytes: &'a [u8], pos: usize) -> Self {
-        Self { bytes, pos }
+        Self {
+            bytes,
+            pos,
+            #[cfg(any(test, fuzzing))]
+            start: pos,
+        }
     }
 
     pub(crate) const fn pos(&self) -> usize {
@@ -49,28 +73,61 @@ impl<'a> Scanner<'a> {
         self.expect(byte).is_ok()
     }
 
+    /// Steps to the next of the bytes that make the structure of valid JSON: those which begin a
+    /// string, begin or end a container, or stand between two elements. `None` at the end.
+    pub(crate) fn structure(&mut self) -> Option<u8> {
+        let rest = &self.bytes[self.pos..];
+        let is_structure = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',');
+        let ahead = rest.iter().position(is_structure);
+        self.pos += ahead.unwrap_or(rest.len());
+        ahead.map(|ahead| rest[ahead])
+    }
+
+    /// Steps over a byte that was seen.
+    pub(crate) const fn step(&mut self) {
+        self.pos += 1;
+    }
+
+    /// Steps to a place that is not behind.
+    pub(crate) fn skip_to(&mut self, pos: usize) {
+        debug_assert!(pos >= self.pos, "from {} to {pos}", self.pos);
+        self.pos = pos;
+    }
+
     /// Steps over one value and returns its text, without the white space around it.
     pub(crate) fn value(&mut self) -> Result<&'a [u8], Invalid> {
         self.peek();
         let start = self.pos;
+        self.walk::<false>(MAX_DEPTH)?;
+        Ok(&self.bytes[start..self.pos])
+    }
+
+    /// Steps over one value that is not deeper than that, and looks at its outline if wanted.
+    fn walk<const LOOK: bool>(&mut self, max_depth: u32) -> Result<Outline, Invalid> {
         // One bit for each container that is open: set for an object.
         let mut kinds = 0_u128;
         let mut depth = 0;
+        let mut outline = Outline::default();
         loop {
             match self.peek().ok_or(Invalid)? {
                 open @ (b'{' | b'[') => {
-                    if depth == MAX_DEPTH {
+                    if depth == max_depth {
                         return Err(Invalid);
                     }
                     depth += 1;
+                    if LOOK {
+                        outline.depth = outline.depth.max(depth);
+                    }
                     kinds = kinds << 1 | u128::from(open == b'{');
                     self.pos += 1;
                     if open == b'{' {
                         if self.peek() != Some(b'}') {
+                            outline.elements += usize::from(LOOK && depth == 1);
                             self.key()?;
                             continue;
                         }
                     } else if self.peek() != Some(b']') {
+                        outline.elements += usize::from(LOOK && depth == 1);
                         continue;
                     }
                 }
@@ -84,12 +141,14 @@ impl<'a> Scanner<'a> {
                 _ => return Err(Invalid),
             }
             if !self.after_value(&mut kinds, &mut depth)? {
-                return Ok(&self.bytes[start..self.pos]);
+                return Ok(outline);
             }
+            outline.elements += usize::from(LOOK && depth == 1);
         }
     }
 
     /// Closes what ends here; true if another value follows, false if the outermost one is over.
+    #[inline]
     fn after_value(&mut self, kinds: &mut u128, depth: &mut u32) -> Result<bool, Invalid> {
         while *depth > 0 {
             let object = *kinds & 1 == 1;
@@ -225,77 +284,12 @@ pub(crate) fn plain_text(json: &[u8]) -> Option<&str> {
     (rest.get(text.len()) == Some(&b'"')).then(|| std::str::from_utf8(text).ok())?
 }
 
-/// Checks that the whole text is one value, perhaps with white space around it.
-pub(crate) fn validate(bytes: &[u8]) -> Result<(), Invalid> {
+/// Checks that the whole text is one value, perhaps with white space around it, and not deeper
+/// than `max_depth`, of which at most [`MAX_DEPTH`] counts.
+pub(crate) fn validate(bytes: &[u8], max_depth: u32) -> Result<Outline, Invalid> {
     let mut scanner = Scanner::new(bytes, 0);
-    scanner.value()?;
-    if scanner.peek().is_none() { Ok(()) } else { Err(Invalid) }
-}
-
-/// Where a binary value stands in the JSON of a packet: `{"_placeholder":true,"num":0}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Placeholder {
-    /// Which attachment stands for it; `None` if the number is missing or no plain integer.
-    pub(crate) num: Option<usize>,
-    /// Where the object ends.
-    pub(crate) end: usize,
-}
-
-/// Reads the object at `pos` of valid JSON if it is a placeholder: if one of its first two keys,
-/// with `num` as the only other one before it, is `_placeholder` with the value `true`.
-pub(crate) fn placeholder(bytes: &[u8], pos: usize) -> Option<Placeholder> {
-    let mut scanner = Scanner::new(bytes, pos);
-    let (mut marked, mut num) = (false, None);
-    scanner.expect(b'{').ok()?;
-    if scanner.peek() == Some(b'}') {
-        return None;
-    }
-    loop {
-        let key = scanner.key().ok()?;
-        // Ordinary objects are left after their first key, without a look at their values.
-        if !marked && key != b"\"_placeholder\"" && key != b"\"num\"" {
-            return None;
-        }
-        let value = scanner.value().ok()?;
-        match key {
-            b"\"_placeholder\"" => marked = value == b"true",
-            b"\"num\"" => num = index(value),
-            _ => {}
-        }
-        if !scanner.take(b',') {
-            scanner.expect(b'}').ok()?;
-            return marked.then_some(Placeholder { num, end: scanner.pos() });
-        }
-    }
-}
-
-fn index(value: &[u8]) -> Option<usize> {
-    std::str::from_utf8(value).ok()?.parse().ok().filter(|_| value[0].is_ascii_digit())
-}
-
-/// Finds all placeholders of valid JSON, from left to right.
-pub(crate) fn placeholders(bytes: &[u8]) -> impl Iterator<Item = Placeholder> {
-    let mut pos = 0;
-    std::iter::from_fn(move || {
-        while pos < bytes.len() {
-            match bytes[pos] {
-                b'"' => {
-                    let mut scanner = Scanner::new(bytes, pos);
-                    scanner.string().ok()?;
-                    pos = scanner.pos();
-                }
-                b'{' => {
-                    if let Some(found) = placeholder(bytes, pos) {
-                        pos = found.end;
-                        return Some(found);
-                    }
-                    pos += 1;
-                }
-                _ => pos += 1,
-            }
-        }
-        None
-    })
+    let outline = scanner.walk::<true>(max_depth.min(MAX_DEPTH))?;
+    if scanner.peek().is_none() { Ok(outline) } else { Err(Invalid) }
 }
 
 /// How many keys of valid JSON are `_placeholder`, wherever they stand and however they are spelt.
@@ -336,6 +330,10 @@ mod tests {
         }
     }
 
+    fn check(text: &str) -> Result<(), Invalid> {
+        validate(text.as_bytes(), MAX_DEPTH).map(drop)
+    }
+
     fn nested(depth: usize) -> String {
         "[".repeat(depth) + &"]".repeat(depth)
     }
@@ -357,9 +355,9 @@ mod tests {
             "{\"x\":1,\"x\":2}",
             "18446744073709551616",
         ] {
-            assert_eq!(validate(text.as_bytes()), Ok(()), "{text}");
+            assert_eq!(check(text), Ok(()), "{text}");
         }
-        assert_eq!(validate(nested(128).as_bytes()), Ok(()));
+        assert_eq!(check(&nested(128)), Ok(()));
     }
 
     #[test]
@@ -393,33 +391,27 @@ mod tests {
             "1 2",
             "NaN",
         ] {
-            assert_eq!(validate(text.as_bytes()), Err(Invalid), "{text}");
+            assert_eq!(check(text), Err(Invalid), "{text}");
         }
-        assert_eq!(validate(nested(129).as_bytes()), Err(Invalid));
-        assert_eq!(validate(nested(500_000).as_bytes()), Err(Invalid));
+        assert_eq!(check(&nested(129)), Err(Invalid));
+        assert_eq!(check(&nested(500_000)), Err(Invalid));
     }
 
     #[test]
-    fn finds_placeholders_and_leaves_look_alikes() {
-        let find = |text: &str| placeholders(text.as_bytes()).map(|p| p.num).collect::<Vec<_>>();
-        assert_eq!(find(r#"[{"_placeholder":true,"num":0}]"#), [Some(0)]);
-        assert_eq!(find(r#"{"a":{ "num" : 7 , "_placeholder" : true },"b":[1]}"#), [Some(7)]);
-        assert_eq!(find(r#"[{"_placeholder":true,"num":1,"x":2}]"#), [Some(1)]);
-        assert_eq!(find(r#"[{"_placeholder":true}]"#), [None]);
-        for num in ["-1", "0.0", "-0", "0e0", "\"0\"", "null", "1e400", "true", "[]"] {
-            assert_eq!(find(&format!(r#"[{{"_placeholder":true,"num":{num}}}]"#)), [None], "{num}");
-        }
-        for text in [
-            r#"[{"_placeholder":1,"num":0}]"#,
-            r#"[{"_placeholder":"true","num":0}]"#,
-            r#"[{"a":1,"_placeholder":true,"num":0}]"#,
-            r#"["{\"_placeholder\":true,\"num\":0}"]"#,
-            r#"[{"num":0}]"#,
-            "[{}]",
+    fn tells_the_depth_and_the_number_of_elements() {
+        for (text, depth, elements) in [
+            ("1", 0, 0),
+            ("[]", 1, 0),
+            (" [ 1 ] ", 1, 1),
+            ("[1,\"a,b\",[2,3],{}]", 2, 4),
+            ("{\"a\":{\"b\":[1,2,3]},\"c\":0}", 3, 2),
+            ("[[],[[]]]", 3, 2),
         ] {
-            assert_eq!(find(text), [], "{text}");
+            assert_eq!(validate(text.as_bytes(), 3), Ok(Outline { depth, elements }), "{text}");
+            if depth > 0 {
+                assert_eq!(validate(text.as_bytes(), depth - 1), Err(Invalid), "{text}");
+            }
         }
-        assert_eq!(find(r#"[{"num":{"_placeholder":true,"num":3}}]"#), [Some(3)]);
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -442,7 +434,7 @@ mod tests {
     proptest! {
         #[test]
         fn accepts_every_value_that_serde_json_writes(value in json()) {
-            prop_assert_eq!(validate(value.to_string().as_bytes()), Ok(()));
+            prop_assert_eq!(check(&value.to_string()), Ok(()));
         }
 
         #[test]
@@ -456,7 +448,7 @@ mod tests {
             bytes[at] = byte;
             if let Ok(text) = std::str::from_utf8(&bytes) {
                 let expected = serde_json::from_str::<&RawValue>(text).is_ok();
-                prop_assert_eq!(validate(text.as_bytes()).is_ok(), expected, "{}", text);
+                prop_assert_eq!(check(text).is_ok(), expected, "{}", text);
             }
         }
     }

@@ -122,8 +122,11 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod arg_error;
 mod args;
 pub mod client;
+#[cfg(any(test, fuzzing))]
+mod cost;
 mod de;
 pub mod differences;
 pub mod engine;
@@ -132,18 +135,24 @@ pub mod hostile;
 mod id;
 mod io;
 mod json;
+mod name;
 pub mod packet;
+mod placeholder;
+mod relay;
 mod server;
 pub mod speed;
 mod timers;
 mod typed;
+mod unescape;
 mod value;
 
-pub use args::{ArgError, Args, Name};
+pub use arg_error::ArgError;
+pub use args::Args;
 pub use client::Client;
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
+pub use name::Name;
 pub use server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
     RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,
@@ -151,9 +160,11 @@ pub use server::{
 pub use typed::TypedEvent;
 pub use value::Value;
 
-/// For [`events!`] alone.
+/// For [`events!`] and fuzz targets alone.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(fuzzing)]
+    pub use crate::cost::scanned;
     pub use serde::ser::SerializeTuple;
     pub use serde::{Serialize, Serializer};
 }

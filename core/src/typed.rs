@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::args::{ArgError, Args};
+use crate::arg_error::ArgError;
+use crate::args::Args;
 
 /// An event whose name, arguments and answer are told by one type, for both sides.
 ///

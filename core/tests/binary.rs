@@ -7,7 +7,7 @@ use common::{Harness, WebSocketClient, secs, unpack};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{Args, Emission, EmitError, Server};
+use sockeye_core::{Args, Emission, EmitError, Server, Value};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -117,11 +117,9 @@ fn a_heartbeat_may_come_between_the_parts() {
 }
 
 #[test]
-fn placeholders_may_share_skip_and_reorder_attachments() {
+fn placeholders_may_skip_and_reorder_attachments() {
     let two: [&[u8]; 2] = [&[1], &[2]];
 
-    let shared = args("@0,[@0]", &[&[1]]);
-    assert_eq!(shared.parse::<(Bytes, (Bytes,))>().unwrap(), (vec![1].into(), (vec![1].into(),)));
     let skipped = args("1", &two);
     assert_eq!(skipped.get::<u8>(0).unwrap(), 1);
     let swapped = args("@1,@0", &two);
@@ -129,14 +127,26 @@ fn placeholders_may_share_skip_and_reorder_attachments() {
 }
 
 #[test]
-fn an_attachment_that_is_named_a_thousand_times_is_not_copied_a_thousand_times() {
-    let args = args(&vec!["@0"; 1000].join(","), &[&[7; 1000]]);
-
-    assert_eq!(args.len(), 1000);
-    assert_eq!(args.get::<Bytes>(999).unwrap().len(), 1000);
-    assert_eq!(args.attachments().len(), 1);
-    let all = format!("[{}]", vec!["@0"; 1000].join(","));
-    assert!(self::args(&all, &[&[7; 1000]]).get::<Vec<Bytes>>(0).is_err());
+fn an_attachment_that_is_named_twice_ends_the_connection() {
+    let (ph, closed) = (placeholder(0), ["#1 disconnected: forced close"]);
+    for packet in [
+        format!("51-[\"e\",{ph},{ph}]"),
+        format!("51-[\"e\",{ph},[{{\"a\":{ph}}}]]"),
+        format!("51-[\"e\",{{\"num\":{ph},\"a\":{ph}}}]"),
+        format!("51-[\"e\",{}]", vec![ph.as_str(); 1000].join(",")),
+        format!("61-1[{ph},{ph}]"),
+    ] {
+        assert_eq!(told(&packet, &[&[1]]), closed, "{packet:.99}");
+    }
+    // Beyond the first few, too.
+    let mut h = Harness::with(|config| config.max_attachments = 200);
+    let client = h.connect_websocket("/");
+    let named = |last| (0..199).chain([last]).map(placeholder).collect::<Vec<_>>().join(",");
+    let attachments = vec![&[7][..]; 200];
+    feed(&mut h, &client, &format!("5200-[\"e\",{}]", named(199)), &attachments);
+    assert_eq!(h.arrived().2.len(), 200);
+    feed(&mut h, &client, &format!("5200-[\"e\",{}]", named(198)), &attachments);
+    assert_eq!(h.told(), closed);
 }
 
 #[test]
@@ -273,6 +283,9 @@ fn a_lone_surrogate_next_to_binary_values_does_not_disconnect() {
     assert!(args.get::<String>(0).is_err());
     assert_eq!(args.get::<Bytes>(1).unwrap(), &[1][..]);
     assert_eq!(wire(&args), [r#"451-["e","\ud800",@0]"#, "<01>"]);
+    let key = self::args(r#"{"\ud800":[@0]}"#, &[&[1]]);
+    assert!(key.get::<Value>(0).is_err());
+    assert_eq!(wire(&key)[1], "<01>");
 }
 
 // What goes out.

@@ -43,9 +43,9 @@ fn binary_values_are_read_wherever_they_are() {
     }
 
     let file: File = args(
-        r#"{"name":"a","data":@0,"thumbnail":@1,"parts":[@2,@0],"by_name":{"x":@1},
-            "ignored":{"deep":[@0,@1,{"x":"y"}]},"pair":[7,@2],"nothing":null}"#,
-        &[&[0], &[1, 1], &[2, 2, 2]],
+        r#"{"name":"a","data":@0,"thumbnail":@1,"parts":[@2,@3],"by_name":{"x":@4},
+            "ignored":{"deep":[@5,@6,{"x":"y"}]},"pair":[7,@7],"nothing":null}"#,
+        &[&[0], &[1, 1], &[2, 2, 2], &[3], &[4], &[5], &[6], &[7, 7, 7]],
     )
     .get(0)
     .unwrap();
@@ -56,9 +56,9 @@ fn binary_values_are_read_wherever_they_are() {
             name: "a".to_owned(),
             data: vec![0],
             thumbnail: Some(vec![1, 1].into()),
-            parts: vec![ByteBuf::from([2, 2, 2]), ByteBuf::from([0])],
-            by_name: BTreeMap::from([("x".to_owned(), vec![1, 1].into())]),
-            pair: (7, vec![2, 2, 2].into()),
+            parts: vec![ByteBuf::from([2, 2, 2]), ByteBuf::from([3])],
+            by_name: BTreeMap::from([("x".to_owned(), vec![4].into())]),
+            pair: (7, vec![7, 7, 7].into()),
             missing: None,
             nothing: None,
         }

@@ -178,8 +178,8 @@ impl<'de> Deserialize<'de> for Data {
             fn visit_str<E>(self, value: &str) -> Result<Data, E> {
                 Ok(Data::Text(value.to_owned()))
             }
-            fn visit_byte_buf<E>(self, value: Vec<u8>) -> Result<Data, E> {
-                Ok(Data::Binary(value))
+            fn visit_bytes<E>(self, value: &[u8]) -> Result<Data, E> {
+                Ok(Data::Binary(value.to_vec()))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Data, A::Error> {
                 let mut list = Vec::new();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use common::{Harness, WebSocketClient, secs};
 use hostile::Victim;
 use sockeye_core::engine::{Cors, Engine, EngineConfig, Origins, Transport};
-use sockeye_core::{Closure, Emission, EmitError, NamespaceConfig, Selector, Server, ServerConfig};
+use sockeye_core::{Closure, NamespaceConfig, Selector, Server, ServerConfig};
 
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
@@ -129,20 +129,6 @@ fn ten_binary_values_of_a_megabyte_are_too_much_for_one_packet() {
     assert!(h.is_open(client.ws));
     h.binary(client.ws, megabyte);
     assert_eq!(h.told(), ["#1 disconnected: forced close"]);
-}
-
-#[test]
-fn a_binary_value_that_is_named_often_is_not_sent_back_often() {
-    let (mut h, client) = connected();
-    let names = vec![PLACEHOLDER; 1000].join(",");
-    h.frame(client.ws, format!("451-[\"e\",{names}]"));
-    h.binary(client.ws, vec![7; 1000]);
-    let (socket, _, args, _) = h.arrived();
-
-    let sent = h.socket(socket).emit("e", &args, Emission::default());
-
-    assert!(matches!(sent, Err(EmitError::TooManyAttachments { .. })), "{sent:?}");
-    assert_eq!(h.received(client.ws).len(), 0);
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn a_binary_argument_is_had_without_a_copy() {
     let mut h = Harness::new();
 
     let json =
-        format!("{},\"text\",{{\"in\":{}}},{}", placeholder(1), placeholder(0), placeholder(0));
-    let args = args(&mut h, &json, &[&[1, 2], &[3]]);
+        format!("{},\"text\",{{\"in\":{}}},{}", placeholder(1), placeholder(2), placeholder(0));
+    let args = args(&mut h, &json, &[&[1, 2], &[3], &[4]]);
 
     assert_eq!(args.binary(0).map(|data| &data[..]), Some(&[3][..]));
     assert_eq!(args.binary(1), None, "it is text");

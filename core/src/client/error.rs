@@ -5,8 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::args::Args;
 use crate::engine::{Ending, Transport};
 use crate::io::{Closure, Response};
+use crate::name::Name;
 use crate::packet::PacketError;
 
 /// Why a connection could not be opened, or was lost.
@@ -192,12 +194,12 @@ pub enum AuthError {
 #[derive(Debug, Default)]
 pub(super) struct Refusal {
     pub(super) message: String,
-    pub(super) data: crate::Args,
+    pub(super) data: Args,
 }
 
 impl Refusal {
     /// Reads `{"message":"..","data":..}`, or a text alone.
-    pub(super) fn parse(args: &crate::Args) -> Self {
+    pub(super) fn parse(args: &Args) -> Self {
         use serde_json::value::RawValue;
         #[derive(Deserialize)]
         struct Wire<'a> {
@@ -208,7 +210,7 @@ impl Refusal {
         }
         let Some(json) = args.iter().next() else { return Self::default() };
         if json.starts_with('"') {
-            return Self { message: text(json), data: crate::Args::none() };
+            return Self { message: text(json), data: Args::none() };
         }
         let Ok(Wire { message, data }) = serde_json::from_str(json) else {
             return Self { message: String::new(), data: args.clone() };
@@ -217,14 +219,12 @@ impl Refusal {
         let data = data.map(|data| bytes::Bytes::copy_from_slice(data.get().as_bytes()));
         Self {
             message: message.map(text).unwrap_or_default(),
-            data: data.map_or_else(crate::Args::none, |data| {
-                crate::Args::new(data, args.attachments().to_vec())
-            }),
+            data: data.map_or_else(Args::none, |data| Args::new(data, Vec::new(), 1)),
         }
     }
 }
 
 /// A JSON string that was checked before; surrogates that stand alone are replaced.
 fn text(json: &str) -> String {
-    crate::Name::from_json(bytes::Bytes::copy_from_slice(json.as_bytes())).to_string()
+    Name::from_json(bytes::Bytes::copy_from_slice(json.as_bytes())).to_string()
 }

@@ -5,9 +5,10 @@ use std::time::Instant;
 use super::life::{Early, Phase};
 use super::machine::{Alarm, Client};
 use super::{Event, Fault, Responder};
-use crate::args::{Args, Name};
+use crate::args::Args;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
+use crate::name::Name;
 use crate::packet::{FromServer, Packet};
 
 impl Client {

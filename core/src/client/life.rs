@@ -11,8 +11,9 @@ use super::machine::Client;
 use super::outbound::{Buffered, Queued};
 use super::recovery::Recovery;
 use super::{DisconnectReason, Event, Fault, SocketConfig};
-use crate::args::{Args, Name};
+use crate::args::Args;
 use crate::id::{AckId, Sid, SocketId};
+use crate::name::Name;
 use crate::packet;
 
 pub(super) struct Socket {

@@ -87,10 +87,11 @@ pub use socket::SocketMut;
 
 pub(crate) use cookies::Cookies;
 
-use crate::args::{Args, Name};
+use crate::args::Args;
 use crate::engine::Transport;
 use crate::error::AckError;
 use crate::id::{AckId, Sid, SocketId};
+use crate::name::Name;
 
 /// What a [`Client`] tells the application.
 #[derive(Debug)]

@@ -92,7 +92,7 @@ mod tests {
     fn after(args: &[&'static str]) -> Option<String> {
         let mut recovery = Recovery { pid: Some("pid".into()), ..Recovery::default() };
         for json in args {
-            recovery.note(&Args::new(Bytes::from_static(json.as_bytes()), Vec::new()));
+            recovery.note(&Args::new(Bytes::from_static(json.as_bytes()), Vec::new(), 0));
         }
         recovery.claim().map(|(_, offset)| offset.to_owned())
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_server_that_recovers_nothing_gives_no_offsets() {
         let mut recovery = Recovery::default();
-        recovery.note(&Args::new(Bytes::from_static(b"\"Q7xMeEQ\""), Vec::new()));
+        recovery.note(&Args::new(Bytes::from_static(b"\"Q7xMeEQ\""), Vec::new(), 1));
         assert_eq!(recovery.claim(), None);
     }
 

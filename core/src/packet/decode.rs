@@ -3,9 +3,10 @@
 use bytes::{Buf, Bytes};
 
 use super::{Incoming, Limits, PacketError, PacketKind, Parser, RESERVED};
-use crate::args::{Args, Name};
+use crate::args::Args;
 use crate::io::Frame;
-use crate::json::{self, Scanner};
+use crate::json::{Outline, Scanner};
+use crate::name::Name;
 
 /// A packet that arrived whole.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Decoder(Option<Box<Partial>>);
 #[derive(Debug)]
 struct Partial {
     packet: Incoming,
+    outline: Outline,
     bytes: usize,
 }
 
@@ -53,7 +55,8 @@ impl Decoder {
         limits: Limits,
         admit: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Option<Packet>, PacketError> {
-        self.gather(parser, message, limits, admit)?.map(finish).transpose()
+        let whole = self.gather(parser, message, limits, admit)?;
+        whole.map(|(packet, outline)| finish(packet, outline)).transpose()
     }
 
     /// Adds a message of a server's; returns the packet that it completes.
@@ -63,8 +66,8 @@ impl Decoder {
         message: Frame,
         limits: Limits,
     ) -> Result<Option<FromServer>, PacketError> {
-        let packet = self.gather(parser, message, limits, |_| true)?;
-        packet.map(finish_from_server).transpose()
+        let whole = self.gather(parser, message, limits, |_| true)?;
+        whole.map(|(packet, outline)| finish_from_server(packet, outline)).transpose()
     }
 
     fn gather(
@@ -73,17 +76,17 @@ impl Decoder {
         message: Frame,
         limits: Limits,
         admit: impl FnOnce(&[u8]) -> bool,
-    ) -> Result<Option<Incoming>, PacketError> {
+    ) -> Result<Option<(Incoming, Outline)>, PacketError> {
         let Some(mut partial) = self.0.take() else {
             let packet = parser.decode(message, limits)?;
-            let bytes = packet.check(limits)?;
+            let (bytes, outline) = packet.check(limits)?;
             if packet.awaited == 0 {
-                return Ok(Some(packet));
+                return Ok(Some((packet, outline)));
             }
             if !admit(&packet.namespace) {
                 return Err(PacketError::State);
             }
-            self.0 = Some(Box::new(Partial { packet, bytes }));
+            self.0 = Some(Box::new(Partial { packet, outline, bytes }));
             return Ok(None);
         };
         let Frame::Binary(data) = message else { return Err(PacketError::Text) };
@@ -97,36 +100,30 @@ impl Decoder {
             self.0 = Some(partial);
             return Ok(None);
         }
-        Ok(Some(partial.packet))
+        Ok(Some((partial.packet, partial.outline)))
     }
 }
 
-fn finish_from_server(packet: Incoming) -> Result<FromServer, PacketError> {
+fn finish_from_server(packet: Incoming, outline: Outline) -> Result<FromServer, PacketError> {
     if packet.kind != PacketKind::ConnectError {
-        return finish(packet).map(FromServer::Packet);
+        return finish(packet, outline).map(FromServer::Packet);
     }
     let Incoming { namespace, data, attachments, .. } = packet;
     match data.first() {
         None => Ok(FromServer::Refusal { namespace, error: Args::none() }),
         Some(b'{' | b'"') if attachments.is_empty() => {
-            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments) })
+            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments, 1) })
         }
         Some(_) => Err(PacketError::Payload),
     }
 }
 
-fn finish(packet: Incoming) -> Result<Packet, PacketError> {
+fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
     let Incoming { kind, namespace, id, data, attachments, .. } = packet;
-    if !attachments.is_empty() {
-        let known = |found: json::Placeholder| found.num.is_some_and(|n| n < attachments.len());
-        if !json::placeholders(&data).all(known) {
-            return Err(PacketError::Placeholder);
-        }
-    }
     match kind {
         PacketKind::Connect => match data.first() {
             None => Ok(Packet::Connect { namespace, auth: Args::none() }),
-            Some(b'{') => Ok(Packet::Connect { namespace, auth: Args::new(data, attachments) }),
+            Some(b'{') => Ok(Packet::Connect { namespace, auth: args(data, attachments, 1)? }),
             Some(_) => Err(PacketError::Payload),
         },
         PacketKind::Disconnect if data.is_empty() && id.is_none() => {
@@ -136,16 +133,25 @@ fn finish(packet: Incoming) -> Result<Packet, PacketError> {
         PacketKind::Event => {
             let mut data = elements(data)?;
             let name = event_name(&mut data)?;
-            Ok(Packet::Event { namespace, name, args: Args::new(data, attachments), ack: id })
+            let args = args(data, attachments, outline.elements - 1)?;
+            Ok(Packet::Event { namespace, name, args, ack: id })
         }
         PacketKind::Ack => {
             let id = id.ok_or(PacketError::AckId)?;
-            let args = Args::new(elements(data)?, attachments);
+            let args = args(elements(data)?, attachments, outline.elements)?;
             Ok(Packet::Ack { namespace, id, args })
         }
         // It comes from servers alone.
         PacketKind::ConnectError => Err(PacketError::Type),
     }
+}
+
+/// Takes so many values, each of whose binary values is named at most once, as all encoders do:
+/// otherwise few bytes could stand for very many.
+#[inline]
+fn args(json: Bytes, attachments: Vec<Bytes>, count: usize) -> Result<Args, PacketError> {
+    let args = Args::new(json, attachments, count);
+    if args.is_complete() { Ok(args) } else { Err(PacketError::Placeholder) }
 }
 
 /// What stands between the brackets of an array.
@@ -163,11 +169,11 @@ fn elements(mut array: Bytes) -> Result<Bytes, PacketError> {
 ///
 /// A name may be an integer, as from JavaScript; it counts as the text of its digits.
 fn event_name(elements: &mut Bytes) -> Result<Name, PacketError> {
-    let mut scanner = Scanner::new(elements, 0);
-    let value = scanner.value().map_err(|_| PacketError::EventName)?;
-    let value = elements.slice_ref(value);
-    let more = scanner.take(b',');
-    let end = scanner.pos();
+    let (value, more, end) = {
+        let mut scanner = Scanner::new(elements, 0);
+        let value = scanner.value().map_err(|_| PacketError::EventName)?;
+        (elements.slice_ref(value), scanner.take(b','), scanner.pos())
+    };
     let name = match value.first() {
         Some(b'"') => Name::from_json(value),
         Some(b'0'..=b'9') if value.iter().all(u8::is_ascii_digit) => Name::from_digits(value),

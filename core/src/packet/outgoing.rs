@@ -12,7 +12,7 @@ use crate::args::Args;
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::io::Frame;
-use crate::json;
+use crate::json::{self, MAX_DEPTH};
 
 /// A packet that is to be written.
 ///
@@ -184,8 +184,12 @@ impl<'a> Outgoing<'a> {
         packet.raw(b"[");
         packet.arguments(data, false)?;
         let packet = packet.check(usize::MAX)?;
-        let brackets = packet.data + 1..packet.json.len() - 1;
-        Ok(Args::new(Bytes::from(packet.json).slice(brackets), packet.attachments))
+        let limit = MAX_DEPTH as usize;
+        let outline = json::validate(packet.data(), MAX_DEPTH);
+        let outline = outline.map_err(|_| EmitError::TooDeep { limit })?;
+        let elements = packet.data + 1..packet.json.len() - 1;
+        let json = Bytes::from(packet.json).slice(elements);
+        Ok(Args::new(json, packet.attachments, outline.elements))
     }
 
     pub(super) fn check(self, max_attachments: usize) -> Result<Self, EmitError> {

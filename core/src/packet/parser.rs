@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{MAX_SAFE_INTEGER, Outgoing};
 use crate::engine::Encoded;
 use crate::io::Frame;
-use crate::json;
+use crate::json::{self, MAX_DEPTH, Outline};
 
 /// Translates between packets and the messages that stand for them on the wire.
 ///
@@ -90,7 +90,8 @@ pub enum PacketError {
     /// The name of the event is missing, no text or integer, or reserved.
     #[error("invalid event name")]
     EventName,
-    /// A placeholder names a binary value that is not there, or could be mistaken for data.
+    /// A placeholder names a binary value that is not there, or that another one names, or could
+    /// be mistaken for data.
     #[error("illegal attachments")]
     Placeholder,
     /// A packet of several messages is for a namespace that the client is not in.
@@ -158,8 +159,9 @@ impl Incoming {
         self
     }
 
-    /// Checks what does not depend on the kind of packet; returns the size that counts.
-    pub(super) fn check(&self, limits: Limits) -> Result<usize, PacketError> {
+    /// Checks what does not depend on the kind of packet; returns the size that
+    /// counts, and the outline of the data.
+    pub(super) fn check(&self, limits: Limits) -> Result<(usize, Outline), PacketError> {
         let attached: usize = self.attachments.iter().map(Bytes::len).sum();
         let bytes = self.data.len() + attached;
         if self.attachments.len().saturating_add(self.awaited) > limits.attachments {
@@ -171,10 +173,11 @@ impl Incoming {
         if self.id.is_some_and(|id| id > MAX_SAFE_INTEGER) {
             return Err(PacketError::AckId);
         }
-        // JSON may have white space around it.
-        if !self.data.is_empty() && json::validate(&self.data).is_err() {
-            return Err(PacketError::Payload);
+        if self.data.is_empty() {
+            return Ok((bytes, Outline::default()));
         }
-        Ok(bytes)
+        // JSON may have white space around it.
+        let outline = json::validate(&self.data, MAX_DEPTH).map_err(|_| PacketError::Payload)?;
+        Ok((bytes, outline))
     }
 }

@@ -21,10 +21,11 @@ pub use recovery::RecoveryConfig;
 pub use rooms::{Room, Selector};
 pub use socket::{Emission, SocketMut};
 
-use crate::args::{Args, Name};
+use crate::args::Args;
 use crate::engine::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
+use crate::name::Name;
 
 /// What a [`Server`] tells the application.
 #[derive(Debug)]

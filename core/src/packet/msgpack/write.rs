@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::super::Outgoing;
-use crate::json::{self, Scanner};
+use crate::json::Scanner;
+use crate::placeholder::Places;
+use crate::unescape::unescape;
 
 pub(super) fn packet(packet: &Outgoing<'_>) -> Vec<u8> {
     let (data, attachments) = (packet.data(), packet.attachments());
@@ -28,29 +30,30 @@ pub(super) fn packet(packet: &Outgoing<'_>) -> Vec<u8> {
 
 /// Writes JSON with its attachments.
 ///
-/// MessagePack says in advance how many values a container has, so those are counted first. Data
-/// of the application's own may be nested in any depth: nothing here recurses.
+/// MessagePack says in advance how many values a container has, so those are counted first.
+/// Nothing here recurses.
 fn value(out: &mut Vec<u8>, data: &[u8], attachments: &[Bytes]) {
-    let mut lengths = lengths(data, attachments).into_iter();
+    let places = if attachments.is_empty() { Places::default() } else { Places::find(data) };
+    let mut placeholders = places.placeholders.iter().peekable();
+    let mut lengths = lengths(data, &places).into_iter();
     let mut scanner = Scanner::new(data, 0);
     while let Some(next) = scanner.peek() {
+        if let Some(found) = placeholders.next_if(|found| found.start == scanner.pos()) {
+            let bytes = found.num.and_then(|num| attachments.get(num));
+            binary(out, bytes.map_or(&[], |bytes| bytes));
+            scanner.skip_to(found.end);
+            continue;
+        }
         match next {
             b'[' => {
                 array(out, lengths.next().unwrap_or(0));
-                scanner.take(next);
+                scanner.step();
             }
             b'{' => {
-                if let Some((end, bytes)) = attachment(data, scanner.pos(), attachments) {
-                    binary(out, bytes);
-                    scanner = Scanner::new(data, end);
-                } else {
-                    map(out, lengths.next().unwrap_or(0));
-                    scanner.take(next);
-                }
+                map(out, lengths.next().unwrap_or(0));
+                scanner.step();
             }
-            b']' | b'}' | b',' | b':' => {
-                scanner.take(next);
-            }
+            b']' | b'}' | b',' | b':' => scanner.step(),
             _ => {
                 let Ok(leaf) = scanner.value() else { return };
                 match next {
@@ -65,19 +68,21 @@ fn value(out: &mut Vec<u8>, data: &[u8], attachments: &[Bytes]) {
     }
 }
 
-/// How many values or pairs each container holds, in the order in which they begin.
-fn lengths(data: &[u8], attachments: &[Bytes]) -> Vec<usize> {
+/// How many values or pairs each container holds that is no placeholder, in the order in which
+/// they begin.
+fn lengths(data: &[u8], places: &Places) -> Vec<usize> {
+    let mut placeholders = places.placeholders.iter().peekable();
     let mut lengths: Vec<usize> = Vec::new();
     let mut open = Vec::new();
     let mut scanner = Scanner::new(data, 0);
-    while let Some(next) = scanner.peek() {
+    while let Some(next) = scanner.structure() {
+        if let Some(found) = placeholders.next_if(|found| found.start == scanner.pos()) {
+            scanner.skip_to(found.end);
+            continue;
+        }
         match next {
             b'[' | b'{' => {
-                if let Some((end, _)) = attachment(data, scanner.pos(), attachments) {
-                    scanner = Scanner::new(data, end);
-                    continue;
-                }
-                scanner.take(next);
+                scanner.step();
                 let empty = matches!(scanner.peek(), Some(b']' | b'}'));
                 open.push(lengths.len());
                 lengths.push(usize::from(!empty));
@@ -86,32 +91,20 @@ fn lengths(data: &[u8], attachments: &[Bytes]) -> Vec<usize> {
                 if let Some(length) = open.last().and_then(|&index| lengths.get_mut(index)) {
                     *length += 1;
                 }
-                scanner.take(next);
+                scanner.step();
             }
             b']' | b'}' => {
                 open.pop();
-                scanner.take(next);
-            }
-            b':' => {
-                scanner.take(next);
+                scanner.step();
             }
             _ => {
-                if scanner.value().is_err() {
+                if scanner.string().is_err() {
                     break;
                 }
             }
         }
     }
     lengths
-}
-
-/// Where the placeholder at `pos` ends, if there is one, and what it stands for.
-fn attachment<'a>(data: &[u8], pos: usize, attachments: &'a [Bytes]) -> Option<(usize, &'a Bytes)> {
-    if attachments.is_empty() {
-        return None;
-    }
-    let found = json::placeholder(data, pos)?;
-    Some((found.end, attachments.get(found.num?)?))
 }
 
 fn array(out: &mut Vec<u8>, length: usize) {
@@ -195,56 +188,12 @@ fn number(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-/// Writes a JSON string. A surrogate that is alone becomes U+FFFD.
+/// Writes a JSON string. Each surrogate that is alone becomes one U+FFFD.
 fn string(out: &mut Vec<u8>, json: &[u8]) {
     let inner = &json[1..json.len() - 1];
-    if inner.contains(&b'\\') {
-        text(out, &unescaped(inner));
-    } else {
-        text(out, inner);
+    let is_escaped = inner.contains(&b'\\');
+    match is_escaped.then(|| std::str::from_utf8(inner)) {
+        Some(Ok(escaped)) => text(out, unescape(escaped).as_bytes()),
+        _ => text(out, inner),
     }
-}
-
-fn unescaped(mut rest: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(rest.len());
-    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
-        text.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        let Some((&escape, more)) = rest.split_first() else { break };
-        if let Some((character, more)) = (escape == b'u').then(|| unicode(rest)).flatten() {
-            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            rest = more;
-            continue;
-        }
-        rest = more;
-        text.push(match escape {
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            other => other,
-        });
-    }
-    text.extend_from_slice(rest);
-    text
-}
-
-/// Reads `u0000`, or `ud800\udc00` for one character, and what comes after it.
-fn unicode(escape: &[u8]) -> Option<(char, &[u8])> {
-    let (first, rest) = unit(escape)?;
-    let pair = rest.strip_prefix(b"\\").and_then(unit);
-    if let Some((second, rest)) = pair.filter(|_| (0xd800..0xdc00).contains(&first)) {
-        if (0xdc00..0xe000).contains(&second) {
-            let code = 0x1_0000 + (first - 0xd800) * 0x400 + (second - 0xdc00);
-            return Some((char::from_u32(code)?, rest));
-        }
-    }
-    Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
-}
-
-fn unit(escape: &[u8]) -> Option<(u32, &[u8])> {
-    let (digits, rest) = escape.strip_prefix(b"u")?.split_at_checked(4)?;
-    let digits = std::str::from_utf8(digits).ok()?;
-    Some((u32::from_str_radix(digits, 16).ok()?, rest))
 }

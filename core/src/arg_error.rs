@@ -1,0 +1,73 @@
+//! Why an argument can't be read.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Why an argument can't be read.
+#[derive(Debug, Error)]
+#[error("argument {index}{}: {problem}", At(.path))]
+pub struct ArgError {
+    index: usize,
+    /// Where the fault is within the argument; empty for the argument itself.
+    path: String,
+    problem: Problem,
+}
+
+/// Shows a path after the number of the argument.
+struct At<'a>(&'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ", field `{}`", self.0) }
+    }
+}
+
+#[derive(Debug, Error)]
+enum Problem {
+    #[error("missing")]
+    Missing,
+    #[error("{0}")]
+    Mismatch(serde_json::Error),
+}
+
+impl ArgError {
+    pub(crate) const fn missing(index: usize) -> Self {
+        Self { index, path: String::new(), problem: Problem::Missing }
+    }
+
+    pub(crate) fn mismatch(index: usize, error: serde_json::Error, path: Option<String>) -> Self {
+        // What is of no use to a reader: the value itself, and parts that could not be named.
+        let path = path.filter(|path| path != "." && !path.contains('?')).unwrap_or_default();
+        Self { index, path, problem: Problem::Mismatch(error) }
+    }
+
+    /// The same fault, in what is the field of this name to the reader.
+    #[must_use]
+    pub fn in_field(mut self, name: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => name.to_owned(),
+            path if path.starts_with('[') => format!("{name}{path}"),
+            path => format!("{name}.{path}"),
+        };
+        self
+    }
+
+    /// Where in the argument the fault is, like `user.tags[2]`; empty if it is the argument itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Which argument it is, counted from 0.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether the argument is not there at all.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.problem, Problem::Missing)
+    }
+}
