@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use common::Harness;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use sockeye_core::{Args, Server};
 
@@ -143,6 +147,47 @@ fn keys_of_maps_may_be_numbers_and_variants_next_to_binary_values() {
     assert_eq!(escaped, BTreeMap::from([("é".to_owned(), vec![1].into())]));
     let proto: BTreeMap<String, Bytes> = args("{\"__proto__\":@0}", &[&[1]]).get(0).unwrap();
     assert_eq!(proto.len(), 1);
+}
+
+#[test]
+fn a_binary_value_is_never_text_or_the_name_of_a_variant() {
+    #[derive(Debug, Deserialize)]
+    enum External {
+        Abc,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "type")]
+    enum Internal {
+        Abc,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        #[allow(dead_code, reason = "it is never read")]
+        name: String,
+    }
+    fn fault<T: DeserializeOwned + Debug>(json: &str) -> String {
+        args(json, &[b"Abc"]).get::<T>(0).expect_err("it is refused").to_string()
+    }
+
+    let fault_of_text = "argument 0: invalid type: byte array, expected a string";
+    assert_eq!(fault::<String>("@0"), fault_of_text);
+    assert_eq!(fault::<Box<str>>("@0"), fault_of_text);
+    assert_eq!(fault::<Option<String>>("@0"), fault_of_text);
+    for fault in [
+        fault::<Cow<'static, str>>("@0"),
+        fault::<char>("@0"),
+        fault::<PathBuf>("@0"),
+        fault::<External>("@0"),
+        fault::<(String,)>("[@0]"),
+        fault::<BTreeMap<String, String>>("{\"a\":@0}"),
+        fault::<Named>("{\"name\":@0}"),
+        fault::<Internal>("{\"type\":@0}"),
+    ] {
+        assert!(fault.contains("invalid type: byte array, expected "), "{fault}");
+    }
+    let shifted = args("@0", &[b"abc"]).shift::<String>();
+    assert!(shifted.is_err());
+    assert!(args("@0", &[b"abc"]).parse::<(String,)>().is_err());
 }
 
 #[test]
