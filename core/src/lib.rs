@@ -88,12 +88,12 @@
 //!   handled applies before the next message is looked at: after
 //!   [`disconnect`](SocketMut::disconnect) nothing more comes from that socket.
 //! - **Slices**: a client can send many messages at once, and each can lead to many more. They are
-//!   handled in slices of 1,024 messages, or 1 MiB of messages made for clients. Then
+//!   handled in slices of 1,024 messages, or 4 MiB of messages made for clients. Then
 //!   [`poll_output`](Server::poll_output) is `None` although there is more; the next slice is due a
 //!   millisecond later, as [`poll_timeout`](Server::poll_timeout) says, and
 //!   [`handle_timeout`](Server::handle_timeout) begins it. Meanwhile the driver writes and reads for
 //!   everybody else, and nothing more is read from that client. One whose messages are sent on
-//!   faster than the receivers take them has to wait for them, up to 250 ms for each 256 KiB.
+//!   faster than the receivers take them has to wait for them, up to 250 ms for each MiB.
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
 //!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
 //!   [`Input::Drained`] is all there is to flow control.

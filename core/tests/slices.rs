@@ -131,10 +131,10 @@ fn a_flood_that_is_sent_on_to_many_is_handled_in_slices_at_the_pace_of_those_who
 
     assert_eq!(turns.iter().sum::<usize>(), 2000);
     let most = turns.iter().max().expect("there were turns");
-    assert!(*most <= 20, "{most} at once, each for a thousand receivers");
+    assert!(*most <= 30, "{most} at once, each for a thousand receivers");
     // The one who sends does not read.
     let kept = 2000 * common::cost("42[\"a\"]");
-    assert!(relay.most < kept + (8 << 20), "{} bytes waited", relay.most);
+    assert!(relay.most < kept + (14 << 20), "{} bytes waited", relay.most);
     for reader in &readers {
         assert_eq!(relay.h.frames(reader.ws).len(), 2000);
     }
@@ -151,7 +151,7 @@ fn those_who_do_not_read_slow_a_flood_down_and_do_not_stop_it() {
     let first = relay.heard.len();
     relay.run(&[]);
 
-    assert!(first < 30);
+    assert!(first < 100);
     assert_eq!(relay.heard.len(), 200);
     let took = relay.h.now - began;
     assert!(took > Duration::from_millis(500) && took < secs(60), "{took:?}");

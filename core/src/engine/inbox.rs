@@ -26,7 +26,7 @@ pub(super) struct Slice {
 
 impl Slice {
     const PACKETS: usize = 1024;
-    const BYTES: usize = 1 << 20;
+    const BYTES: usize = 4 << 20;
     /// The time between the beginnings of two slices.
     const PACE: Duration = Duration::from_millis(1);
 
@@ -125,9 +125,9 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// After how many bytes it is checked whether the receivers keep up.
-    const SHARE: usize = 256 << 10;
+    const SHARE: usize = 1 << 20;
     /// How many of the bytes that were made since the inbox exists may wait to be sent.
-    const WINDOW: usize = 4 << 20;
+    const WINDOW: usize = 8 << 20;
     /// How long to wait for the receivers, and how often. Those that do not read must not stop
     /// the others for good.
     pub(super) const REST: Duration = Duration::from_millis(10);

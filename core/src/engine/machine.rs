@@ -62,6 +62,8 @@ pub struct Engine {
     /// The session whose waiting message was handed over last, and how many bytes had been made
     /// by then.
     current: Option<(SessionId, usize)>,
+    /// Messages are taken from inboxes, before the outputs that this leads to.
+    is_batching: bool,
     /// The sessions that were closed since all outputs were last taken: what they have sent is of
     /// no interest any more.
     closed: BTreeSet<SessionId>,
@@ -122,6 +124,7 @@ impl Engine {
             files: CompressedFiles::default(),
             closing: false,
             current: None,
+            is_batching: false,
             closed: BTreeSet::new(),
         })
     }
@@ -187,6 +190,14 @@ impl Engine {
             self.with(session, |session, cx| session.go_on(made, cx));
         }
         loop {
+            if self.is_batching {
+                let waiting = self.take_waiting();
+                if let Some((session, message)) = waiting {
+                    self.current = Some((session, self.cx.made));
+                    return Some(Output::Event(Event::Message { session, message }));
+                }
+                self.is_batching = false;
+            }
             match self.cx.outputs.pop_front() {
                 Some(Output::Event(Event::Message { session, .. }))
                     if !self.closed.is_empty() && self.closed.contains(&session) => {}
@@ -196,26 +207,21 @@ impl Engine {
                     self.with(session, |session, cx| session.put_off(message, cx));
                 }
                 Some(output) => return Some(output),
-                None => match self.take_waiting() {
-                    Some((session, message)) => {
-                        self.current = Some((session, self.cx.made));
-                        return Some(Output::Event(Event::Message { session, message }));
-                    }
-                    None if self.cx.outputs.is_empty() => {
-                        self.cx.turn += 1;
-                        self.closed.clear();
-                        return None;
-                    }
-                    None => {}
-                },
+                None if self.cx.backlog.is_empty() || self.cx.slice.is_spent() => {
+                    self.cx.turn += 1;
+                    self.closed.clear();
+                    return None;
+                }
+                // What the messages of a slice lead to is sent when all were handled, so that each
+                // receiver is written to once.
+                None => self.is_batching = true,
             }
         }
     }
 
-    /// Takes from the inboxes until there is a message, or something else to do, or the slice is
-    /// spent.
+    /// Takes from the inboxes until there is a message, or the slice is spent.
     fn take_waiting(&mut self) -> Option<(SessionId, Frame)> {
-        while self.cx.outputs.is_empty() && !self.cx.slice.is_spent() {
+        while !self.cx.slice.is_spent() {
             let id = self.cx.backlog.pop_front()?;
             self.cx.slice.count_packet();
             let mut message = None;
