@@ -54,6 +54,7 @@ pub struct App {
     matching: Vec<(Result<Matcher, &'static str>, Handlers)>,
     shared: Shared,
     files: ClientFiles,
+    keep_handshakes: bool,
     shard: Arc<OnceLock<Arc<Shard>>>,
 }
 
@@ -74,7 +75,10 @@ impl App {
         Self::default()
     }
 
-    /// Sets the options. Its list of namespaces is made of those that have handlers.
+    /// Sets the options, whatever was set before and will be by other methods: the result does not
+    /// depend on the order of the calls. The list of namespaces is made of those that have
+    /// handlers; whether the application decides about handshakes, of
+    /// [`allow_request`](Self::allow_request).
     #[must_use]
     pub fn config(mut self, config: ServerConfig) -> Self {
         self.config = config;
@@ -138,7 +142,6 @@ impl App {
         A: Into<Admission>,
         E: Into<BoxError>,
     {
-        self.config.engine.decides = true;
         self.shared.veto = Some(veto(ask));
         self
     }
@@ -147,7 +150,7 @@ impl App {
     /// is kept without this where a handler has a parameter `Arc<Handshake>`.
     #[must_use]
     pub fn keep_handshakes(mut self) -> Self {
-        self.config.engine.keep_handshakes = true;
+        self.keep_handshakes = true;
         self
     }
 
@@ -310,6 +313,8 @@ impl App {
             let known = self.namespaces.iter().map(|(_, handlers)| handlers);
             known.chain(self.matching.iter().map(|(_, handlers)| handlers))
         };
+        self.config.engine.decides = self.shared.veto.is_some();
+        self.config.engine.keep_handshakes |= self.keep_handshakes;
         self.config.engine.keep_handshakes |= all().any(|handlers| handlers.wants_handshake);
         self.config.room_events |= all().any(|handlers| !handlers.room.is_empty());
         self.config.dynamic_namespaces = !self.matching.is_empty();
