@@ -1,7 +1,9 @@
 //! From what the machine tells to the handlers that want to hear it.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -99,7 +101,7 @@ impl Shard {
     }
 
     fn tell_room(self: &Arc<Self>, namespace: Room, room: &str, change: &RoomChange) {
-        let Some((handlers, _)) = self.handlers.find(&namespace) else { return };
+        let Some((handlers, _)) = self.find(&namespace) else { return };
         let io = Io::on_shard(Arc::clone(self), namespace);
         for handler in &handlers.room {
             if catch_unwind(AssertUnwindSafe(|| handler(&io, room, change))).is_err() {
@@ -166,12 +168,12 @@ fn received(
         deliver(arrival).into_iter().for_each(|task| runtime.spawn(task));
     } else {
         let socket = arrival.socket.clone();
-        if let Some(task) = start(pass(arrival)) {
-            let waiting = Waiting::new(&socket);
-            runtime.spawn(Box::pin(async move {
-                let _waiting = waiting;
-                task.await;
-            }));
+        let asking = Asking::default();
+        if let Some(task) = start(pass(arrival, Rc::clone(&asking))) {
+            if let Some(waiting) = &mut *asking.borrow_mut() {
+                *waiting = Some(Waiting::new(&socket));
+            }
+            runtime.spawn(task);
         }
     }
 }
@@ -184,8 +186,13 @@ fn deliver(arrival: Arrival<Socket>) -> Vec<Task> {
     arrival.deliver(shared.into_iter().flatten().chain(&own))
 }
 
+/// There while middlewares are asked about an event, and how they count if they take their time.
+/// After that the handlers count themselves.
+type Asking = Rc<RefCell<Option<Option<Waiting>>>>;
+
 /// Leads an event through the middlewares to its handlers.
-async fn pass(mut arrival: Arrival<Socket>) {
+async fn pass(mut arrival: Arrival<Socket>, asking: Asking) {
+    asking.replace(Some(None));
     let socket = arrival.socket.clone();
     let packet = Packet::new(arrival.name.clone(), arrival.args.clone());
     for middleware in &socket.handlers().packet {
@@ -204,6 +211,7 @@ async fn pass(mut arrival: Arrival<Socket>) {
         return;
     }
     (arrival.name, arrival.args) = packet.contents();
+    drop(asking.take());
     let mut tasks = deliver(arrival);
     poll_fn(|cx| {
         tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());

@@ -74,13 +74,19 @@ impl<S: Source> Driven<S> {
     }
 }
 
-/// Ends a drive that a panic of the adapter's has cut short.
+/// Ends a drive that a panic has cut short, and asks for another one: there may be more outputs.
 struct Unwinding<'a, S: Source>(&'a Driven<S>);
 
 impl<S: Source> Drop for Unwinding<'_, S> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().driving = false;
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut state = self.0.lock();
+        (state.driving, state.woken) = (false, true);
+        drop(state);
+        if let Some(wake) = self.0.wake.get() {
+            wake();
         }
     }
 }

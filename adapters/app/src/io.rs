@@ -11,7 +11,7 @@ use sockeye_core::{AckId, Emission, EmitError, Room, Selector, TypedEvent};
 use crate::ack::{AnswersFuture, Gathered, Slot};
 use crate::figures::Snapshot;
 use crate::remote::{FetchError, RemoteSocket};
-use crate::rooms::IntoRooms;
+use crate::rooms::{IntoRooms, names};
 use crate::shard::{Shard, State};
 use crate::socket::Socket;
 
@@ -322,15 +322,17 @@ impl Operator {
 
     /// Lets each of them join a room, or several.
     pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        let rooms = names(&rooms);
         self.each(|state, namespace, selector| {
-            rooms.for_each(&mut |room| state.server.join(namespace, selector, &[room]));
+            state.server.join(namespace, selector, &rooms);
         });
     }
 
     /// Lets each of them leave a room, or several.
     pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        let rooms = names(&rooms);
         self.each(|state, namespace, selector| {
-            rooms.for_each(&mut |room| state.server.leave(namespace, selector, &[room]));
+            state.server.leave(namespace, selector, &rooms);
         });
     }
 

@@ -28,6 +28,9 @@ struct Listener<S> {
     handler: BoxHandler<EventCall<S>>,
 }
 
+/// Listeners that are to be dropped.
+pub(crate) struct Removed<S>(#[allow(dead_code, reason = "only to be dropped")] Vec<Listener<S>>);
+
 impl<S> Default for Listeners<S> {
     fn default() -> Self {
         let events = HashMap::new();
@@ -60,29 +63,32 @@ impl<S> Listeners<S> {
         id
     }
 
-    pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
-        let mut found = false;
-        let mut others = |listener: &Listener<S>| {
-            found |= listener.id == id;
-            listener.id != id
-        };
-        self.any.retain(&mut others);
-        self.any_outgoing.retain(&mut others);
-        self.events.retain(|_, listeners| {
-            listeners.retain(&mut others);
-            !listeners.is_empty()
-        });
-        found
+    // What is removed is returned, to be dropped when nothing is locked: a closure may hold values
+    // whose `Drop` is the application's.
+
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Removed<S>> {
+        let mut removed = Vec::new();
+        let events = self.events.values_mut();
+        for listeners in events.chain([&mut self.any, &mut self.any_outgoing]) {
+            let is_it = |listener: &Listener<S>| listener.id == id;
+            let (mut gone, others) = std::mem::take(listeners).into_iter().partition(is_it);
+            *listeners = others;
+            removed.append(&mut gone);
+        }
+        self.events.retain(|_, listeners| !listeners.is_empty());
+        (!removed.is_empty()).then_some(Removed(removed))
     }
 
-    pub(crate) fn remove_event(&mut self, event: &str) {
-        self.events.remove(event);
+    pub(crate) fn remove_event(&mut self, event: &str) -> Removed<S> {
+        Removed(self.events.remove(event).unwrap_or_default())
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
-        self.any.clear();
-        self.any_outgoing.clear();
+    pub(crate) fn clear(&mut self) -> Removed<S> {
+        let mut removed: Vec<_> =
+            self.events.drain().flat_map(|(_, listeners)| listeners).collect();
+        removed.append(&mut self.any);
+        removed.append(&mut self.any_outgoing);
+        Removed(removed)
     }
 
     /// Those for all events.
@@ -160,7 +166,7 @@ impl Socket {
 
     /// Removes a listener; returns whether it was there.
     pub fn off(&self, listener: ListenerId) -> bool {
-        self.with_listeners(|listeners| listeners.remove(listener)).unwrap_or(false)
+        self.with_listeners(|listeners| listeners.remove(listener)).flatten().is_some()
     }
 
     /// Removes all listeners of this socket for an event.

@@ -1,5 +1,7 @@
 //! One room or several.
 
+use sockeye_core::Room;
+
 /// What names rooms: a `&str` or `String`, or a list of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no rooms",
@@ -9,6 +11,13 @@ pub trait IntoRooms {
     /// Hands each name over.
     #[doc(hidden)]
     fn for_each(&self, act: &mut dyn FnMut(&str));
+}
+
+/// The names, so that a conversion of the application's does not run under a lock.
+pub(crate) fn names(rooms: &impl IntoRooms) -> Vec<Room> {
+    let mut names = Vec::new();
+    rooms.for_each(&mut |room| names.push(Room::from(room)));
+    names
 }
 
 macro_rules! one {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use crate::driven::{Driven, Source, Wake};
 use crate::error::Error;
 use crate::figures::Snapshot;
 use crate::machine::{Machine, Runtime};
-use crate::namespace::Directory;
+use crate::namespace::{Directory, Handlers};
+use crate::pattern::Captured;
 use crate::socket::{Data, Origin, Socket};
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
@@ -216,21 +218,34 @@ impl Shard {
         }
     }
 
+    /// The handlers for a namespace; none if a matcher panics.
+    pub(crate) fn find(&self, namespace: &str) -> Option<(Arc<Handlers>, Option<Captured>)> {
+        let found = catch_unwind(AssertUnwindSafe(|| self.handlers.find(namespace)));
+        found.unwrap_or_else(|_| {
+            log::error!("the function that matches namespaces panicked for {namespace:?}");
+            None
+        })
+    }
+
     pub(crate) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
         &self.shared.state
     }
 
     /// The handle to a socket, made when the machine first tells of it.
     pub(crate) fn meet(self: &Arc<Self>, key: SocketId, namespace: Room) -> Option<Socket> {
+        let met = self.driven.with(|state| {
+            let sid = state.server.socket(key)?.sid().clone();
+            state.sockets.get(&key).filter(|socket| socket.id() == sid.as_str()).cloned()
+        });
+        if met.is_some() {
+            return met;
+        }
+        // The matcher of a namespace is the application's: it may ask the server something.
+        let (handlers, captured) = self.find(&namespace)?;
         self.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
-            let met = state.sockets.get(&key);
-            if let Some(socket) = met.filter(|socket| socket.id() == sid.as_str()) {
-                return Some(socket.clone());
-            }
             // Who came back too late for what it has missed got a new id while it was waiting.
-            let renamed = met.map(|socket| socket.keep().1);
-            let (handlers, captured) = self.handlers.find(&namespace)?;
+            let renamed = state.sockets.get(&key).map(|socket| socket.keep().1);
             let kept = state.kept.remove(&sid);
             let recovered = kept.is_some();
             let data = kept.or(renamed).unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::io::{Io, Operator};
 use crate::listeners::Listeners;
 use crate::namespace::Handlers;
 use crate::pattern::Captured;
-use crate::rooms::IntoRooms;
+use crate::rooms::{IntoRooms, names};
 use crate::shard::Shard;
 
 /// A client's connection to a namespace.
@@ -128,12 +128,14 @@ impl Socket {
     /// # }
     /// ```
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.command(|socket| rooms.for_each(&mut |room| socket.join(room)));
+        let rooms = names(&rooms);
+        self.command(|socket| rooms.iter().for_each(|room| socket.join(room)));
     }
 
     /// Leaves a room, or several.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.command(|socket| rooms.for_each(&mut |room| socket.leave(room)));
+        let rooms = names(&rooms);
+        self.command(|socket| rooms.iter().for_each(|room| socket.leave(room)));
     }
 
     /// Whether it is a socket of before, with its id, rooms and data, whose client was away.
@@ -192,9 +194,18 @@ impl Socket {
 
     /// Keeps a value of any type with this socket, in place of the last one of its type.
     pub fn set_data<T: Send + Sync + 'static>(&self, value: T) {
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
         let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
-        data.retain(|other| !other.is::<T>());
-        data.push(Arc::new(value));
+        let replaced = match data.iter_mut().find(|other| other.is::<T>()) {
+            Some(place) => Some(std::mem::replace(place, value)),
+            None => {
+                data.push(value);
+                None
+            }
+        };
+        // Whoever drops the last handle to a value runs code of the application.
+        drop(data);
+        drop(replaced);
     }
 
     /// The value of this type that was kept with this socket. Stays there after it is

@@ -367,7 +367,7 @@ impl Socket {
 
     /// Removes a listener; returns whether it was there.
     pub fn off(&self, listener: ListenerId) -> bool {
-        self.listen(|listeners| listeners.remove(listener))
+        self.listen(|listeners| listeners.remove(listener)).is_some()
     }
 
     /// Removes all listeners for an event. The handlers of the client stay.
