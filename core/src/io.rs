@@ -233,7 +233,17 @@ pub(crate) fn cut(text: &str, at: u8) -> (&str, &str) {
     (&text[..found], &text[found + 1..])
 }
 
-/// Headers of a response: names in lower case, values without line breaks.
+/// Whether this is a token, as names of headers and subprotocols are (RFC 9110, section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(sound)
+}
+
+/// Headers of a response, without line breaks in them.
+///
+/// Names mean the same with and without case, but small devices compare them with it. So they are
+/// to be written as they stand here: those of this crate as the RFCs spell them, those that the
+/// application adds as it did. HTTP/2 wants them in lower case.
 pub type Headers = Vec<(Cow<'static, str>, Cow<'static, str>)>;
 
 /// The answer to an HTTP request.
@@ -259,7 +269,7 @@ impl Response {
     #[must_use]
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut response = Self { status, headers: Vec::new(), body: body.into() };
-        response.add("content-type", content_type);
+        response.add("Content-Type", content_type);
         response
     }
 

@@ -307,7 +307,7 @@ fn requests_with_a_body_say_of_what_type_it_is_and_no_others() {
     pair.run(secs(1));
 
     for (asked, headers) in pair.net.asked.iter().zip(&pair.net.headers) {
-        let kind = headers.iter().find(|(name, _)| name == "content-type");
+        let kind = headers.iter().find(|(name, _)| name == "Content-Type");
         let expected = (asked == "POST polling").then_some("text/plain;charset=UTF-8");
         assert_eq!(kind.map(|(_, value)| &**value), expected, "{asked}");
     }
@@ -323,7 +323,7 @@ fn cookies_are_sent_back_where_that_is_wanted() {
         );
         pair.join("/");
         let with = |headers: &&sockeye_core::Headers| {
-            headers.iter().any(|(name, value)| name == "cookie" && value.starts_with("io="))
+            headers.iter().any(|(name, value)| name == "Cookie" && value.starts_with("io="))
         };
         let count = pair.net.headers.iter().filter(with).count();
         assert_eq!(count, if wanted { pair.net.headers.len() - 1 } else { 0 });

@@ -27,7 +27,7 @@ fn fetch(length: usize, accept: &str, config: impl FnOnce(&mut EngineConfig)) ->
 }
 
 fn encodings(response: &Response) -> Vec<&str> {
-    let headers = response.headers.iter().filter(|(name, _)| name == "content-encoding");
+    let headers = response.headers.iter().filter(|(name, _)| name == "Content-Encoding");
     headers.map(|(_, value)| &**value).collect()
 }
 

@@ -21,7 +21,7 @@ fn list() -> Origins {
 
 /// The headers that are about origins, as `name: value`.
 fn about_origins(headers: &Headers) -> Vec<String> {
-    let is_wanted = |name: &str| name.starts_with("access-control") || name == "vary";
+    let is_wanted = |name: &str| name.starts_with("Access-Control") || name == "Vary";
     let mut wanted: Vec<_> = headers
         .iter()
         .filter(|(name, _)| is_wanted(name))
@@ -63,7 +63,7 @@ fn any_origin_is_a_star_and_nothing_varies() {
     let mut h = engine(Cors::new(Origins::Any));
 
     for origin in ["", "null", GOOD, "https://evil.example"] {
-        assert_eq!(handshake(&mut h, origin), ["access-control-allow-origin: *"], "{origin}");
+        assert_eq!(handshake(&mut h, origin), ["Access-Control-Allow-Origin: *"], "{origin}");
     }
 }
 
@@ -73,7 +73,7 @@ fn an_origin_of_the_list_is_named_and_no_other_one() {
 
     for origin in [GOOD, "http://localhost:3000"] {
         let expected =
-            [format!("access-control-allow-origin: {origin}"), "vary: Origin".to_owned()];
+            [format!("Access-Control-Allow-Origin: {origin}"), "Vary: Origin".to_owned()];
         assert_eq!(handshake(&mut h, origin), expected);
     }
     for origin in [
@@ -90,7 +90,7 @@ fn an_origin_of_the_list_is_named_and_no_other_one() {
         "https://good.example,https://evil.example",
         "https://good.example https://evil.example",
     ] {
-        assert_eq!(handshake(&mut h, origin), ["vary: Origin"], "{origin}");
+        assert_eq!(handshake(&mut h, origin), ["Vary: Origin"], "{origin}");
     }
 }
 
@@ -99,7 +99,7 @@ fn a_fixed_origin_is_named_whoever_asks() {
     let mut h = engine(Cors::new(Origins::Fixed(GOOD.to_owned())));
 
     for origin in ["", GOOD, "https://evil.example", "null"] {
-        let expected = [format!("access-control-allow-origin: {GOOD}"), "vary: Origin".to_owned()];
+        let expected = [format!("Access-Control-Allow-Origin: {GOOD}"), "Vary: Origin".to_owned()];
         assert_eq!(handshake(&mut h, origin), expected);
     }
 }
@@ -109,10 +109,10 @@ fn a_function_may_say_which_origins_match() {
     let ours = |origin: &str| origin.ends_with(".example.com");
     let mut h = engine(Cors::new(Origins::Matching(Arc::new(ours))));
 
-    let expected = ["access-control-allow-origin: https://a.example.com", "vary: Origin"];
+    let expected = ["Access-Control-Allow-Origin: https://a.example.com", "Vary: Origin"];
     assert_eq!(handshake(&mut h, "https://a.example.com"), expected);
-    assert_eq!(handshake(&mut h, "https://a.example.com.evil"), ["vary: Origin"]);
-    assert_eq!(handshake(&mut h, ""), ["vary: Origin"]);
+    assert_eq!(handshake(&mut h, "https://a.example.com.evil"), ["Vary: Origin"]);
+    assert_eq!(handshake(&mut h, ""), ["Vary: Origin"]);
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn a_preflight_is_answered_with_what_it_asks_for() {
     assert_eq!(
         about_origins(&response.headers),
         [
-            "access-control-allow-headers: content-type,x-token",
-            "access-control-allow-methods: GET,HEAD,PUT,PATCH,POST,DELETE",
-            "access-control-allow-origin: https://good.example",
-            "vary: Access-Control-Request-Headers",
-            "vary: Origin",
+            "Access-Control-Allow-Headers: content-type,x-token",
+            "Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE",
+            "Access-Control-Allow-Origin: https://good.example",
+            "Vary: Access-Control-Request-Headers",
+            "Vary: Origin",
         ]
     );
     assert_eq!(response.headers.len(), 5);
@@ -160,22 +160,22 @@ fn a_preflight_tells_what_is_configured() {
     assert_eq!(
         about_origins(&response.headers),
         [
-            "access-control-allow-credentials: true",
-            "access-control-allow-headers: x-token",
-            "access-control-allow-methods: GET,POST",
-            "access-control-allow-origin: https://good.example",
-            "access-control-expose-headers: x-node",
-            "access-control-max-age: 600",
-            "vary: Origin",
+            "Access-Control-Allow-Credentials: true",
+            "Access-Control-Allow-Headers: x-token",
+            "Access-Control-Allow-Methods: GET,POST",
+            "Access-Control-Allow-Origin: https://good.example",
+            "Access-Control-Expose-Headers: x-node",
+            "Access-Control-Max-Age: 600",
+            "Vary: Origin",
         ]
     );
     assert_eq!(
         handshake(&mut h, GOOD),
         [
-            "access-control-allow-credentials: true",
-            "access-control-allow-origin: https://good.example",
-            "access-control-expose-headers: x-node",
-            "vary: Origin",
+            "Access-Control-Allow-Credentials: true",
+            "Access-Control-Allow-Origin: https://good.example",
+            "Access-Control-Expose-Headers: x-node",
+            "Vary: Origin",
         ]
     );
 }
@@ -216,7 +216,7 @@ fn a_preflight_for_a_session_leaves_it_alone() {
 
 #[test]
 fn every_answer_says_the_same_about_origins() {
-    let expected = [format!("access-control-allow-origin: {GOOD}"), "vary: Origin".to_owned()];
+    let expected = [format!("Access-Control-Allow-Origin: {GOOD}"), "Vary: Origin".to_owned()];
     let file = StaticFile {
         name: "client.js".into(),
         content_type: "text/javascript".into(),

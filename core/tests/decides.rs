@@ -294,14 +294,14 @@ fn answers_have_their_headers_whatever_is_decided() {
     let (allowed, id) = poll(&mut h);
     allow(&mut h, id, named("chosen"));
 
-    let star = ("access-control-allow-origin".into(), "*".into());
+    let star = ("Access-Control-Allow-Origin".into(), "*".into());
     let headers = h.response(denied).headers;
     assert!(headers.contains(&star));
-    assert!(!headers.iter().any(|(name, _)| name == "set-cookie"));
+    assert!(!headers.iter().any(|(name, _)| name == "Set-Cookie"));
     let headers = h.response(allowed).headers;
     assert!(headers.contains(&star));
     let cookie = "io=chosen; Path=/; HttpOnly; SameSite=Lax";
-    assert!(headers.contains(&("set-cookie".into(), cookie.into())), "{headers:?}");
+    assert!(headers.contains(&("Set-Cookie".into(), cookie.into())), "{headers:?}");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::Harness;
-use sockeye_core::engine::StaticFile;
+use sockeye_core::engine::{Engine, EngineConfig, StaticFile};
 use sockeye_core::{Server, Sid};
 
 const UNKNOWN_TRANSPORT: &str = r#"400 {"code":0,"message":"Transport unknown"}"#;
@@ -49,7 +51,7 @@ fn a_polling_handshake_is_answered_with_open() {
     let headers: Vec<_> = response.headers.iter().map(|(k, v)| (&**k, &**v)).collect();
     assert_eq!(
         headers,
-        [("content-type", "text/plain; charset=UTF-8"), ("cache-control", "no-store")]
+        [("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")]
     );
 }
 
@@ -73,8 +75,8 @@ fn a_websocket_handshake_is_accepted_and_open_has_no_upgrades() {
 #[test]
 fn open_tells_what_is_configured() {
     let mut h = Harness::with(|config| {
-        config.engine.ping_interval = std::time::Duration::from_millis(300);
-        config.engine.ping_timeout = std::time::Duration::from_millis(200);
+        config.engine.ping_interval = Duration::from_millis(300);
+        config.engine.ping_timeout = Duration::from_millis(200);
         config.engine.max_payload = 100;
         config.engine.allow_upgrades = false;
     });
@@ -93,7 +95,7 @@ fn an_error_over_polling_is_json_and_over_websocket_plain_words() {
     let ws = h.upgrade_with("/socket.io/?EIO=4", &[]);
 
     let response = h.response(req);
-    assert_eq!(response.headers, [("content-type".into(), "application/json".into())]);
+    assert_eq!(response.headers, [("Content-Type".into(), "application/json".into())]);
     assert_eq!(h.refusal(ws), "400 Transport unknown");
 }
 
@@ -329,9 +331,9 @@ fn files_are_handed_out_beside_the_endpoint() {
     assert_eq!(
         headers,
         [
-            ("content-type", "application/javascript; charset=utf-8"),
-            ("cache-control", "public, max-age=0"),
-            ("etag", "\"1.0\"")
+            ("Content-Type", "application/javascript; charset=utf-8"),
+            ("Cache-Control", "public, max-age=0"),
+            ("ETag", "\"1.0\"")
         ]
     );
     for tag in [&b"\"1.0\""[..], b"W/\"1.0\""] {
@@ -372,6 +374,19 @@ fn a_configuration_that_cannot_work_is_refused_by_the_name_of_its_field() {
     assert_eq!(fault(|c| c.engine.path = "/a?b".into()), "path");
     assert_eq!(fault(|c| c.engine.ping_interval = common::secs(0)), "ping_interval");
     assert_eq!(fault(|c| c.engine.ping_timeout = common::secs(0)), "ping_timeout");
+    assert_eq!(fault(|c| c.engine.ping_interval = Duration::MAX), "ping_interval");
+    assert_eq!(fault(|c| c.engine.ping_timeout = Duration::from_millis(1 << 31)), "ping_interval");
+    let together = |c: &mut ServerConfig| {
+        c.engine.ping_interval = Duration::from_millis(1 << 30);
+        c.engine.ping_timeout = Duration::from_millis(1 << 30);
+    };
+    assert_eq!(fault(together), "ping_interval");
+    let longest = EngineConfig {
+        ping_interval: Duration::from_millis(1 << 30),
+        ping_timeout: Duration::from_millis((1 << 30) - 1),
+        ..EngineConfig::default()
+    };
+    assert!(Engine::new(longest, common::SEED).is_ok());
     assert_eq!(fault(|c| c.engine.max_payload = 0), "max_payload");
     assert_eq!(fault(|c| c.engine.max_buffered = 0), "max_buffered");
     assert_eq!(fault(|c| c.engine.shard = 4096), "shard");

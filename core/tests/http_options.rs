@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::{Harness, secs};
 use sockeye_core::engine::{
-    Cookie, Encoded, Engine, EngineConfig, HeaderHook, SameSite, Stage, StaticFile,
+    Cookie, Encoded, Engine, EngineConfig, HeaderHook, SameSite, Stage, StaticFile, Subprotocols,
 };
 use sockeye_core::{Headers, Response};
 
@@ -45,19 +45,19 @@ fn a_cookie_is_set_by_the_handshake_over_polling_alone() {
     let body = String::from_utf8(response.body.to_vec()).unwrap();
     let sid = body.split('"').nth(3).unwrap().to_owned();
     let cookie = format!("io={sid}; Path=/; HttpOnly; SameSite=Lax");
-    assert_eq!(values(&response.headers, "set-cookie"), [cookie]);
+    assert_eq!(values(&response.headers, "Set-Cookie"), [cookie]);
 
     let ws = h.upgrade_with(WEBSOCKET, &[]);
     assert!(h.handshake_headers(ws).is_empty());
     let post = h.post(&sid, "4a");
-    assert!(values(&h.response(post).headers, "set-cookie").is_empty());
+    assert!(values(&h.response(post).headers, "Set-Cookie").is_empty());
     let req = h.get(&sid);
     let ws = h.upgrade(&sid);
     assert!(h.handshake_headers(ws).is_empty());
     h.frame(ws, "2probe");
-    assert!(values(&h.response(req).headers, "set-cookie").is_empty());
+    assert!(values(&h.response(req).headers, "Set-Cookie").is_empty());
     let refused = get(&mut h, "/engine.io/?EIO=4", &[]);
-    assert!(values(&refused.headers, "set-cookie").is_empty());
+    assert!(values(&refused.headers, "Set-Cookie").is_empty());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_cookie_has_the_attributes_that_are_configured() {
     let set = |cookie: Cookie| {
         let mut h = engine(|config| config.cookie = Some(cookie));
         let response = get(&mut h, POLLING, &[]);
-        let value = values(&response.headers, "set-cookie").concat();
+        let value = values(&response.headers, "Set-Cookie").concat();
         value.split_once("; ").map(|(_, attributes)| attributes.to_owned()).unwrap_or_default()
     };
 
@@ -194,7 +194,7 @@ fn headers_that_would_become_something_else_are_left_out() {
 
     let ws = h.upgrade_with(WEBSOCKET, &[]);
 
-    let expected = [("x-good".into(), "plain é".into()), ("x-case".into(), "1".into())];
+    let expected = [("x-good".into(), "plain é".into()), ("X-Case".into(), "1".into())];
     assert_eq!(h.handshake_headers(ws), expected);
 }
 
@@ -229,7 +229,7 @@ fn nothing_is_compressed_without_the_feature() {
     let target = Harness::<Engine>::target("polling", Some(&sid));
     let response = get(&mut h, &target, &[("Accept-Encoding", b"gzip")]);
 
-    assert!(values(&response.headers, "content-encoding").is_empty());
+    assert!(values(&response.headers, "Content-Encoding").is_empty());
     assert_eq!(response.body.len(), 10_001);
 }
 
@@ -255,16 +255,16 @@ fn files_have_their_type_and_tag_and_no_session() {
 
     assert_eq!((response.status, &response.body[..]), (200, &b"two"[..]));
     let headers = &response.headers;
-    assert_eq!(values(headers, "content-type"), ["application/javascript; charset=utf-8"]);
-    assert_eq!(values(headers, "etag"), ["\"4.8.3\""]);
-    assert_eq!(values(headers, "cache-control"), ["public, max-age=0"]);
+    assert_eq!(values(headers, "Content-Type"), ["application/javascript; charset=utf-8"]);
+    assert_eq!(values(headers, "ETag"), ["\"4.8.3\""]);
+    assert_eq!(values(headers, "Cache-Control"), ["public, max-age=0"]);
     assert!(h.server.is_idle());
     let req = h.request("HEAD", "/engine.io/socket.io.js", &[]);
     assert_eq!(h.response(req).status, 200);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "get"] {
         let req = h.request(method, "/engine.io/socket.io.js", &[]);
         assert_eq!(h.response(req).status, 405, "{method}");
-        assert_eq!(values(&h.response(req).headers, "allow"), ["GET, HEAD"]);
+        assert_eq!(values(&h.response(req).headers, "Allow"), ["GET, HEAD"]);
     }
 }
 
@@ -274,7 +274,7 @@ fn a_client_that_has_a_file_is_told_so_by_the_exact_tag_alone() {
     let status = |h: &mut Harness<Engine>, tag: &str| {
         let response = get(h, "/engine.io/socket.io.js", &[("If-None-Match", tag.as_bytes())]);
         assert_eq!(response.body.is_empty(), response.status == 304);
-        assert_eq!(values(&response.headers, "etag"), ["\"4.8.3\""]);
+        assert_eq!(values(&response.headers, "ETag"), ["\"4.8.3\""]);
         response.status
     };
 
@@ -345,4 +345,46 @@ fn a_get_may_wait_a_while_although_a_websocket_wants_to_take_over() {
     h.advance(secs(1));
 
     assert_eq!(h.told(), ["upgraded"]);
+}
+
+// Subprotocols.
+
+const OFFER: &str = "Sec-WebSocket-Protocol";
+
+#[test]
+fn a_subprotocol_that_is_offered_is_chosen_and_told() {
+    let known = |name: &str| Subprotocols::List(vec![name.to_owned()]);
+    for (subprotocols, chosen) in [
+        (Subprotocols::First, Some("one")),
+        (known("two"), Some("two")),
+        (known("three"), None),
+        (Subprotocols::None, None),
+    ] {
+        let mut h = engine(|config| config.subprotocols = subprotocols.clone());
+        let ws = h.upgrade_with(WEBSOCKET, &[(OFFER, b"one, two")]);
+        assert_eq!(values(&h.handshake_headers(ws), OFFER), chosen.as_slice());
+        // A session that comes from long-polling is no different.
+        let (sid, _) = h.open_polling();
+        let ws = h.upgrade_with(&format!("{WEBSOCKET}&sid={sid}"), &[(OFFER, b"one, two")]);
+        assert_eq!(values(&h.handshake_headers(ws), OFFER), chosen.as_slice());
+    }
+    let mut h = engine(|_| {});
+    let ws = h.upgrade_with(WEBSOCKET, &[]);
+    assert!(values(&h.handshake_headers(ws), OFFER).is_empty());
+}
+
+#[test]
+fn malformed_offers_of_subprotocols_are_a_bad_request() {
+    for offers in ["", "a b", "a,", "a, a"] {
+        let mut h = engine(|_| {});
+        let ws = h.upgrade_with(WEBSOCKET, &[(OFFER, offers.as_bytes())]);
+        assert_eq!(h.refusal(ws), "400 Bad request", "{offers:?}");
+        assert!(values(&h.handshake_headers(ws), OFFER).is_empty());
+        assert!(h.told().is_empty(), "no session is opened");
+        // What is offered for long-polling means nothing.
+        assert_eq!(get(&mut h, POLLING, &[(OFFER, offers.as_bytes())]).status, 200);
+    }
+    let mut h = engine(|_| {});
+    let ws = h.upgrade_with("/engine.io/?EIO=4&transport=what", &[(OFFER, b"a,")]);
+    assert_eq!(h.refusal(ws), "400 Transport unknown", "the request is looked at first");
 }

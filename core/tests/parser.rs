@@ -248,7 +248,7 @@ fn whether_to_compress_survives_the_parser() {
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
         let req = h.request("GET", &target, &[("accept-encoding", b"gzip")]);
         let answer = h.response(req);
-        let encoded = answer.headers.iter().any(|(name, _)| name == "content-encoding");
+        let encoded = answer.headers.iter().any(|(name, _)| name == "Content-Encoding");
         assert_eq!(encoded, compress && cfg!(feature = "compression"));
     }
 }

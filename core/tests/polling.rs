@@ -67,7 +67,7 @@ fn a_post_is_answered_with_ok_and_its_packets_arrive_in_order() {
     let response = h.response(req);
     assert_eq!((response.status, &response.body[..]), (200, &b"ok"[..]));
     let headers: Vec<_> = response.headers.iter().map(|(k, v)| (&**k, &**v)).collect();
-    assert_eq!(headers, [("content-type", "text/html"), ("cache-control", "no-store")]);
+    assert_eq!(headers, [("Content-Type", "text/html"), ("Cache-Control", "no-store")]);
     assert_eq!(h.told(), ["a", "b", "<01 02 03>", ""]);
 }
 

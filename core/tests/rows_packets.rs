@@ -177,7 +177,7 @@ fn of_two_origins_none_is_named_that_is_not_in_the_list() {
         let req = h.request("GET", &Harness::<Engine>::target("polling", None), &headers);
         let response = h.response(req);
         let mut headers = response.headers.into_iter();
-        let named = headers.find(|(name, _)| name == "access-control-allow-origin");
+        let named = headers.find(|(name, _)| name == "Access-Control-Allow-Origin");
         named.map(|(_, value)| value.into_owned())
     };
     // Who may send headers of its own is no page.

@@ -95,7 +95,7 @@ fn the_handshake_over_polling_is_a_payload_with_a_length() {
     let headers: Vec<_> = response.headers.iter().map(|(k, v)| (&**k, &**v)).collect();
     assert_eq!(
         headers,
-        [("content-type", "text/plain; charset=UTF-8"), ("cache-control", "no-store")]
+        [("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")]
     );
     let session = opened(&mut h);
     assert_eq!(h.server.protocol(session), Some(3));
@@ -247,7 +247,7 @@ fn one_binary_packet_makes_the_whole_payload_binary() {
     let req = get(&mut h, &sid);
 
     let response = h.response(req);
-    assert_eq!(response.headers[0], ("content-type".into(), "application/octet-stream".into()));
+    assert_eq!(response.headers[0], ("Content-Type".into(), "application/octet-stream".into()));
     let mut expected = vec![0, 3, 0xff, b'4', 0xc3, 0xa9];
     expected.extend([1, 1, 0, 0xff, 4, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expected.extend([0, 1, 0xff, b'4']);

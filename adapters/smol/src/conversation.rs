@@ -101,6 +101,7 @@ pub(crate) fn builder(limits: &Limits, clock: &Clock) -> http1::Builder {
         .header_read_timeout(limits.head_timeout)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_BUFFER)
+        .title_case_headers(true)
         // What a client that has left a held poll shows is the end of its half.
         .half_close(false);
     builder
@@ -150,7 +151,9 @@ async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response
     if visit.hub.seats.is_closing() && !goes_on {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
+    let (mut head, body) = response.into_parts();
+    visit.hub.spelling.apply(&head.headers, &mut head.extensions);
+    Ok(Response::from_parts(head, body))
 }
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {

@@ -26,12 +26,25 @@ pub(crate) enum Ending {
     Asked,
     /// The peer sent a Close frame.
     Left,
+    /// The peer sent a Close frame with a code that must not stand in one.
+    LeftBadly,
     /// The stream ended.
     Gone,
     /// A message was over the limit.
     TooLarge,
     /// Something is wrong; the peer should be told so with this code, if it can be.
     Broken(Option<CloseCode>),
+}
+
+impl Ending {
+    /// How a peer left that sent this Close frame.
+    pub(crate) fn closed(frame: Option<&CloseFrame>) -> Self {
+        // What the library makes of a frame with an illegal code.
+        let illegal = frame.is_some_and(|frame| {
+            frame.code == CloseCode::Protocol && frame.reason.as_str() == "Protocol violation"
+        });
+        if illegal { Self::LeftBadly } else { Self::Left }
+    }
 }
 
 impl From<WsError> for Ending {
@@ -77,7 +90,7 @@ pub(crate) async fn say<S: Stream>(
     match ending {
         Ending::Gone | Ending::Broken(None) => {}
         Ending::Asked => end.close(patience).await,
-        Ending::Left => {
+        Ending::Left | Ending::LeftBadly => {
             end.close(patience).await;
             linger(end.wire.stream, patience).await;
         }
@@ -91,7 +104,7 @@ fn tell_machine(ticket: &mut Ticket, ending: Ending) {
         Ending::Asked => return ticket.close(),
         Ending::Left | Ending::Gone => Closure::Peer,
         Ending::TooLarge => Closure::TooLarge,
-        Ending::Broken(_) => Closure::Error,
+        Ending::LeftBadly | Ending::Broken(_) => Closure::Error,
     };
     ticket.close();
     ticket.hub().feed(Input::Closed { ws: ticket.websocket(), cause });

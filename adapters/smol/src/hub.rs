@@ -21,6 +21,7 @@ use crate::limits::Limits;
 use crate::pulse::Pulse;
 use crate::seats::Seats;
 use crate::slot::{Slot, Verdict};
+use crate::spelling::Spelling;
 use crate::tcp::Reactor;
 use crate::turns::Turns;
 
@@ -47,6 +48,7 @@ pub(crate) struct Hub {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) clock: Clock,
     pub(crate) tools: Tools,
+    pub(crate) spelling: Spelling,
     pub(crate) seats: Seats,
     pub(crate) limits: Cell<Limits>,
     pub(crate) http: RefCell<http1::Builder>,
@@ -73,6 +75,7 @@ impl Hub {
             pulse,
             turns: Turns::default(),
             tools: Tools::default(),
+            spelling: Spelling::default(),
             seats: Seats::default(),
             limits: Cell::default(),
             http: RefCell::new(crate::conversation::builder(&Limits::default(), &clock)),

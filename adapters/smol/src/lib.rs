@@ -66,6 +66,7 @@ mod serve;
 mod server;
 mod signal;
 mod slot;
+mod spelling;
 mod stream;
 mod tcp;
 mod ticket;

@@ -49,7 +49,7 @@ pub(crate) async fn request(
             Verdict::Answer(response, only) => {
                 ticket.close();
                 last = last || only || !skip(visit, &mut body).await;
-                return Ok(answer(response, last));
+                return Ok(answer(visit, response, last));
             }
             Verdict::Abort | Verdict::Accept(..) => {
                 ticket.close();
@@ -107,13 +107,13 @@ pub(crate) async fn upgrade(
     match ticket.verdict().await {
         Verdict::Accept(headers, limit) => {
             visit.accepted.replace(Some((ticket, limit)));
-            Ok(switching_protocols(headers, accept))
+            Ok(switching_protocols(visit, headers, accept))
         }
         Verdict::Answer(response, only) => {
             ticket.close();
             // Whoever is sure of the answer has sent frames already.
             visit.unread.set(true);
-            Ok(answer(response, only))
+            Ok(answer(visit, response, only))
         }
         Verdict::Abort | Verdict::Read(_) => {
             ticket.close();
@@ -134,21 +134,21 @@ fn with_head(visit: &Visit, head: &Parts, feed: impl FnOnce(sockeye_core::Reques
     });
 }
 
-fn answer(response: sockeye_core::Response, last: bool) -> Response<Answer> {
+fn answer(visit: &Visit, response: sockeye_core::Response, last: bool) -> Response<Answer> {
     let mut answer = Response::new(Answer::whole(response.body));
     *answer.status_mut() =
         StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    add_headers(&mut answer, response.headers);
+    add_headers(visit, &mut answer, response.headers);
     if last {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
 }
 
-fn switching_protocols(headers: Headers, accept: &str) -> Response<Answer> {
+fn switching_protocols(visit: &Visit, headers: Headers, accept: &str) -> Response<Answer> {
     let mut answer = Response::new(Answer::whole(""));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    add_headers(&mut answer, headers);
+    add_headers(visit, &mut answer, headers);
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -158,13 +158,15 @@ fn switching_protocols(headers: Headers, accept: &str) -> Response<Answer> {
     answer
 }
 
-/// Adds the headers that are valid: one that is not would split the answer in two.
-fn add_headers(answer: &mut Response<Answer>, headers: Headers) {
+/// Adds the headers that are valid: one that is not would split the answer in two. Their names are
+/// written as they are here.
+fn add_headers(visit: &Visit, answer: &mut Response<Answer>, headers: Headers) {
+    visit.hub.spelling.apply_own(&headers, answer.extensions_mut());
     for (name, value) in headers {
         let name = match &*name {
             // On almost every answer.
-            "content-type" => Ok(CONTENT_TYPE),
-            "cache-control" => Ok(CACHE_CONTROL),
+            "Content-Type" => Ok(CONTENT_TYPE),
+            "Cache-Control" => Ok(CACHE_CONTROL),
             name => HeaderName::from_bytes(name.as_bytes()),
         };
         let value = HeaderValue::from_maybe_shared(match value {

@@ -225,7 +225,7 @@ impl<S: Stream + 'static> Socket<S> {
                 self.answer(|output| codec.flush(output))?;
                 return Ok(());
             }
-            Some(Message::Close(_)) => return Err(Ending::Left),
+            Some(Message::Close(frame)) => return Err(Ending::closed(frame.as_ref())),
             // Raw frames are only ever written.
             Some(Message::Frame(_)) | None => return Ok(()),
         };

@@ -254,12 +254,15 @@ fn a_close_frame_is_answered_with_its_code_or_with_1002() {
     };
     for code in [0_u16, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
         assert_eq!(answer(&code.to_be_bytes()), Some(1002), "{code}");
+        assert_eq!(bystander.hears_leave(), "transport error", "{code}");
     }
-    for code in [1000_u16, 1001, 3000, 4999] {
+    for code in [1000_u16, 1001, 1002, 3000, 4999] {
         assert_eq!(answer(&code.to_be_bytes()), Some(code), "{code}");
+        assert_eq!(bystander.hears_leave(), "transport close", "{code}");
     }
     let no_text = [&1000_u16.to_be_bytes()[..], b"\xff\xfe"].concat();
     assert_eq!(answer(&no_text), Some(1007));
+    assert_eq!(bystander.hears_leave(), "transport error");
     bystander.assert_works();
 }
 

@@ -136,8 +136,8 @@ fn pongs_first(answer: &[u8]) -> String {
 fn blank(answer: &str) -> String {
     let mut blank = String::new();
     let mut rest = answer;
-    while let Some(at) = ["\"sid\":\"", "date: "].iter().filter_map(|it| rest.find(it)).min() {
-        let value = at + if rest[at..].starts_with('d') { 6 } else { 7 };
+    while let Some(at) = ["\"sid\":\"", "Date: "].iter().filter_map(|it| rest.find(it)).min() {
+        let value = at + if rest[at..].starts_with('D') { 6 } else { 7 };
         blank.push_str(&rest[..value]);
         rest = rest[value..].trim_start_matches(|it| it != '"' && it != '\r');
     }

@@ -228,7 +228,7 @@ fn other_pages_are_served_on_the_same_port() {
     assert_eq!((other.status, other.text()), (418, "no /tea"));
     wire.send("HEAD / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     let head = String::from_utf8(wire.rest()).expect("a head in ASCII");
-    assert!(head.contains("content-length: 13") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(head.contains("Content-Length: 13") && head.ends_with("\r\n\r\n"), "{head}");
     Bystander::new(server.address).assert_works();
 }
 

@@ -70,7 +70,7 @@ impl Page {
     fn response(&self, request: &Request) -> Response {
         if !matches!(request.method(), tiny_http::Method::Get | tiny_http::Method::Head) {
             let mut refusal = Response::empty(405);
-            refusal.headers.push(("allow".into(), "GET, HEAD".into()));
+            refusal.headers.push(("Allow".into(), "GET, HEAD".into()));
             return refusal;
         }
         Response::new(200, self.content_type, self.body.clone())

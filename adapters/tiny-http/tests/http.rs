@@ -5,6 +5,8 @@ mod support;
 use std::thread;
 use std::time::Instant;
 
+use sockeye_tiny_http::core::engine::{Cookie, Cors, HeaderHook, Origins};
+use sockeye_tiny_http::{ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -202,4 +204,36 @@ fn a_burst_of_connections_is_served_to_the_last() {
         }
         crowd.iter_mut().for_each(|wire| assert_eq!(wire.answer().text(), "ok"));
     }
+}
+
+#[test]
+fn names_of_headers_are_written_as_the_rfcs_do_and_those_of_the_application_as_it_did() {
+    let mut config = ServerConfig::default();
+    config.engine.cookie = Some(Cookie::default());
+    config.engine.cors = Some(Cors::new(Origins::Any));
+    config.engine.header_hook = Some(HeaderHook::new(|_, _, headers| {
+        headers.push(("X-Request-ID".into(), "7".into()));
+        headers.push(("x-lower".into(), "8".into()));
+    }));
+    let app = support::peer_app::app().config(config);
+    let server = TestServer::start(app.bind("127.0.0.1:0").expect("a free port").limits(quick()));
+    let names = |request: String| {
+        let mut wire = Wire::connect(server.address);
+        wire.send(request);
+        let head = String::from_utf8(wire.until(b"\r\n\r\n")).expect("a head in ASCII");
+        let names = head.lines().filter_map(|line| Some(line.split_once(": ")?.0.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    let common =
+        ["Access-Control-Allow-Origin", "Content-Length", "Content-Type", "Date", "Server"];
+    let own = ["Cache-Control", "Set-Cookie", "X-Request-ID", "x-lower"];
+    let mut expected = [&common[..], &own].concat();
+    expected.sort_unstable();
+    assert_eq!(names(poll_head("")), expected);
+    assert_eq!(names(poll_head("&sid=unknown")), common);
+    assert!(names(poll_head("").replacen("/?", "/socket.io.js?", 1)).contains(&"ETag".to_owned()));
+    let refused = names("what?\r\n\r\n".to_owned());
+    assert_eq!(refused, ["Connection", "Content-Length"]);
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::AuthError;
 use crate::engine::Transport;
 use crate::error::ConfigError;
-use crate::io::Headers;
+use crate::io::{Headers, is_token};
 use crate::packet::{DefaultParser, Limits, Parser};
 
 /// The options of a [`Client`](super::Client), with the defaults of the official one. What host to
@@ -165,8 +165,10 @@ impl Config {
         };
         let good = self.extra_headers.iter().all(|(name, value)| is_header(name, value));
         check(good, "extra_headers", "must be names and values without line breaks")?;
-        let good = self.protocols.iter().all(|name| is_name(name));
-        check(good, "protocols", "must be names without spaces")
+        let once = |(index, name): (usize, &String)| !self.protocols[..index].contains(name);
+        let good = self.protocols.iter().all(|name| is_token(name))
+            && self.protocols.iter().enumerate().all(once);
+        check(good, "protocols", "must be tokens, each one once")
     }
 }
 

@@ -11,6 +11,7 @@ use super::outbox::Codec;
 use super::pending::{Pending, Source};
 use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
+use super::subprotocol::Malformed;
 use super::{Admission, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
@@ -74,7 +75,13 @@ impl Engine {
             cors.add(request, &mut extra.always);
         }
         let query = Query::read(request.query());
-        let passage = self.admit(request, &query, Transport::WebSocket);
+        let passage = self.admit(request, &query, Transport::WebSocket).and_then(|passage| {
+            let chosen = self.cx.config.subprotocols.choose(request);
+            let chosen = chosen.map_err(|Malformed| Refusal::BadRequest)?;
+            let named = |chosen: String| ("Sec-WebSocket-Protocol".into(), chosen.into());
+            extra.success.extend(chosen.map(named));
+            Ok(passage)
+        });
         match passage {
             Err(refusal) => self.refuse(ws, &refusal, extra),
             Ok(Passage::Open(codec)) => {
@@ -187,7 +194,7 @@ impl Engine {
             Source::Request(req) => {
                 if let Some(cookie) = &self.cx.config.cookie {
                     let cookie = cookie.header(sid.as_str());
-                    extra.success.push(("set-cookie".into(), cookie.into()));
+                    extra.success.push(("Set-Cookie".into(), cookie.into()));
                 }
                 self.cx.requests.insert(req, OpenRequest::new(id, Form::Text, extra));
             }

@@ -11,6 +11,7 @@ use super::compress::Compression;
 use super::cookie::Cookie;
 use super::cors::{Cors, Origins};
 use super::encoded::Encoded;
+use super::subprotocol::Subprotocols;
 use crate::error::ConfigError;
 use crate::id::Mint;
 use crate::io::{Headers, Request};
@@ -20,7 +21,9 @@ use crate::io::{Headers, Request};
 pub struct EngineConfig {
     /// The path of the endpoint, by default `/engine.io`; with and without a slash at the end.
     pub path: String,
-    /// The time between a pong (or the opening) and the next ping, by default 25 s.
+    /// The time between a pong (or the opening) and the next ping, by default 25 s. Together with
+    /// [`ping_timeout`](Self::ping_timeout) it must be less than 2^31 ms, or 24 days: timers of
+    /// clients in JavaScript hold no more.
     pub ping_interval: Duration,
     /// The time within which a ping is to be answered, by default 20 s. After it the session ends
     /// with [`CloseReason::PingTimeout`](super::CloseReason::PingTimeout).
@@ -70,6 +73,9 @@ pub struct EngineConfig {
     /// another origin is answered with 403; one without an origin comes from no page and is let
     /// through.
     pub websocket_origins: Option<Origins>,
+    /// Which of the subprotocols that a WebSocket handshake offers is chosen, by default the first
+    /// one. A handshake with offers that are malformed is answered with 400.
+    pub subprotocols: Subprotocols,
     /// The cookie to set, by default none.
     pub cookie: Option<Cookie>,
     /// Whether the application decides about each handshake, by default false; see
@@ -115,6 +121,7 @@ impl Default for EngineConfig {
             allow_jsonp: false,
             cors: None,
             websocket_origins: None,
+            subprotocols: Subprotocols::First,
             cookie: None,
             decides: false,
             handshake_timeout: Duration::from_secs(20),
@@ -160,6 +167,10 @@ impl EngineConfig {
         check(!self.path.contains(['?', '#', ' ']), "path", "must be a path alone")?;
         check(!self.ping_interval.is_zero(), "ping_interval", "must not be zero")?;
         check(!self.ping_timeout.is_zero(), "ping_timeout", "must not be zero")?;
+        // Clients in JavaScript wait for both together, and their timers hold no more.
+        let patience = self.ping_interval.saturating_add(self.ping_timeout).as_millis();
+        let problem = "must be less than 2^31 ms together with ping_timeout";
+        check(patience < 1 << 31, "ping_interval", problem)?;
         check(self.max_payload > 0, "max_payload", "must not be zero")?;
         check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
         check(self.polling || self.websocket, "polling", "one transport must be on")?;

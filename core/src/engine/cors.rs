@@ -57,16 +57,16 @@ impl Cors {
     pub(super) fn add(&self, request: &Request<'_>, headers: &mut Headers) {
         let origin = request.header("origin");
         if let Some(allowed) = self.origins.answer(origin) {
-            push(headers, "access-control-allow-origin", allowed);
+            push(headers, "Access-Control-Allow-Origin", allowed);
         }
         if !matches!(self.origins, Origins::Any) {
-            push(headers, "vary", Cow::Borrowed("Origin"));
+            push(headers, "Vary", Cow::Borrowed("Origin"));
         }
         if self.credentials {
-            push(headers, "access-control-allow-credentials", Cow::Borrowed("true"));
+            push(headers, "Access-Control-Allow-Credentials", Cow::Borrowed("true"));
         }
         if let Some(exposed) = &self.exposed_headers {
-            push(headers, "access-control-expose-headers", Cow::Owned(exposed.clone()));
+            push(headers, "Access-Control-Expose-Headers", Cow::Owned(exposed.clone()));
         }
     }
 
@@ -74,17 +74,17 @@ impl Cors {
     pub(super) fn preflight(&self, request: &Request<'_>) -> Response {
         let mut response = Response::empty(204);
         let headers = &mut response.headers;
-        push(headers, "access-control-allow-methods", self.methods.clone());
+        push(headers, "Access-Control-Allow-Methods", self.methods.clone());
         if let Some(allowed) = &self.allowed_headers {
-            push(headers, "access-control-allow-headers", Cow::Owned(allowed.clone()));
+            push(headers, "Access-Control-Allow-Headers", Cow::Owned(allowed.clone()));
         } else if let Some(wanted) = request.header("access-control-request-headers") {
-            push(headers, "vary", Cow::Borrowed("Access-Control-Request-Headers"));
+            push(headers, "Vary", Cow::Borrowed("Access-Control-Request-Headers"));
             if is_header_value(wanted) {
-                push(headers, "access-control-allow-headers", Cow::Owned(wanted.to_owned()));
+                push(headers, "Access-Control-Allow-Headers", Cow::Owned(wanted.to_owned()));
             }
         }
         if let Some(seconds) = self.max_age {
-            push(headers, "access-control-max-age", Cow::Owned(seconds.to_string()));
+            push(headers, "Access-Control-Max-Age", Cow::Owned(seconds.to_string()));
         }
         response
     }

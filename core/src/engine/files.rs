@@ -24,7 +24,7 @@ impl CompressedFiles {
     ) -> Response {
         if request.method != "GET" && request.method != "HEAD" {
             let mut response = Response::empty(405);
-            response.add("allow", "GET, HEAD");
+            response.add("Allow", "GET, HEAD");
             return response;
         }
         let etag = &config.files[index].etag;
@@ -33,8 +33,8 @@ impl CompressedFiles {
             .is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag);
         let mut response =
             if known { Response::empty(304) } else { self.whole(index, request, config) };
-        response.add("cache-control", "public, max-age=0");
-        response.add("etag", etag.clone());
+        response.add("Cache-Control", "public, max-age=0");
+        response.add("ETag", etag.clone());
         response
     }
 
@@ -44,16 +44,16 @@ impl CompressedFiles {
         let encoding = request.header("accept-encoding").filter(|_| large);
         let encoding = encoding.and_then(Encoding::accepted);
         let mut response = Response::empty(200);
-        response.add("content-type", file.content_type.clone());
+        response.add("Content-Type", file.content_type.clone());
         response.body = file.body.clone();
         let compressed =
             encoding.and_then(|encoding| Some((encoding, self.get(index, encoding, &file.body)?)));
         if let Some((encoding, compressed)) = compressed {
             response.body = compressed;
-            response.add("content-encoding", encoding.as_str());
+            response.add("Content-Encoding", encoding.as_str());
         }
         if large {
-            response.add("vary", "Accept-Encoding");
+            response.add("Vary", "Accept-Encoding");
         }
         response
     }

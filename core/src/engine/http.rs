@@ -114,7 +114,7 @@ impl Refusal {
 /// The answer to a POST that was taken.
 pub(super) fn taken() -> Response {
     let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
-    response.add("cache-control", "no-store");
+    response.add("Cache-Control", "no-store");
     response
 }
 

@@ -21,6 +21,7 @@ mod pending;
 mod receive;
 mod request;
 mod session;
+mod subprotocol;
 mod upgrade;
 mod v3;
 
@@ -35,6 +36,7 @@ pub use encoded::Encoded;
 pub(crate) use handshake::decode as decode_query;
 pub use handshake::{Admission, Handshake, HandshakeId};
 pub use machine::{Engine, Transport};
+pub use subprotocol::Subprotocols;
 
 use crate::id::SessionId;
 use crate::io::Frame;

@@ -7,7 +7,7 @@ use super::cors::is_header_value;
 use super::outbox::Body;
 use super::v3;
 use crate::id::SessionId;
-use crate::io::{Headers, Response};
+use crate::io::{Headers, Response, is_token};
 
 #[derive(Debug)]
 pub(super) struct OpenRequest {
@@ -52,12 +52,7 @@ impl Extra {
         if success {
             headers.extend(self.success);
         }
-        headers.retain(|(name, value)| is_header_name(name) && is_header_value(value));
-        for (name, _) in &mut headers {
-            if name.contains(|c: char| c.is_ascii_uppercase()) {
-                name.to_mut().make_ascii_lowercase();
-            }
-        }
+        headers.retain(|(name, value)| is_token(name) && is_header_value(value));
         headers
     }
 }
@@ -91,16 +86,11 @@ impl OpenRequest {
             .and_then(|encoding| Some((encoding, encoding.compress(&bytes)?)));
         let kind = if binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
         let mut response = Response::new(200, kind, bytes);
-        response.add("cache-control", "no-store");
+        response.add("Cache-Control", "no-store");
         if let Some((encoding, compressed)) = encoded {
             response.body = compressed.into();
-            response.add("content-encoding", encoding.as_str());
+            response.add("Content-Encoding", encoding.as_str());
         }
         self.dress(response)
     }
-}
-
-fn is_header_name(name: &str) -> bool {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_token)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tungstenite::WebSocket;
 use tungstenite::handshake::server::{Request, Response};
+use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tungstenite::protocol::WebSocketConfig;
 
 /// How many may shake hands at once. One more is turned away.
@@ -57,8 +58,12 @@ fn greet(stream: TcpStream) -> Option<Arrival> {
     stream.set_nodelay(true).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let mut target = String::new();
-    let look = |head: &Request, answer: Response| {
+    let look = |head: &Request, mut answer: Response| {
         target = head.uri().to_string();
+        // A browser that has offered subprotocols wants one of them.
+        let offers = head.headers().get(SEC_WEBSOCKET_PROTOCOL);
+        let first = offers.and_then(|it| it.to_str().ok()?.split(',').next()?.trim().parse().ok());
+        answer.headers_mut().extend(first.map(|first| (SEC_WEBSOCKET_PROTOCOL, first)));
         Ok(answer)
     };
     let config = WebSocketConfig::default().max_write_buffer_size(UNWRITTEN);

@@ -22,6 +22,7 @@ use super::link::Tls;
 use super::websocket;
 use crate::signal::Signal;
 use crate::slot::Slot;
+use crate::spelling::Spelling;
 
 /// Runs a client; made by [`Connector::build`](super::Connector::build).
 #[must_use = "a client does nothing unless it is run"]
@@ -46,6 +47,7 @@ pub(super) struct Hub {
     requests: RefCell<HashMap<RequestId, smol::Task<()>>>,
     websockets: RefCell<HashMap<WsId, Rc<Slot>>>,
     pub(super) pool: Pool,
+    pub(super) spelling: Spelling,
 }
 
 impl Driver {
@@ -73,6 +75,7 @@ impl Driver {
             requests: RefCell::default(),
             websockets: RefCell::default(),
             pool: Pool::default(),
+            spelling: Spelling::default(),
         });
         // A task like the others, which has its turn among them: what an executor runs for comes
         // behind many turns of who is busy.

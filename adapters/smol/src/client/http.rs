@@ -78,7 +78,9 @@ async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
 
 async fn connect(hub: &Rc<Hub>) -> Result<Sender, String> {
     let stream = link::open(&hub.address, &hub.tls).await.map_err(|error| error.to_string())?;
-    let opened = http1::handshake(FuturesIo::new(stream)).await;
+    let mut builder = http1::Builder::new();
+    builder.title_case_headers(true);
+    let opened = builder.handshake(FuturesIo::new(stream)).await;
     let (sender, connection) = opened.map_err(|error| error.to_string())?;
     let running = async {
         if let Err(error) = connection.await {
@@ -93,8 +95,11 @@ fn prepare(hub: &Hub, fetch: Fetch) -> Result<Request<Full<Bytes>>, String> {
     let Fetch { method, target, headers, body, .. } = fetch;
     let request = Request::builder().method(method).uri(target).body(Full::new(body));
     let mut request = request.map_err(|error| error.to_string())?;
-    *request.headers_mut() = head(hub, headers)?;
-    request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    hub.spelling.apply_own(&headers, request.extensions_mut());
+    let mut headers = head(hub, headers)?;
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    hub.spelling.apply(&headers, request.extensions_mut());
+    *request.headers_mut() = headers;
     Ok(request)
 }
 
@@ -113,7 +118,7 @@ pub(super) fn head(hub: &Hub, headers: Headers) -> Result<HeaderMap, String> {
     Ok(map)
 }
 
-async fn read(mut body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
+pub(super) async fn read(mut body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| error.to_string())?;

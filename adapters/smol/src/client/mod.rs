@@ -28,6 +28,7 @@
 
 mod address;
 mod driver;
+mod handshake;
 mod http;
 mod link;
 mod websocket;

@@ -5,28 +5,21 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::error::CapacityError;
-use async_tungstenite::tungstenite::handshake::client::generate_key;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error as WsError, Message};
-use async_tungstenite::{WebSocketStream, client_async_with_config};
 use bytes::Bytes;
 use futures_sink::Sink;
-use hyper::Request;
-use hyper::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
-};
 use smol::future::{self, poll_fn};
 use smol::stream::{Stream as _, StreamExt};
 use sockeye_core::client::Input;
-use sockeye_core::{Closure, Frame, Frames, Headers, Response, WsId};
+use sockeye_core::{Closure, Frame, Frames, Headers, WsId};
 
 use super::driver::Hub;
-use super::http;
-use super::link;
+use super::handshake::{self, Failure};
 use crate::linger::late;
 use crate::slot::Slot;
 use crate::stream::Stream;
@@ -85,46 +78,13 @@ pub(super) async fn serve(hub: Rc<Hub>, slot: Rc<Slot>, wanted: Wanted) {
     socket.end(ending).await;
 }
 
-enum Failure {
-    Refused(Response),
-    Broken(String),
-}
-
 async fn open(hub: &Rc<Hub>, wanted: Wanted) -> Result<WebSocketStream<Box<dyn Stream>>, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::Broken(error.to_string());
-    let limit = wanted.limit;
-    let request = handshake(hub, wanted).map_err(Failure::Broken)?;
-    let stream = link::open(&hub.address, &hub.tls).await.map_err(|error| broken(&error))?;
+    let Wanted { target, headers, protocols, limit, .. } = wanted;
+    let (stream, tail) = handshake::open(hub, target, headers, &protocols).await?;
     let config =
         WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
-    match client_async_with_config(request, stream, Some(config)).await {
-        Ok((stream, _)) => Ok(stream),
-        Err(WsError::Http(response)) => {
-            let (head, body) = response.into_parts();
-            let (headers, body) = (http::plain(&head.headers), body.unwrap_or_default());
-            let status = head.status.as_u16();
-            Err(Failure::Refused(Response { status, headers, body: body.into() }))
-        }
-        Err(error) => Err(broken(&error)),
-    }
-}
-
-fn handshake(hub: &Hub, wanted: Wanted) -> Result<Request<()>, String> {
-    let scheme = if hub.address.secure { "wss" } else { "ws" };
-    let uri = format!("{scheme}://{}{}", hub.address.authority, wanted.target);
-    let mut request = Request::get(uri).body(()).map_err(|error| error.to_string())?;
-    let mut headers = http::head(hub, wanted.headers)?;
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    let key = HeaderValue::from_str(&generate_key()).map_err(|error| error.to_string())?;
-    headers.insert(SEC_WEBSOCKET_KEY, key);
-    if !wanted.protocols.is_empty() {
-        let protocols = HeaderValue::from_str(&wanted.protocols.join(", "));
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols.map_err(|error| error.to_string())?);
-    }
-    *request.headers_mut() = headers;
-    Ok(request)
+    let (tail, role) = (tail.to_vec(), Role::Client);
+    Ok(WebSocketStream::from_partially_read(stream, tail, role, Some(config)).await)
 }
 
 struct Socket {

@@ -76,6 +76,27 @@ pub(crate) fn a_client_upgrades(kind: Kind) {
     socket.close();
 }
 
+pub(crate) fn a_client_may_offer_subprotocols(kind: Kind) {
+    let host = Host::start(kind);
+    let (tell, told) = channel();
+    for transports in [vec![Transport::WebSocket], vec![Transport::Polling, Transport::WebSocket]] {
+        let protocols = vec!["my-app".to_owned(), "other".to_owned()];
+        let config = Config { transports, protocols, ..Config::default() };
+        let tell = tell.clone();
+        let client = Client::new().config(quick(config)).on_connection(move |it: &Connection| {
+            let _ = tell.send(format!("{it:?}"));
+        });
+        let socket = block_on(client.connect(&host.url(""))).unwrap();
+        let opened = told.recv_timeout(PATIENCE).unwrap();
+        if !opened.contains("WebSocket") {
+            assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "Upgraded");
+        }
+        let seen: String = block_on(socket.emit_with_ack("transport", ())).unwrap();
+        assert_eq!(seen, "websocket");
+        socket.close();
+    }
+}
+
 fn values() -> Vec<Value> {
     fn value(data: impl serde::Serialize) -> Value {
         Args::of(&(data,)).unwrap().get(0).unwrap()

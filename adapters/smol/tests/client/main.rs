@@ -7,6 +7,7 @@ mod host;
 mod hostile;
 mod list;
 mod own;
+mod spelling;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -32,6 +33,7 @@ macro_rules! against_both {
 against_both!(
     a_client_connects_by_each_transport,
     a_client_upgrades,
+    a_client_may_offer_subprotocols,
     values_come_back_as_they_were_sent,
     values_come_back_in_acknowledgements,
     a_server_gets_its_answers,

@@ -101,9 +101,9 @@ impl Context {
         let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
         let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
         let target = target(config, Transport::Polling, sid, stamp);
-        let mut headers: Headers = vec![("accept".into(), "*/*".into())];
+        let mut headers: Headers = vec![("Accept".into(), "*/*".into())];
         if method == "POST" {
-            headers.push(("content-type".into(), "text/plain;charset=UTF-8".into()));
+            headers.push(("Content-Type".into(), "text/plain;charset=UTF-8".into()));
         }
         self.dress(&mut headers);
         let limit = config.max_incoming;
@@ -114,7 +114,7 @@ impl Context {
     fn dress(&self, headers: &mut Headers) {
         headers.extend(self.config.extra_headers.iter().cloned());
         if let Some(cookies) = self.cookies.header() {
-            headers.push(("cookie".into(), cookies.into()));
+            headers.push(("Cookie".into(), cookies.into()));
         }
     }
 

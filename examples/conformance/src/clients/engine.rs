@@ -61,7 +61,7 @@ fn set_cookies(headers: &mut Headers) {
         "3=3; Max-Age=0".to_owned(),
         format!("4=4; Expires={now}"),
     ];
-    headers.extend(cookies.map(|cookie| ("set-cookie".into(), cookie.into())));
+    headers.extend(cookies.map(|cookie| ("Set-Cookie".into(), cookie.into())));
 }
 
 fn remember(posts: &LastPosts, request: &Request<'_>) {
