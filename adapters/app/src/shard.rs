@@ -37,7 +37,15 @@ pub(crate) struct Shard {
     mismatches: AtomicU64,
     /// When the figures were last handed to the recorder of metrics.
     #[cfg(feature = "metrics")]
-    published: std::sync::Mutex<Option<Instant>>,
+    published: std::sync::Mutex<Published>,
+}
+
+/// When the recorder of metrics may get figures again, and whether there are new ones.
+#[cfg(feature = "metrics")]
+#[derive(Default)]
+struct Published {
+    next: Option<Instant>,
+    is_stale: bool,
 }
 
 /// What is changed under the lock.
@@ -157,7 +165,7 @@ impl Shard {
             waiting: AtomicUsize::new(0),
             mismatches: AtomicU64::new(0),
             #[cfg(feature = "metrics")]
-            published: std::sync::Mutex::new(None),
+            published: std::sync::Mutex::default(),
         }))
     }
 
@@ -206,16 +214,37 @@ impl Shard {
         Snapshot { counts, totals, handlers, argument_errors }
     }
 
-    /// Hands the figures to the recorder of metrics, at most once in a second.
+    /// Hands the figures to the recorder of metrics, at most once in a second; what came after that
+    /// a second later.
     #[cfg(feature = "metrics")]
-    fn publish(&self) {
+    fn publish(&self, changed: bool) {
         let now = Instant::now();
-        let mut last = self.published.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1)) {
-            *last = Some(now);
-            drop(last);
+        let mut published = self.published();
+        published.is_stale |= changed;
+        if !published.is_stale {
+            return;
+        }
+        if published.next.is_none_or(|next| next <= now) {
+            *published = Published { next: Some(now + Duration::from_secs(1)), is_stale: false };
+            drop(published);
             self.snapshot().publish();
         }
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    const fn publish(&self, _: bool) {}
+
+    #[cfg(feature = "metrics")]
+    fn published(&self) -> std::sync::MutexGuard<'_, Published> {
+        self.published.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// When figures that have changed are to be handed over.
+    fn publish_at(&self) -> Option<Instant> {
+        #[cfg(feature = "metrics")]
+        return Some(self.published()).filter(|it| it.is_stale).and_then(|it| it.next);
+        #[cfg(not(feature = "metrics"))]
+        None
     }
 
     /// The handlers for a namespace; none if a matcher panics.
@@ -290,16 +319,20 @@ impl Machine for Shard {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.driven.with(|state| state.server.poll_timeout())
+        let deadline = self.driven.with(|state| state.server.poll_timeout());
+        deadline.into_iter().chain(self.publish_at()).min()
     }
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(|output| match output.into_event() {
-            Err(output) => runtime.perform(output),
-            Ok(event) => self.dispatch(event, runtime),
+        let mut acted = false;
+        self.driven.drive(|output| {
+            acted = true;
+            match output.into_event() {
+                Err(output) => runtime.perform(output),
+                Ok(event) => self.dispatch(event, runtime),
+            }
         });
-        #[cfg(feature = "metrics")]
-        self.publish();
+        self.publish(acted);
     }
 
     fn set_waker(&self, wake: Wake) {

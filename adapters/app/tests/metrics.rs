@@ -93,3 +93,24 @@ fn the_figures_go_to_the_recorder_under_the_names_that_the_guide_tells() {
     }
     assert_eq!(told.len(), guide.matches("`sockeye_").count());
 }
+
+#[test]
+fn the_last_change_is_handed_over_when_nothing_follows_it() {
+    let figures = Figures::default();
+    metrics::with_local_recorder(&figures, || {
+        let mut world = World::new(App::new());
+        for _ in 0..50 {
+            let ws = world.connect();
+            world.hang_up(ws);
+        }
+        // The adapter comes back at the next deadline.
+        let deadline = world.shard.poll_timeout().expect("there is something to hand over");
+        std::thread::sleep(deadline.saturating_duration_since(std::time::Instant::now()));
+        world.settle();
+        assert_eq!(world.shard.poll_timeout(), None);
+    });
+
+    let told = figures.0.lock().unwrap().clone();
+    assert_eq!(told["sockeye_sessions"], 0.0);
+    assert_eq!(told["sockeye_messages_in_total"], 50.0);
+}
