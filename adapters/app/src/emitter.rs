@@ -36,9 +36,12 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, or the client is gone.
+    /// If it can't be sent because of its name or data, or the client is gone; also if the client is
+    /// closed for this very event, because more would wait for it than
+    /// [`max_buffered`](sockeye_core::engine::EngineConfig::max_buffered).
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        self.send_out(event, &data, Emission::default()).map(drop)
+        let sent = self.send_out(event, &data, Emission::default())?;
+        if sent { Ok(()) } else { Err(EmitError::Disconnected) }
     }
 
     fn send_out(

@@ -433,3 +433,29 @@ fn a_snapshot_counts_what_there_is() {
     assert_eq!(io.snapshot().counts.sockets, 0);
     assert_eq!(io.snapshot().totals.sessions, 1);
 }
+
+#[test]
+fn the_event_that_ends_a_client_is_an_error() {
+    let log = Log::default();
+    let app = App::new()
+        .config(config(|config| config.engine.max_buffered = 1000))
+        .state(Arc::clone(&log))
+        .on("flood", |socket: Socket, log: State<Log>| {
+            for n in 0..10 {
+                let sent = socket.try_emit("e", (n, "x".repeat(200)));
+                note(&log, sent.map_or_else(|error| error.to_string(), |()| "sent".to_owned()));
+            }
+        });
+    let mut world = World::new(app);
+    let ws = world.connect();
+    world.stall(ws);
+
+    world.say(ws, r#"42["flood"]"#);
+
+    let entries = entries(&log);
+    let sent = entries.iter().filter(|entry| *entry == "sent").count();
+    assert_eq!(sent, 2, "each counts some 400 bytes");
+    assert!(world.is_closed(ws));
+    assert_eq!(entries.len(), 10);
+    assert!(entries[2..].iter().all(|entry| entry.contains("not connected")), "{entries:?}");
+}
