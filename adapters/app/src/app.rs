@@ -305,7 +305,7 @@ impl App {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
         let config = |(name, handlers): &(String, Handlers)| NamespaceConfig {
-            decides: !handlers.middleware.is_empty(),
+            decides: !handlers.middleware.is_empty() || !handlers.auth_checks.is_empty(),
             ..NamespaceConfig::new(name)
         };
         self.config.namespaces = self.namespaces.iter().map(config).collect();

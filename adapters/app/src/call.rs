@@ -189,6 +189,16 @@ pub trait FromCall<C, M>: Sized {
     #[doc(hidden)]
     const WANTS_HANDSHAKE: bool = false;
 
+    /// Whether this parameter is what the client sent along when it connected.
+    #[doc(hidden)]
+    const WANTS_AUTH: bool = false;
+
+    /// Checks that what the client sent along fits this parameter, before it is let in.
+    #[doc(hidden)]
+    fn check_auth(_: &Args) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Takes this parameter's part of the call.
     #[doc(hidden)]
     fn from_call(call: &mut C) -> Result<Self, Fault>;
@@ -243,11 +253,19 @@ impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for State<T> {
 
 /// What the client sent along when it connected: the `auth` option of its `io()` call.
 ///
-/// A client that sends nothing is taken to have sent `{}`.
+/// A client that sends nothing is taken to have sent `{}`. One that sends what does not fit the
+/// type is refused with the message `invalid auth`, by the handlers of
+/// [`on_connect`](crate::App::on_connect), too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Auth<T>(pub T);
 
 impl<T: DeserializeOwned> FromCall<ConnectCall, Itself> for Auth<T> {
+    const WANTS_AUTH: bool = true;
+
+    fn check_auth(auth: &Args) -> Result<(), Fault> {
+        auth.get_or::<T>(0, "{}").map(drop).map_err(Fault::Auth)
+    }
+
     fn from_call(call: &mut ConnectCall) -> Result<Self, Fault> {
         call.auth.get_or(0, "{}").map(Auth).map_err(Fault::Auth)
     }

@@ -75,8 +75,9 @@ impl Refusal {
         }
     }
 
-    const fn is_own(fault: &Fault) -> bool {
-        !matches!(fault, Fault::Handler(_) | Fault::Auth(_))
+    /// Whether the application said no; everything else is reported.
+    const fn is_meant(fault: &Fault) -> bool {
+        matches!(fault, Fault::Handler(_))
     }
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn decide(socket: Socket, auth: Args) -> Option<Task> {
                 Outcome::Future(future) => future.await?,
             }
         }
-        Ok(())
+        asked.handlers().auth_checks.iter().try_for_each(|check| check(&auth))
     };
     start(Deciding { decision: Box::pin(decision), socket })
 }
@@ -116,7 +117,7 @@ impl Future for Deciding {
             Err(fault) => {
                 let Refusal { message, data } = Refusal::from_fault(&fault);
                 self.socket.reject(&message, &data);
-                if Refusal::is_own(&fault) {
+                if !Refusal::is_meant(&fault) {
                     self.socket.report("connect", fault);
                 }
             }

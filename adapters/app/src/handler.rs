@@ -7,6 +7,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use sockeye_core::Args;
+
 use crate::call::{Call, FromCall, Label, Origin};
 use crate::error::Fault;
 use crate::machine::Task;
@@ -36,6 +38,14 @@ pub trait Handler<C, M>: Send + Sync + 'static {
     #[doc(hidden)]
     const WANTS_HANDSHAKE: bool;
 
+    /// Whether a parameter is what the client sent along when it connected.
+    #[doc(hidden)]
+    const WANTS_AUTH: bool;
+
+    /// Checks that what the client sent along fits the parameters, before it is let in.
+    #[doc(hidden)]
+    fn check_auth(auth: &Args) -> Result<(), Fault>;
+
     /// Calls the handler.
     #[doc(hidden)]
     fn call(&self, call: C) -> Outcome;
@@ -51,6 +61,12 @@ macro_rules! handler {
             $($param: FromCall<C, $marker>,)*
         {
             const WANTS_HANDSHAKE: bool = false $(|| $param::WANTS_HANDSHAKE)*;
+            const WANTS_AUTH: bool = false $(|| $param::WANTS_AUTH)*;
+
+            fn check_auth(_auth: &Args) -> Result<(), Fault> {
+                $($param::check_auth(_auth)?;)*
+                Ok(())
+            }
 
             #[allow(non_snake_case, reason = "parameters are named like their types")]
             fn call(&self, mut call: C) -> Outcome {
@@ -71,6 +87,12 @@ macro_rules! handler {
             $($param: FromCall<C, $marker>,)*
         {
             const WANTS_HANDSHAKE: bool = false $(|| $param::WANTS_HANDSHAKE)*;
+            const WANTS_AUTH: bool = false $(|| $param::WANTS_AUTH)*;
+
+            fn check_auth(_auth: &Args) -> Result<(), Fault> {
+                $($param::check_auth(_auth)?;)*
+                Ok(())
+            }
 
             #[allow(non_snake_case, reason = "parameters are named like their types")]
             fn call(&self, mut call: C) -> Outcome {

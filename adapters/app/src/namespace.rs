@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use sockeye_core::{Room, RoomChange, TypedEvent};
+use sockeye_core::{Args, Room, RoomChange, TypedEvent};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::error::Fault;
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::io::Io;
 use crate::packet::PacketCall;
@@ -36,11 +37,16 @@ impl Directory {
     }
 }
 
+/// Checks that what a client sends along fits the parameters of a handler.
+type AuthCheck = fn(&Args) -> Result<(), Fault>;
+
 /// The handlers of one namespace.
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub(crate) middleware: Vec<BoxHandler<ConnectCall>>,
     pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
+    /// What the handlers for new connections demand of what the client sends along.
+    pub(crate) auth_checks: Vec<AuthCheck>,
     pub(crate) upgrade: Vec<BoxHandler<UpgradeCall>>,
     pub(crate) disconnecting: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
@@ -77,7 +83,10 @@ impl Namespace {
 
     /// Adds a handler for new connections.
     #[must_use]
-    pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
+    pub fn on_connect<M, H: Handler<ConnectCall, M>>(mut self, handler: H) -> Self {
+        if H::WANTS_AUTH {
+            self.0.auth_checks.push(H::check_auth);
+        }
         let handler = self.boxed(handler);
         self.0.connect.push(handler);
         self

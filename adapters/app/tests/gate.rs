@@ -155,3 +155,26 @@ fn a_request_is_allowed_with_an_id_and_headers_or_denied_with_a_reason() {
     let (status, _) = world.request("/socket.io/?EIO=4&transport=polling&name=a%0d%0ab");
     assert_eq!(status, 400, "no id has line breaks in it");
 }
+
+#[test]
+fn auth_that_does_not_fit_a_handler_for_connections_refuses_the_client() {
+    let faults = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&faults);
+    let app = App::new()
+        .on_connect(|socket: Socket| socket.emit("first", ()))
+        .on_connect(|socket: Socket, Auth(login): Auth<Login>| socket.emit("second", login.token))
+        .on_error(move |error| heard.lock().unwrap().push(error.to_string()));
+    let mut world = World::new(app);
+    let ws = world.open();
+
+    world.say(ws, r#"40{"token":5}"#);
+    assert_eq!(world.texts(ws), [r#"44{"message":"invalid auth"}"#]);
+    let faults = std::mem::take(&mut *faults.lock().unwrap());
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].contains("auth: argument 0, field `token`"), "{}", faults[0]);
+    world.say(ws, r#"40{"token":"x"}"#);
+
+    let texts = world.texts(ws);
+    assert!(texts[0].starts_with(r#"40{"sid":"#));
+    assert_eq!(texts[1..], [r#"42["first"]"#, r#"42["second","x"]"#]);
+}

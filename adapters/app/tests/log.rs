@@ -40,6 +40,7 @@ fn what_a_client_sends_wrong_is_counted_and_logged_for_debugging_only() {
     let mut world = World::new(app);
     let ws = world.open();
     world.say(ws, r#"40{"token":"none"}"#);
+    world.say(ws, r#"40{"token":7}"#);
     for event in [r#"42["number","five"]"#, r#"42["number"]"#, r#"42["answer me"]"#] {
         world.say(ws, event);
     }
