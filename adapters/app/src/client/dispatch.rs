@@ -36,7 +36,10 @@ impl Hub {
             Told::Refused { socket: key, message, data } => {
                 let refused = Refused { message, data };
                 let error = ConnectError::Refused(refused.clone());
-                self.driven.with(|state| state.settle(key, &Err(error)));
+                self.driven.with(|state| {
+                    state.settle(key, &Err(error));
+                    state.refused.insert(key, refused.clone());
+                });
                 let Some(socket) = self.get(key) else { return };
                 for queue in self.queues(key) {
                     queue.push(Event::Refused(refused.clone()));

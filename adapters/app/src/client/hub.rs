@@ -12,7 +12,7 @@ use super::builder::{Client, Handlers, Shared};
 use super::events::Queue;
 use super::machine::{Machine, Runtime};
 use super::socket::Socket;
-use super::{ConnectError, Error};
+use super::{ConnectError, Error, Refused};
 use crate::ack::Slot;
 use crate::driven::{Driven, Source, Wake};
 use crate::shard::seed;
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(super) sockets: HashMap<SocketId, Socket>,
     /// Who waits until a socket is connected.
     pub(super) connecting: HashMap<SocketId, Vec<Connecting>>,
+    /// The last refusals, of sockets that have not asked again.
+    pub(super) refused: HashMap<SocketId, Refused>,
     /// Who listens to a socket in a loop.
     pub(super) queues: HashMap<SocketId, Vec<Arc<Queue>>>,
     /// It ends when nothing is left of the connection.
@@ -87,6 +89,7 @@ impl Hub {
             waiting: HashMap::new(),
             sockets: HashMap::new(),
             connecting: HashMap::new(),
+            refused: HashMap::new(),
             queues: HashMap::new(),
             closing: false,
             over: false,

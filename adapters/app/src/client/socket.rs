@@ -138,6 +138,7 @@ impl Socket {
 
     /// Connects; does nothing if it is connected, or tries to be.
     pub fn connect(&self) {
+        self.0.hub.driven.with(|state| state.refused.remove(&self.0.key));
         self.command(|socket, now| socket.connect(now));
     }
 
@@ -169,7 +170,9 @@ impl Socket {
                 return Ok(None);
             }
             if !socket.is_active() {
-                return Err(ConnectError::Disconnected);
+                // The refusal may have come before anybody waited.
+                let refused = state.refused.get(&self.0.key).cloned();
+                return Err(refused.map_or(ConnectError::Disconnected, ConnectError::Refused));
             }
             let slot = Arc::new(Slot::default());
             let waiting = state.connecting.entry(self.0.key).or_default();
@@ -192,6 +195,7 @@ impl Socket {
                 socket.disconnect(Instant::now());
             }
             state.settle(self.0.key, &Err(ConnectError::Disconnected));
+            state.refused.remove(&self.0.key);
         });
     }
 

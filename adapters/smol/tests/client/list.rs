@@ -208,9 +208,19 @@ pub(crate) fn a_namespace_can_be_joined_later(kind: Kind) {
     assert_eq!(block_on(custom.emit_with_ack::<u8>("ack", 1)).unwrap(), 1);
     assert_eq!(root.of("/custom").unwrap().id(), custom.id());
 
-    let refused = root.open("/secret", |namespace| namespace).unwrap();
-    let refused = block_on(refused.connected()).unwrap_err();
+    let (tell, told) = channel();
+    let secret = root
+        .open("/secret", |namespace| namespace.on_refused(move |_: Refused| drop(tell.send(()))));
+    let secret = secret.unwrap();
+    told.recv_timeout(PATIENCE).unwrap();
+    let refused = block_on(secret.connected()).unwrap_err();
+    assert_eq!(refused.to_string(), "the server refuses: not authorized", "it came before");
+    secret.connect();
+    let refused = block_on(secret.connected()).unwrap_err();
     assert_eq!(refused.to_string(), "the server refuses: not authorized");
+    secret.disconnect();
+    let disconnected = block_on(secret.connected()).unwrap_err();
+    assert_eq!(disconnected.to_string(), "the socket is disconnected");
     for (name, auth) in [("/custom", json!({})), ("/a,b", json!({})), ("/new", json!(1))] {
         let unsound = root.open(name, |namespace| namespace.auth(auth));
         assert!(matches!(unsound, Err(ConnectError::Config(_))), "{name} {unsound:?}");
