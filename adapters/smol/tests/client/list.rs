@@ -209,8 +209,9 @@ pub(crate) fn a_namespace_can_be_joined_later(kind: Kind) {
     assert_eq!(root.of("/custom").unwrap().id(), custom.id());
 
     let (tell, told) = channel();
-    let secret = root
-        .open("/secret", |namespace| namespace.on_refused(move |_: Refused| drop(tell.send(()))));
+    let secret = root.open("/secret", |namespace| {
+        namespace.on_refused(move |_: Refused| tell.send(()).expect("somebody waits"))
+    });
     let secret = secret.unwrap();
     told.recv_timeout(PATIENCE).unwrap();
     let refused = block_on(secret.connected()).unwrap_err();
