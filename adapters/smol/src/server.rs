@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -232,10 +233,16 @@ impl Server {
     /// # })
     /// # }
     /// ```
+    ///
+    /// Dropping the future before it has ended abandons all clients: their sockets are disconnected
+    /// with [`ServerShuttingDown`](sockeye_app::DisconnectReason::ServerShuttingDown), handlers for
+    /// that run up to their first wait, acknowledgements that are owed end with an error, and the
+    /// connections are closed. Nothing more is delivered.
     pub async fn run_on(&self, listener: impl Into<Arc<Async<TcpListener>>>) {
         let listener = listener.into();
         let inner = &self.inner;
         self.ensure_pulse();
+        let abandoned = Abandon(inner);
         let serving = async {
             let stopped = poll_fn(|cx| inner.stop.poll_raised(cx));
             let accepting = async { match accept(&inner.hub, &listener).await {} };
@@ -243,6 +250,8 @@ impl Server {
             self.close(listener).await;
         };
         inner.executor.run(serving).await;
+        // It has come to its end.
+        std::mem::forget(abandoned);
     }
 
     /// Serves one stream that was accepted elsewhere: a Unix socket, say, or TLS.
@@ -320,6 +329,22 @@ impl Server {
             self.inner.executor.spawn(self.inner.hub.clock.clone().run()).detach();
             self.inner.executor.spawn(Rc::clone(&self.inner.hub.reactor).run()).detach();
         }
+    }
+}
+
+/// Ends what a server has begun when nobody runs it any more.
+struct Abandon<'a>(&'a Inner);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        let hub = &self.0.hub;
+        hub.seats.begin_closing();
+        hub.shard().close(Instant::now());
+        // Handlers run in here; their panics must not meet one that is under way.
+        if catch_unwind(AssertUnwindSafe(|| hub.drive())).is_err() {
+            log::error!("a handler panicked while the server was dropped");
+        }
+        hub.seats.clear();
     }
 }
 

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockeye_smol::http::{Request, Response, StatusCode};
-use sockeye_smol::{Full, Incoming, Limits, Peer, Serve, Server};
+use sockeye_smol::{
+    AckError, AckFailure, App, DisconnectReason, Full, Incoming, Limits, Peer, Serve, Server,
+};
 use support::client::{open, poll, poll_head, post, sid_of};
 use support::peer_app::app;
 use support::{Bystander, Frame, PATIENCE, TestServer, Wire, eventually, quick};
@@ -313,4 +315,41 @@ fn a_session_that_is_idle_is_pinged_in_time_and_dropped_without_an_answer() {
     let sid = sid_of(&poll(server.address, ""));
     assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), "2");
     eventually("the session ends", || !support::client::session_exists(server.address, &sid));
+}
+
+#[test]
+fn clients_of_a_server_that_is_dropped_are_disconnected_and_no_answer_stays_out() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let app = App::new().on_disconnect(move |reason: DisconnectReason| {
+        tell.send(reason).expect("the test listens");
+    });
+    let io = app.io();
+    let server = app.bind("127.0.0.1:0").expect("a free port");
+    let address = server.local_addr().expect("it is bound");
+    let client = thread::spawn(move || Bystander::new(address));
+    let answer = smol::block_on(async {
+        let connected = async {
+            loop {
+                match io.sockets().pop() {
+                    Some(socket) if client.is_finished() => {
+                        let patience = Duration::from_secs(3600);
+                        return Some(socket.timeout(patience).emit_with_ack::<()>("question", ()));
+                    }
+                    _ => smol::Timer::after(Duration::from_millis(1)).await,
+                };
+            }
+        };
+        let running = async {
+            server.run().await.expect("it listens");
+            None
+        };
+        let asked = smol::future::or(running, connected).await;
+        asked.expect("it connects first").await
+    });
+
+    assert!(io.sockets().is_empty());
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(DisconnectReason::ServerShuttingDown));
+    let answer = answer.expect_err("there is nobody to answer");
+    assert!(matches!(answer, AckFailure::Ack(AckError::Disconnected)), "{answer}");
+    drop(client.join().expect("it connects"));
 }
