@@ -1,9 +1,11 @@
 //! What a driver feeds into a machine, and what it must do: the whole contract with the outside.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+
+use crate::network::{self, Network};
 
 /// Names an HTTP request; unique among the requests still open. Chosen by the driver of a server,
 /// and by a client itself.
@@ -219,6 +221,15 @@ impl<'a> Request<'a> {
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// The address of the client: that of the peer, or behind trusted proxies the last address in
+    /// `X-Forwarded-For` that is not one of theirs.
+    #[must_use]
+    pub fn client_address(&self, trusted: &[Network]) -> Option<IpAddr> {
+        let values = self.headers.iter().rev();
+        let values = values.filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"));
+        network::client_address(self.remote, values.map(|(_, value)| *value), trusted)
     }
 }
 

@@ -118,6 +118,7 @@
 //! | [`client`] | the other end: connecting, reconnecting, several namespaces over one connection |
 //! | `args`, `de` | arguments that stay encoded until they are read, with binary values inside |
 //! | `json` | a scanner that finds where values end, and builds nothing |
+//! | `network` | addresses of clients, also behind proxies |
 //! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
 #![forbid(unsafe_code)]
 
@@ -136,6 +137,7 @@ mod id;
 mod io;
 mod json;
 mod name;
+mod network;
 pub mod packet;
 mod placeholder;
 mod relay;
@@ -153,6 +155,7 @@ pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
 pub use name::Name;
+pub use network::{Network, ParseNetworkError};
 pub use server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
     RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,

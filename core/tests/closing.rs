@@ -27,6 +27,7 @@ fn closing_a_session_tells_a_get_that_waits() {
 fn closing_a_session_without_a_get_tells_the_next_one() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
+    h.post(&sid, "6");
 
     h.server.close(session, h.now);
     assert_eq!(h.told(), ["closed: forced close"]);
@@ -80,6 +81,7 @@ fn a_websocket_that_is_ready_is_closed_at_once() {
 fn a_client_that_does_not_fetch_the_rest_is_forgotten_after_a_while() {
     let mut h = engine();
     let (sid, polling) = h.open_polling();
+    h.post(&sid, "6");
     let (ws, stalled) = h.open_websocket();
     h.stall(ws);
     for _ in 0..2 {

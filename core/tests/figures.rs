@@ -84,7 +84,8 @@ fn an_engine_counts_its_sessions_with_those_that_are_being_closed() {
     let mut h = Harness::engine(EngineConfig::default());
     assert_eq!((h.server.len(), h.server.is_empty(), h.server.is_idle()), (0, true, true));
 
-    let (_, polling) = h.open_polling();
+    let (sid, polling) = h.open_polling();
+    h.post(&sid, "6");
     h.open_websocket();
     h.server.close(polling, h.now);
 

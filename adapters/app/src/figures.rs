@@ -25,6 +25,8 @@ impl Snapshot {
         let Self { counts, totals, handlers, argument_errors } = self;
         let gauges = [
             ("sockeye_sessions", counts.sessions),
+            ("sockeye_sessions_unused", counts.unused),
+            ("sockeye_handshake_bytes", counts.handshakes),
             ("sockeye_websockets", counts.websockets),
             ("sockeye_sockets", counts.sockets),
             ("sockeye_rooms", counts.rooms),
@@ -45,6 +47,8 @@ impl Snapshot {
             ("sockeye_messages_out_total", totals.messages_out),
             ("sockeye_bytes_out_total", totals.bytes_out),
             ("sockeye_sessions_refused_total", totals.sessions_refused),
+            ("sockeye_addresses_refused_total", totals.addresses_refused),
+            ("sockeye_sessions_unused_ended_total", totals.unused_ended),
             ("sockeye_too_large_total", totals.too_large),
             ("sockeye_overflows_total", totals.overflows),
             ("sockeye_volatile_dropped_total", totals.dropped),

@@ -110,12 +110,23 @@ fn a_connection_that_a_client_keeps_is_good_for_its_last_messages() {
     let mut kept = Wire::connect(server.address);
     kept.send(poll_head(""));
     let sid = sid_of(&kept.answer());
+    assert_eq!(post(server.address, &sid, "6").text(), "ok");
     server.handle.shutdown();
     eventually("newcomers are told", || poll(server.address, "").status == 503);
     kept.send(poll_head(&format!("&sid={sid}")));
     let last = kept.answer();
     assert_eq!((last.status, last.header("connection")), (200, Some("close")));
     assert_eq!(kept.rest_without_reset(), b"");
+    assert_ends(server);
+}
+
+#[test]
+fn sessions_that_nobody_has_used_do_not_keep_a_server_from_its_end() {
+    let server = patient();
+    for _ in 0..3 {
+        sid_of(&poll(server.address, ""));
+    }
+    server.handle.shutdown();
     assert_ends(server);
 }
 

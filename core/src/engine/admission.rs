@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use super::compress::Encoding;
-use super::config::Stage;
+use super::config::{EngineConfig, Stage};
 use super::cors::has_valid_origin;
 use super::http::{Query, Refusal};
 use super::machine::Engine;
 use super::outbox::Codec;
-use super::pending::{Pending, Source};
+use super::pending::{Opening, Pending, Source};
 use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
+use super::shares::Address;
 use super::subprotocol::Malformed;
-use super::{Admission, Event, Handshake, HandshakeId, Transport};
+use super::{Admission, CloseReason, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
@@ -56,6 +57,7 @@ impl Engine {
                 self.request_session(Source::Request(req), codec, extra, request, now);
             }
             Ok(Passage::Session(id)) => {
+                self.mark_used(id);
                 let v3 = self.get(id).is_some_and(|session| session.codec.v3);
                 extra.script = query.script.filter(|_| v3).map(ToOwned::to_owned);
                 let form = form(request, extra.script.is_some());
@@ -89,6 +91,7 @@ impl Engine {
                 self.request_session(Source::WebSocket(ws), codec, extra, request, now);
             }
             Ok(Passage::Session(id)) => {
+                self.mark_used(id);
                 self.add_hooked(request, Stage::Session, &mut extra);
                 self.accept(ws, extra);
                 self.cx.websockets.insert(ws, id);
@@ -106,41 +109,46 @@ impl Engine {
     /// Lets a handshake through that the application was asked about; does nothing if its client
     /// is gone, or if the id of the admission can't be used, which counts as a denial.
     pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
-        let Some(mut pending) = self.pending.remove(id) else { return };
-        self.cx.timers.clear(pending.timer);
+        let Some(mut opening) = self.take_pending(id) else { return };
         let sid = match admission.sid {
             None => self.mint.sid(),
             Some(sid) if is_valid_sid(&sid) && !self.by_sid.contains_key(&*sid) => Sid::new(&sid),
-            Some(_) => return self.turn_away(pending.source, &Refusal::BadRequest, pending.extra),
+            Some(_) => return self.turn_away(opening.source, &Refusal::BadRequest, opening.extra),
         };
-        pending.extra.success.extend(admission.headers);
-        let handshake = pending.handshake.filter(|_| self.cx.config.keep_handshakes);
-        self.open(pending.source, sid, pending.codec, pending.extra, handshake, now);
+        opening.extra.success.extend(admission.headers);
+        opening.handshake.take_if(|_| !self.cx.config.keep_handshakes);
+        self.open(opening, sid, now);
     }
 
     /// Turns a handshake away that the application was asked about, with status 403 and this
     /// message; does nothing if its client is gone.
     pub fn deny(&mut self, id: HandshakeId, message: &str) {
-        if let Some(pending) = self.pending.remove(id) {
-            self.cx.timers.clear(pending.timer);
+        if let Some(opening) = self.take_pending(id) {
             let refusal = Refusal::Forbidden(message.to_owned());
-            self.turn_away(pending.source, &refusal, pending.extra);
+            self.turn_away(opening.source, &refusal, opening.extra);
         }
     }
 
     /// Turns all handshakes away that the application has not decided about.
     pub(super) fn turn_all_away(&mut self) {
-        while let Some(pending) = self.pending.first().and_then(|id| self.pending.remove(id)) {
-            self.cx.timers.clear(pending.timer);
-            self.turn_away(pending.source, &Refusal::Busy, pending.extra);
+        while let Some(opening) = self.pending.first().and_then(|id| self.take_pending(id)) {
+            self.turn_away(opening.source, &Refusal::Busy, opening.extra);
         }
     }
 
     /// Forgets a handshake whose client is gone.
     pub(super) fn withdraw(&mut self, source: Source) {
-        if let Some(pending) = self.pending.remove_source(source) {
-            self.cx.timers.clear(pending.timer);
+        if let Some(id) = self.pending.find(source) {
+            self.take_pending(id);
         }
+    }
+
+    fn take_pending(&mut self, id: HandshakeId) -> Option<Opening> {
+        let Pending { opening, timer } = self.pending.remove(id)?;
+        self.cx.timers.clear(timer);
+        self.shares.leave(opening.address);
+        self.shares.handshakes -= opening.handshake.as_ref().map_or(0, Handshake::size);
+        Some(opening)
     }
 
     /// Opens a session, or asks the application whether to.
@@ -152,34 +160,70 @@ impl Engine {
         request: &Request<'_>,
         now: Instant,
     ) {
-        let config = &self.cx.config;
-        if self.closing || self.sessions.len() + self.pending.len() >= config.max_sessions {
-            self.cx.totals.sessions_refused += 1;
+        let address = Address::new(request.client_address(&self.cx.config.trusted_proxies));
+        if !self.has_room_for_one_of(address) {
             return self.turn_away(source, &Refusal::Busy, extra);
         }
+        let config = &self.cx.config;
         let wanted = config.decides || config.keep_handshakes;
         let handshake = wanted.then(|| Handshake::new(request));
+        let opening = Opening { source, codec, extra, handshake, address };
         if !config.decides {
             let sid = self.mint.sid();
-            return self.open(source, sid, codec, extra, handshake, now);
+            return self.open(opening, sid, now);
         }
         let id = HandshakeId(self.mint.serial());
         let timer = self.cx.timers.set(now, config.handshake_timeout, Alarm::Handshake(id));
-        if let Some(handshake) = handshake.clone() {
+        self.shares.enter(address);
+        if let Some(handshake) = opening.handshake.clone() {
+            self.shares.handshakes += handshake.size();
             self.cx.push(Output::Event(Event::Requested { id, handshake }));
         }
-        self.pending.insert(id, Pending { source, codec, extra, handshake, timer });
+        self.pending.insert(id, Pending { opening, timer });
     }
 
-    fn open(
-        &mut self,
-        source: Source,
-        sid: Sid,
-        codec: Codec,
-        mut extra: Extra,
-        handshake: Option<Handshake>,
-        now: Instant,
-    ) {
+    /// Whether there may be one more session of an address; makes room for it if need be.
+    fn has_room_for_one_of(&mut self, address: Address) -> bool {
+        let config = &self.cx.config;
+        let share = config.sessions_per_address();
+        if address != Address::Unknown && self.shares.sessions(address) >= share {
+            self.cx.totals.addresses_refused += 1;
+            return false;
+        }
+        let full = self.sessions.len() + self.pending.len() >= config.max_sessions;
+        let unused = self.shares.first_to_go_for(address).filter(|_| full && !self.closing);
+        if self.closing || full && unused.is_none() {
+            self.cx.totals.sessions_refused += 1;
+            return false;
+        }
+        unused.into_iter().for_each(|session| self.end_unused(session));
+        true
+    }
+
+    fn end_unused(&mut self, session: SessionId) {
+        self.cx.totals.unused_ended += 1;
+        self.with(session, |session, cx| session.end(CloseReason::TransportError, cx));
+    }
+
+    /// Ends unused sessions until there is room for one more, for which a handshake of this size is
+    /// kept.
+    fn make_room_for_unused(&mut self, bytes: usize) {
+        let EngineConfig { max_unused_sessions, max_unused_bytes, .. } = self.cx.config;
+        while self.shares.unused() >= max_unused_sessions
+            || self.shares.unused_bytes() + bytes > max_unused_bytes
+        {
+            let Some(session) = self.shares.first_to_go() else { return };
+            self.end_unused(session);
+        }
+    }
+
+    fn open(&mut self, opening: Opening, sid: Sid, now: Instant) {
+        let Opening { source, codec, mut extra, handshake, address } = opening;
+        let bytes = handshake.as_ref().map_or(0, Handshake::size);
+        let unused = matches!(source, Source::Request(_));
+        if unused {
+            self.make_room_for_unused(bytes);
+        }
         let entry = self.sessions.vacant_entry();
         let Ok(index) = u32::try_from(entry.key()) else {
             return self.turn_away(source, &Refusal::Busy, extra);
@@ -189,7 +233,13 @@ impl Engine {
             Source::Request(req) => Channel::Polling { get: Some(req), post: None },
             Source::WebSocket(ws) => Channel::WebSocket { ws, ready: true },
         };
-        entry.insert(Session::new(id, sid.clone(), channel, codec));
+        let session = entry.insert(Session::new(id, sid.clone(), channel, codec));
+        (session.address, session.handshake, session.unused) = (address, bytes, unused);
+        self.shares.enter(address);
+        self.shares.handshakes += bytes;
+        if unused {
+            self.shares.add_unused(address, id, bytes);
+        }
         match source {
             Source::Request(req) => {
                 if let Some(cookie) = &self.cx.config.cookie {
@@ -206,6 +256,16 @@ impl Engine {
         self.by_sid.insert(sid, id);
         self.cx.totals.sessions += 1;
         self.with(id, |session, cx| session.open(handshake, cx, now));
+    }
+
+    /// Notes that the client of a session has sent another request.
+    fn mark_used(&mut self, id: SessionId) {
+        let session = self.sessions.get_mut(id.index as usize);
+        let Some(session) = session.filter(|session| session.id == id && session.unused) else {
+            return;
+        };
+        session.unused = false;
+        self.shares.remove_unused(session.address, id);
     }
 
     /// Checks a request in the order of the official server.

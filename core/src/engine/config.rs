@@ -15,6 +15,7 @@ use super::subprotocol::Subprotocols;
 use crate::error::ConfigError;
 use crate::id::Mint;
 use crate::io::{Headers, Request};
+use crate::network::Network;
 
 /// The options of an [`Engine`](super::Engine), with the defaults of the official server.
 #[derive(Clone, Debug)]
@@ -49,8 +50,36 @@ pub struct EngineConfig {
     /// [`CloseReason::TransportError`](super::CloseReason::TransportError).
     pub max_buffered: usize,
     /// The greatest number of sessions, by default 1,000,000. A handshake over it is answered
-    /// with 503.
+    /// with 503, unless another address has more [unused](Self::max_unused_sessions) sessions than
+    /// its own: then the oldest of those is ended instead.
     pub max_sessions: usize,
+    /// The greatest number of sessions that were opened by long-polling and have not been used
+    /// since, by default 10,000. Their clients have sent one request, the handshake; with the
+    /// second one a session leaves this number.
+    ///
+    /// A handshake over it is not refused: the oldest unused session of the address that has most
+    /// of them is ended, with [`CloseReason::TransportError`](super::CloseReason::TransportError).
+    /// Its client, if there is one, is told that the session is unknown, and connects again.
+    pub max_unused_sessions: usize,
+    /// How many bytes the [kept](Self::keep_handshakes) handshakes of such sessions may take, by
+    /// default 16 MiB. Beyond it, they are ended as well.
+    pub max_unused_bytes: usize,
+    /// The greatest number of sessions that one address may have, with the handshakes that the
+    /// application has not decided about; by default a quarter of
+    /// [`max_sessions`](Self::max_sessions), but at least 1,000. A handshake over it is answered
+    /// with 503.
+    ///
+    /// Of IPv6 addresses, those with the same 64 bits in front count as one. Clients behind one
+    /// proxy have its address, unless it is [trusted](Self::trusted_proxies). Those whose address
+    /// is not known have no such limit.
+    pub max_sessions_per_address: Option<usize>,
+    /// The proxies that are believed what they say in `X-Forwarded-For`, by default none. Then the
+    /// address of a client is the last one there that is not one of these, and otherwise that of
+    /// the peer.
+    ///
+    /// Each of them must add the address that it was asked from at the end of this header, or
+    /// clients can choose what they are counted for.
+    pub trusted_proxies: Vec<Network>,
     /// Whether long-polling is offered, by default true.
     pub polling: bool,
     /// Whether WebSockets are offered, by default true.
@@ -114,6 +143,10 @@ impl Default for EngineConfig {
             max_payload: 1_000_000,
             max_buffered: 16 << 20,
             max_sessions: 1_000_000,
+            max_unused_sessions: 10_000,
+            max_unused_bytes: 16 << 20,
+            max_sessions_per_address: None,
+            trusted_proxies: Vec::new(),
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -155,6 +188,11 @@ impl EngineConfig {
         self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
     }
 
+    /// How many sessions one address may have.
+    pub(super) fn sessions_per_address(&self) -> usize {
+        self.max_sessions_per_address.unwrap_or_else(|| (self.max_sessions / 4).max(1_000))
+    }
+
     fn file(&self, name: &str) -> Option<usize> {
         self.files.iter().position(|file| file.name == name)
     }
@@ -172,6 +210,7 @@ impl EngineConfig {
         let problem = "must be less than 2^31 ms together with ping_timeout";
         check(patience < 1 << 31, "ping_interval", problem)?;
         check(self.max_payload > 0, "max_payload", "must not be zero")?;
+        check(self.max_unused_sessions > 0, "max_unused_sessions", "must not be zero")?;
         check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
         check(self.polling || self.websocket, "polling", "one transport must be on")?;
         self.cors.as_ref().map_or(Ok(()), Cors::validate)?;

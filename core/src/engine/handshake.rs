@@ -1,9 +1,10 @@
 //! Handshakes that the application looks at: before it lets them through, or after.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::io::{Headers, Request};
+use crate::network::{self, Network};
 
 /// Names a handshake that waits for the application's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +41,22 @@ impl Handshake {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The address of the client: that of the peer, or behind trusted proxies the last address in
+    /// `X-Forwarded-For` that is not one of theirs.
+    #[must_use]
+    pub fn client_address(&self, trusted: &[Network]) -> Option<IpAddr> {
+        let values = self.headers.iter().rev().filter(|(name, _)| name == "x-forwarded-for");
+        network::client_address(self.remote, values.map(|(_, value)| value.as_bytes()), trusted)
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let header = |(name, value): &(String, String)| {
+            name.len() + value.len() + size_of::<(String, String)>()
+        };
+        size_of::<Self>() + self.target.len() + self.headers.iter().map(header).sum::<usize>()
     }
 
     /// All query parameters, decoded, in their order; those of the protocol are among them.

@@ -10,6 +10,7 @@ use super::files::CompressedFiles;
 use super::inbox::Slice;
 use super::pending::{PendingHandshakes, Source};
 use super::session::{Alarm, Channel, Context, Phase, Session};
+use super::shares::Shares;
 use super::{CloseReason, Encoded, EngineConfig, Event};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
@@ -58,6 +59,7 @@ pub struct Engine {
     pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
     pub(super) pending: PendingHandshakes,
     pub(super) files: CompressedFiles,
+    pub(super) shares: Shares,
     pub(super) closing: bool,
     /// The session whose waiting message was handed over last, and how many bytes had been made
     /// by then.
@@ -122,6 +124,7 @@ impl Engine {
             by_sid,
             pending: PendingHandshakes::default(),
             files: CompressedFiles::default(),
+            shares: Shares::default(),
             closing: false,
             current: None,
             is_batching: false,
@@ -260,19 +263,33 @@ impl Engine {
     }
 
     /// Closes a session: what was sent to it is delivered, for
-    /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more.
+    /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more. One
+    /// that is [unused](EngineConfig::max_unused_sessions) ends at once, unless something waits to
+    /// be sent to it.
     pub fn close(&mut self, session: SessionId, now: Instant) {
         if !self.cx.outputs.is_empty() {
             self.closed.insert(session);
         }
-        self.with(session, |session, cx| session.close(cx, now));
+        self.with(session, |session, cx| {
+            if session.unused && session.outbox.unsent() == 0 {
+                session.end(CloseReason::ForcedClose, cx);
+            } else {
+                session.close(cx, now);
+            }
+        });
     }
 
-    /// Closes all sessions, and opens no more.
+    /// Closes all sessions, and opens no more. [Unused](EngineConfig::max_unused_sessions) sessions
+    /// end at once: nobody is known to come for them.
     pub fn shut_down(&mut self, now: Instant) {
         self.refuse_new();
         for id in self.session_ids() {
             self.close(id, now);
+            self.with(id, |session, cx| {
+                if session.unused {
+                    session.end(CloseReason::ForcedClose, cx);
+                }
+            });
         }
     }
 
@@ -380,6 +397,8 @@ impl Engine {
     /// How many things are remembered, by kind; all are zero when everybody is gone.
     pub(crate) fn count(&self, counts: &mut Counts) {
         counts.sessions = self.sessions.len();
+        counts.unused = self.shares.unused();
+        counts.handshakes = self.shares.handshakes;
         counts.requests = self.cx.requests.len();
         counts.websockets = self.cx.websockets.len();
         counts.timers = self.cx.timers.len();
@@ -412,7 +431,12 @@ impl Engine {
             self.cx.push(Output::Event(Event::Drained { session: id }));
         }
         if gone {
-            self.sessions.remove(index);
+            let session = self.sessions.remove(index);
+            self.shares.handshakes -= session.handshake;
+            if session.unused {
+                self.shares.remove_unused(session.address, id);
+            }
+            self.shares.leave(session.address);
         }
     }
 

@@ -21,6 +21,7 @@ mod pending;
 mod receive;
 mod request;
 mod session;
+mod shares;
 mod subprotocol;
 mod upgrade;
 mod v3;

@@ -1,19 +1,27 @@
-//! Handshakes that the application has not decided about.
+//! Handshakes: what is known of them, and those that the application has not decided about.
 
 use std::collections::BTreeMap;
 
 use super::outbox::Codec;
 use super::request::Extra;
+use super::shares::Address;
 use super::{Handshake, HandshakeId};
 use crate::io::{RequestId, WsId};
 use crate::timers::TimerId;
 
-/// One of them.
-pub(super) struct Pending {
+/// A session that is to be opened.
+pub(super) struct Opening {
     pub(super) source: Source,
     pub(super) codec: Codec,
     pub(super) extra: Extra,
     pub(super) handshake: Option<Handshake>,
+    /// Whom it is counted for.
+    pub(super) address: Address,
+}
+
+/// One that the application has not decided about.
+pub(super) struct Pending {
+    pub(super) opening: Opening,
     pub(super) timer: TimerId,
 }
 
@@ -24,7 +32,7 @@ pub(super) enum Source {
     WebSocket(WsId),
 }
 
-/// All of them, by their ids and by what they came by.
+/// All that the application has not decided about, by their ids and by what they came by.
 #[derive(Default)]
 pub(super) struct PendingHandshakes {
     by_id: BTreeMap<HandshakeId, Pending>,
@@ -37,19 +45,18 @@ impl PendingHandshakes {
     }
 
     pub(super) fn insert(&mut self, id: HandshakeId, pending: Pending) {
-        self.by_source.insert(pending.source, id);
+        self.by_source.insert(pending.opening.source, id);
         self.by_id.insert(id, pending);
     }
 
     pub(super) fn remove(&mut self, id: HandshakeId) -> Option<Pending> {
         let pending = self.by_id.remove(&id)?;
-        self.by_source.remove(&pending.source);
+        self.by_source.remove(&pending.opening.source);
         Some(pending)
     }
 
-    pub(super) fn remove_source(&mut self, source: Source) -> Option<Pending> {
-        let id = self.by_source.remove(&source)?;
-        self.by_id.remove(&id)
+    pub(super) fn find(&self, source: Source) -> Option<HandshakeId> {
+        self.by_source.get(&source).copied()
     }
 
     /// The oldest one.

@@ -8,6 +8,7 @@ use super::heartbeat::Heartbeat;
 use super::inbox::{Inbox, Slice};
 use super::outbox::{Body, Codec, Item, Outbox};
 use super::request::{Form, OpenRequest};
+use super::shares::Address;
 use super::upgrade::{Late, Probe};
 use super::{CloseReason, Encoded, Event, Handshake, HandshakeId, http};
 use crate::id::{IdMap, SessionId, Sid};
@@ -110,6 +111,12 @@ pub(super) struct Session {
     pub(super) deferred: bool,
     /// Somebody waits until everything is sent.
     pub(super) watched: bool,
+    /// Whom it is counted for.
+    pub(super) address: Address,
+    /// The size of the handshake that is kept for it.
+    pub(super) handshake: usize,
+    /// Its client has not sent a second request yet.
+    pub(super) unused: bool,
     /// The turn in which the last credit was spent, or the last greeting sent.
     spent: u64,
 }
@@ -149,6 +156,9 @@ impl Session {
             deferred: false,
             indulged: 0,
             watched: false,
+            address: Address::Unknown,
+            handshake: 0,
+            unused: false,
             spent: 0,
         }
     }

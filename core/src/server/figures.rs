@@ -6,6 +6,11 @@
 pub struct Counts {
     /// Engine.IO sessions, with those that are being closed.
     pub sessions: usize,
+    /// Those of them that were opened by long-polling and have not been used since.
+    pub unused: usize,
+    /// Bytes of the handshakes that are kept for sessions, or that the application has not decided
+    /// about.
+    pub handshakes: usize,
     /// HTTP requests that were not answered yet.
     pub requests: usize,
     /// WebSockets, with those that are to take over a session.
@@ -45,6 +50,13 @@ pub struct Totals {
     /// Handshakes refused because of [`max_sessions`](crate::engine::EngineConfig::max_sessions),
     /// or because the server was closing.
     pub sessions_refused: u64,
+    /// Handshakes refused because of
+    /// [`max_sessions_per_address`](crate::engine::EngineConfig::max_sessions_per_address).
+    pub addresses_refused: u64,
+    /// Sessions ended because of
+    /// [`max_unused_sessions`](crate::engine::EngineConfig::max_unused_sessions), or to make room
+    /// for others.
+    pub unused_ended: u64,
     /// Bodies of requests and messages of WebSockets that were longer than
     /// [`max_payload`](crate::engine::EngineConfig::max_payload).
     pub too_large: u64,

@@ -13,6 +13,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -49,6 +50,8 @@ pub(crate) trait Machine {
 pub(crate) struct Harness<M: Machine> {
     pub(crate) server: M,
     pub(crate) now: Instant,
+    /// The address that requests come from.
+    pub(crate) remote: Option<SocketAddr>,
     /// Whether outputs are taken after every input, as most drivers do.
     pub(crate) eager: bool,
     /// Everything that went in and came out, in order, if it is wanted.
@@ -96,6 +99,7 @@ impl<M: Machine> Harness<M> {
         Self {
             server,
             now: epoch(),
+            remote: None,
             eager: true,
             transcript: None,
             requests: BTreeMap::new(),
@@ -260,7 +264,7 @@ impl<M: Machine> Harness<M> {
     ) -> RequestId {
         let req = RequestId(self.id());
         self.requests.insert(req, Exchange::Open(None));
-        let request = request(method, target, headers);
+        let request = request(method, target, headers, self.remote);
         self.feed(Input::Request { req, request });
         req
     }
@@ -346,7 +350,7 @@ impl<M: Machine> Harness<M> {
     pub(crate) fn upgrade_with(&mut self, target: &str, headers: &[(&str, &[u8])]) -> WsId {
         let ws = WsId(self.id());
         self.websockets.insert(ws, Pipe::default());
-        let request = request("GET", target, headers);
+        let request = request("GET", target, headers, self.remote);
         self.feed(Input::Upgrade { ws, request });
         ws
     }

@@ -1,5 +1,6 @@
 //! Small things that the harness and the tests say things with.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sockeye_core::{Frame, Headers, Request};
@@ -23,8 +24,9 @@ pub(super) fn request<'a>(
     method: &'a str,
     target: &'a str,
     headers: &'a [(&'a str, &'a [u8])],
+    remote: Option<SocketAddr>,
 ) -> Request<'a> {
-    Request { method, target, headers, remote: None, secure: false }
+    Request { method, target, headers, remote, secure: false }
 }
 
 pub(crate) fn show(frame: &Frame) -> String {

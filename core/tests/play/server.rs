@@ -1,12 +1,14 @@
 //! A server with several clients and an application, all of which do anything at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
     Closure, Counts, Emission, Event, Excess, Frame, Input, NamespaceConfig, Output, RateLimit,
-    RecoveryConfig, RequestId, Responder, Selector, Server, ServerConfig, SocketId, WhenFull, WsId,
+    RecoveryConfig, Request, RequestId, Responder, Selector, Server, ServerConfig, SocketId,
+    WhenFull, WsId,
 };
 
 use super::tape::{Tape, packet};
@@ -60,10 +62,22 @@ fn config(options: u8) -> ServerConfig {
         max_pending_acks: 3,
         ..ServerConfig::default()
     };
+    config.engine.max_unused_sessions = 3;
+    config.engine.max_sessions_per_address = Some(5);
+    config.engine.max_sessions = 12;
+    config.engine.keep_handshakes = true;
+    config.engine.max_unused_bytes = 600;
     config.engine.max_buffered = 300;
     config.engine.allow_v3 = on(6);
     config.engine.upgrade_poll_hold = Duration::from_millis(if on(7) { 100 } else { 0 });
     config
+}
+
+/// A request from one of four clients, of which one has no address.
+fn from<'a>(id: u64, method: &'a str, target: &'a str) -> Request<'a> {
+    let client = (id % 4) as u8;
+    let remote = (client > 0).then(|| SocketAddr::from(([192, 0, 2, client], 4711)));
+    Request { remote, ..super::request(method, target) }
 }
 
 struct World {
@@ -114,7 +128,7 @@ impl World {
                 let target = self.target(tape, "websocket");
                 let ws = WsId(self.id());
                 self.websockets.insert(ws, Pipe::default());
-                self.feed(Input::Upgrade { ws, request: super::request("GET", &target) });
+                self.feed(Input::Upgrade { ws, request: from(ws.0, "GET", &target) });
             }
             4..=6 => {
                 if let Some(ws) = self.websocket(tape) {
@@ -142,7 +156,7 @@ impl World {
         let target = self.target(tape, "polling");
         let req = RequestId(self.id());
         self.requests.insert(req, false);
-        self.feed(Input::Request { req, request: super::request(method, &target) });
+        self.feed(Input::Request { req, request: from(req.0, method, &target) });
     }
 
     fn websocket(&self, tape: &mut Tape<'_>) -> Option<WsId> {
@@ -284,6 +298,8 @@ impl World {
         // A message beyond the limit may be on its way to each client.
         assert!(counts.buffered <= counts.sessions * 2_000, "{counts:?}");
         assert!(counts.logged <= 500);
+        assert!(counts.unused <= 3 && counts.sessions <= 12, "{counts:?}");
+        assert!(counts.handshakes <= counts.sessions * 600, "{counts:?}");
         assert!(counts.timers <= 4 * counts.sessions + counts.acks + counts.away + 8, "{counts:?}");
     }
 

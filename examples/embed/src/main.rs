@@ -65,10 +65,11 @@ struct Client {
 
 impl Echo {
     fn arrive(&mut self, ws: WsId, Arrival { target, socket }: Arrival) {
+        let remote = socket.get_ref().peer_addr().ok();
         self.clients.insert(ws, Client { socket, paused: false });
         // Whoever looks at cookies or origins passes on the headers, too.
         let request =
-            Request { method: "GET", target: &target, headers: &[], remote: None, secure: false };
+            Request { method: "GET", target: &target, headers: &[], remote, secure: false };
         self.tell(Input::Upgrade { ws, request });
     }
 
