@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sockeye_core::{ConfigError, Input};
+use sockeye_core::{ConfigError, Input, Request, Response};
 
 use crate::driven::Wake;
 use crate::machine::{IntoMachine, Machine, Runtime};
@@ -40,6 +40,12 @@ impl Machine for Pair {
 
     fn max_payload(&self) -> usize {
         self.0.max_payload().max(self.1.max_payload())
+    }
+
+    fn refusal(&self, request: &Request<'_>) -> Response {
+        let is_second = !self.0.matches(request.path()) && self.1.matches(request.path());
+        let machine = if is_second { &self.1 } else { &self.0 };
+        machine.refusal(request)
     }
 
     fn handle(&self, input: Input<'_>, now: Instant) {

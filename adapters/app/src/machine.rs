@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sockeye_core::{Input, Output};
+use sockeye_core::engine::EngineConfig;
+use sockeye_core::{Input, Output, Request, Response};
 
 /// The rest of a handler that has to wait for something.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -35,6 +36,12 @@ pub trait Machine: Send + Sync {
     /// feed the request; 0 for a machine that takes no requests.
     fn max_payload(&self) -> usize {
         0
+    }
+
+    /// The answer to a request that the adapter turns away by itself because it is malformed, so
+    /// that clients get the same words, and browsers may read them.
+    fn refusal(&self, request: &Request<'_>) -> Response {
+        EngineConfig::default().refusal(request)
     }
 
     /// Feeds one input; follow with [`drive`](Self::drive).

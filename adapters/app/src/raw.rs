@@ -9,7 +9,7 @@ use std::time::Instant;
 use sockeye_core::engine::{
     Admission, CloseReason, Encoded, Engine, EngineConfig, Event, Handshake, Transport,
 };
-use sockeye_core::{ConfigError, Frame, Input, Output, SessionId, Sid};
+use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};
 
 use crate::driven::{Driven, Source, Wake};
 use crate::gate::{Veto, judge, veto};
@@ -226,6 +226,10 @@ impl Machine for EngineShard {
 
     fn max_payload(&self) -> usize {
         self.config.max_payload
+    }
+
+    fn refusal(&self, request: &Request<'_>) -> Response {
+        self.config.refusal(request)
     }
 
     fn handle(&self, input: Input<'_>, now: Instant) {

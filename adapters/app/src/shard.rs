@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sockeye_core::engine::EngineConfig;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, IdMap, Input, Name, Output, Room, Selector, Server,
-    ServerConfig, Sid, SocketId,
+    AckId, Args, ConfigError, EmitError, Event, IdMap, Input, Name, Output, Request, Response,
+    Room, Selector, Server, ServerConfig, Sid, SocketId,
 };
 
 use crate::ack::{Gathered, Slot};
@@ -308,6 +308,10 @@ impl Machine for Shard {
 
     fn max_payload(&self) -> usize {
         self.config.max_payload
+    }
+
+    fn refusal(&self, request: &Request<'_>) -> Response {
+        self.config.refusal(request)
     }
 
     fn handle(&self, input: Input<'_>, now: Instant) {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use smol::Timer;
 use smol::future;
+
+use crate::progress::Progress;
 
 /// What became of the body of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,14 +77,34 @@ where
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The body of an answer, whoever made it.
-pub(crate) enum Answer {
+pub(crate) struct Answer {
+    kind: Kind,
+    /// Is told when nothing more is to be had of it.
+    told: Option<Rc<Progress>>,
+}
+
+enum Kind {
     Whole(Full<Bytes>),
     Streamed(Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>),
 }
 
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(told) = &self.told {
+            told.end();
+        }
+    }
+}
+
 impl Answer {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self::Whole(Full::new(bytes.into()))
+        Self { kind: Kind::Whole(Full::new(bytes.into())), told: None }
+    }
+
+    /// Has this told when nothing more is to be had of the body.
+    pub(crate) fn told(mut self, progress: &Rc<Progress>) -> Self {
+        self.told = Some(Rc::clone(progress));
+        self
     }
 
     pub(crate) fn streamed<B>(body: B) -> Self
@@ -89,7 +112,7 @@ impl Answer {
         B: Body<Data = Bytes> + 'static,
         B::Error: Into<BoxError>,
     {
-        Self::Streamed(Box::pin(body.map_err(Into::into)))
+        Self { kind: Kind::Streamed(Box::pin(body.map_err(Into::into))), told: None }
     }
 }
 
@@ -101,23 +124,23 @@ impl Body for Answer {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Streamed(body) => body.as_mut().poll_frame(cx),
+        match &mut self.get_mut().kind {
+            Kind::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Kind::Streamed(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Streamed(body) => body.is_end_stream(),
+        match &self.kind {
+            Kind::Whole(body) => body.is_end_stream(),
+            Kind::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Streamed(body) => body.size_hint(),
+        match &self.kind {
+            Kind::Whole(body) => body.size_hint(),
+            Kind::Streamed(body) => body.size_hint(),
         }
     }
 }

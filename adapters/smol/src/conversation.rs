@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -14,15 +15,14 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 
 use crate::body::Answer;
-use crate::clock::Clock;
 use crate::fallback::{Found, status};
 use crate::handshake::Handshake;
 use crate::hub::{Hub, MANY_SENT};
-use crate::limits::Limits;
 use crate::linger::linger;
 use crate::link::Link;
 use crate::machine;
 use crate::peer::Peer;
+use crate::progress::{Patience, Progress};
 use crate::stream::Stream;
 use crate::ticket::Ticket;
 
@@ -51,6 +51,7 @@ pub(crate) struct Visit {
     pub(crate) accepted: RefCell<Option<(Ticket, usize)>>,
     /// Whether the peer may still be sending when the connection ends.
     pub(crate) unread: Cell<bool>,
+    progress: Rc<Progress>,
     /// How many requests were answered in this turn.
     spent: Cell<Spent>,
 }
@@ -94,11 +95,11 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-pub(crate) fn builder(limits: &Limits, clock: &Clock) -> http1::Builder {
+pub(crate) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(clock.clone())
-        .header_read_timeout(limits.head_timeout)
+        // Between two requests a connection may wait longer than for the rest of a head.
+        .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_BUFFER)
         .title_case_headers(true)
@@ -117,34 +118,69 @@ where
         peer,
         accepted: RefCell::default(),
         unread: Cell::default(),
+        progress: Rc::clone(link.progress()),
         spent: Cell::default(),
     });
+    let limits = hub.limits.get();
     let service = service_fn(|request| answer(Rc::clone(&visit), request));
-    let mut connection = hub.http.borrow().serve_connection(link, service);
+    let mut connection = hub.http.serve_connection(link, service);
     let mut told = false;
+    let mut patience = Patience::default();
     let outcome = poll_fn(|cx| {
         if hub.seats.is_draining() && !told {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        Pin::new(&mut connection).poll(cx)
+        let outcome = Pin::new(&mut connection).poll(cx).map(Some);
+        if outcome.is_pending() {
+            task::ready!(patience.poll(cx, &visit.progress, &limits, &hub.clock));
+            return Poll::Ready(None);
+        }
+        outcome
     })
-    .await;
+    .await?;
+    drop(patience);
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner();
-    let accepted = visit.accepted.take();
-    outcome.ok()?;
-    if let Some((ticket, limit)) = accepted {
-        return Some(Handover { ticket, stream, tail: parts.read_buf, limit });
+    if let Some((ticket, limit)) = visit.accepted.take() {
+        outcome.ok()?;
+        let (stream, ahead) = parts.io.into_inner();
+        let tail = if ahead.is_empty() {
+            parts.read_buf
+        } else {
+            [parts.read_buf, ahead.into()].concat().into()
+        };
+        return Some(Handover { ticket, stream, tail, limit });
     }
-    if visit.unread.get() {
-        Box::pin(linger(stream, hub.limits.get().close_timeout)).await;
-    }
+    let stream = match (outcome, visit.progress.refused()) {
+        (_, Some(status)) => Box::pin(refuse(&visit, parts.io, status)).await,
+        (Ok(()), None) if visit.unread.get() => parts.io.into_inner().0,
+        (Ok(()) | Err(_), None) => return None,
+    };
+    Box::pin(linger(stream, limits.close_timeout)).await;
     None
+}
+
+/// Answers what hyper does not take for a request; gives the stream back.
+async fn refuse<S: Stream>(visit: &Rc<Visit>, link: Link<S>, status: u16) -> S {
+    // An answer belongs to a request, and there is none.
+    let link = link.reading(b"GET / HTTP/1.1\r\n\r\n");
+    let progress = Rc::clone(link.progress());
+    let service = service_fn(|request: Request<Incoming>| {
+        progress.begin();
+        let (head, _) = request.into_parts();
+        let mut refusal = machine::refusal(visit, &head);
+        *refusal.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        ready(Ok::<_, Ended>(refusal))
+    });
+    let mut connection = visit.hub.http.serve_connection(link, service);
+    // It has not been read: the stream ends in any case.
+    let _ = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    connection.into_parts().io.into_inner().0
 }
 
 /// Answers a request, for the last time on this connection if the server is closing.
 async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
+    visit.progress.begin();
     visit.wait_for_turn().await;
     let mut response = respond(&visit, request).await?;
     let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -153,34 +189,36 @@ async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response
     }
     let (mut head, body) = response.into_parts();
     visit.hub.spelling.apply(&head.headers, &mut head.extensions);
-    Ok(Response::from_parts(head, body))
+    Ok(Response::from_parts(head, body.told(&visit.progress)))
 }
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
     visit.unread.set(!request.body().is_end_stream());
-    if is_encoded(request.headers()) {
-        return Ok(refusal(StatusCode::BAD_REQUEST));
+    let (head, body) = request.into_parts();
+    if is_encoded(&head.headers) {
+        return Ok(machine::refusal(visit, &head));
     }
-    let expectation = request.headers().get(EXPECT);
+    let expectation = head.headers.get(EXPECT);
     if expectation.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Ok(status(StatusCode::EXPECTATION_FAILED));
     }
-    if !visit.hub.is_for_machine(request.uri().path()) {
+    if !visit.hub.is_for_machine(head.uri.path()) {
+        let request = Request::from_parts(head, body);
         let found = visit.hub.pages.borrow().find(&request);
         return Ok(match found {
             Found::Page(response) => response,
             Found::Handler(handler) => handler(request).await,
         });
     }
-    let (head, body) = request.into_parts();
     match Handshake::of(&head) {
         Handshake::None => machine::request(visit, &head, body).await,
         // Bytes that count as a body here would be frames elsewhere.
-        Handshake::Sound(_) if !body.is_end_stream() => Ok(refusal(StatusCode::BAD_REQUEST)),
+        Handshake::Sound(_) if !body.is_end_stream() => Ok(machine::refusal(visit, &head)),
         Handshake::Sound(accept) => machine::upgrade(visit, &head, &accept).await,
-        Handshake::BadKey => Ok(refusal(StatusCode::BAD_REQUEST)),
+        Handshake::BadKey => Ok(machine::refusal(visit, &head)),
         Handshake::OtherVersion => {
-            let mut response = refusal(StatusCode::UPGRADE_REQUIRED);
+            let mut response = machine::refusal(visit, &head);
+            *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
             let headers = response.headers_mut();
             headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
             headers.insert("upgrade", HeaderValue::from_static("websocket"));
@@ -196,10 +234,4 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let first = encodings.next().map(HeaderValue::as_bytes);
     first.is_some_and(|first| !first.eq_ignore_ascii_case(b"chunked")) || encodings.next().is_some()
-}
-
-fn refusal(code: StatusCode) -> Response<Answer> {
-    let mut response = status(code);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }

@@ -51,7 +51,7 @@ pub(crate) struct Hub {
     pub(crate) spelling: Spelling,
     pub(crate) seats: Seats,
     pub(crate) limits: Cell<Limits>,
-    pub(crate) http: RefCell<http1::Builder>,
+    pub(crate) http: http1::Builder,
     pub(crate) pages: RefCell<Pages>,
 }
 
@@ -78,7 +78,7 @@ impl Hub {
             spelling: Spelling::default(),
             seats: Seats::default(),
             limits: Cell::default(),
-            http: RefCell::new(crate::conversation::builder(&Limits::default(), &clock)),
+            http: crate::conversation::builder(),
             clock,
             pages: RefCell::default(),
             reactor: Rc::new(Reactor::new()?),
@@ -91,7 +91,6 @@ impl Hub {
 
     pub(crate) fn set_limits(&self, limits: Limits) {
         self.limits.set(limits);
-        *self.http.borrow_mut() = crate::conversation::builder(&limits, &self.clock);
     }
 
     pub(crate) fn is_for_machine(&self, path: &str) -> bool {

@@ -19,9 +19,13 @@ pub struct Limits {
     /// How many connections may be open at once; 100,000 by default. One more is closed as soon
     /// as it is accepted.
     pub max_connections: usize,
-    /// How long the head of a request may take to arrive, and how long a connection may stay open
-    /// between two requests; 10 seconds by default. Then the connection is closed.
+    /// How long the head of a request may take to arrive, that of the first one from when the
+    /// connection was accepted; 10 seconds by default. Then the connection is closed.
     pub head_timeout: Duration,
+    /// How long a connection may stay open between two requests; 75 seconds by default, more than
+    /// balancers keep theirs, which would send a request into a connection that is being closed.
+    /// Then the connection is closed.
+    pub idle_timeout: Duration,
     /// How long the body of a request may take to arrive; 30 seconds by default. Then the
     /// connection is closed, and so is the session the request belongs to.
     pub body_timeout: Duration,
@@ -45,6 +49,7 @@ impl Default for Limits {
         Self {
             max_connections: 100_000,
             head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(3),

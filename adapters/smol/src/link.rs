@@ -10,7 +10,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use smol::Timer;
 
 use crate::hub::Hub;
+use crate::progress::Progress;
 use crate::stream::Stream;
+use crate::targets::Targets;
 
 /// How often the end of the stream is held back; enough to read, ask and answer in between.
 const GRACE: u8 = 4;
@@ -19,6 +21,10 @@ const GRACE: u8 = 4;
 pub(crate) struct Link<S> {
     stream: S,
     hub: Rc<Hub>,
+    progress: Rc<Progress>,
+    targets: Targets,
+    /// What was read, or is to be taken as read, and is not passed on yet.
+    ahead: Vec<u8>,
     /// How often the end of the stream is still held back.
     ///
     /// A client may close its sending half as soon as it has asked. It gets an answer that is
@@ -34,12 +40,24 @@ pub(crate) struct Link<S> {
 impl<S> Link<S> {
     pub(crate) fn new(stream: S, hub: Rc<Hub>) -> Self {
         let patience = hub.limits.get().write_timeout;
-        Self { stream, hub, grace: GRACE, ended: false, patience, stalled: None }
+        let (progress, targets) = (Rc::new(Progress::new()), Targets::default());
+        let (ahead, grace, ended, stalled) = (Vec::new(), GRACE, false, None);
+        Self { stream, hub, progress, targets, ahead, grace, ended, patience, stalled }
     }
 
-    /// Gives the stream back, for those who see to themselves.
-    pub(crate) fn into_inner(self) -> S {
-        self.stream
+    pub(crate) const fn progress(&self) -> &Rc<Progress> {
+        &self.progress
+    }
+
+    /// Gives the stream back, for those who see to themselves, with what was read ahead.
+    pub(crate) fn into_inner(self) -> (S, Vec<u8>) {
+        (self.stream, self.ahead)
+    }
+
+    /// A stream on which this is read, in place of what the peer has sent or will send.
+    pub(crate) fn reading(self, bytes: &[u8]) -> Self {
+        let progress = Rc::new(Progress::new());
+        Self { progress, ahead: bytes.to_vec(), targets: Targets::default(), ..self }
     }
 
     /// Tells of the end when it has been held back often enough, and nothing is being written.
@@ -81,6 +99,12 @@ impl<S: Stream> Read for Link<S> {
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if !this.ahead.is_empty() {
+            let taken = this.ahead.len().min(cursor.remaining());
+            cursor.put_slice(&this.ahead[..taken]);
+            this.ahead.drain(..taken);
+            return Poll::Ready(Ok(()));
+        }
         if this.ended {
             return this.hold_back(cx);
         }
@@ -88,7 +112,18 @@ impl<S: Stream> Read for Link<S> {
         let room = input.len().min(cursor.remaining());
         let outcome = Pin::new(&mut this.stream).poll_read(cx, &mut input[..room]);
         if let Poll::Ready(Ok(read)) = outcome {
-            cursor.put_slice(&input[..read]);
+            if read > 0 {
+                this.progress.on_read();
+            }
+            match this.targets.pass(&input[..read]) {
+                None => cursor.put_slice(&input[..read]),
+                Some(mut changed) => {
+                    let taken = changed.len().min(cursor.remaining());
+                    cursor.put_slice(&changed[..taken]);
+                    changed.drain(..taken);
+                    this.ahead = changed;
+                }
+            }
         }
         this.hub.tools.return_input(input);
         if matches!(outcome, Poll::Ready(Ok(0))) && room > 0 {
@@ -105,6 +140,9 @@ impl<S: Stream> Write for Link<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.progress.withholds(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         self.grace = GRACE;
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(cx, outcome)
@@ -112,10 +150,17 @@ impl<S: Stream> Write for Link<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            self.progress.on_flushed(self.targets.is_in_head());
+        }
         self.watch(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.progress.refused().is_some() {
+            // The peer has yet to be told.
+            return Poll::Ready(Ok(()));
+        }
         let outcome = Pin::new(&mut self.stream).poll_close(cx);
         self.watch(cx, outcome)
     }
@@ -129,6 +174,10 @@ impl<S: Stream> Write for Link<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        if first.is_some_and(|first| self.progress.withholds(first)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         self.grace = GRACE;
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.watch(cx, outcome)

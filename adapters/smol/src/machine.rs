@@ -134,6 +134,14 @@ fn with_head(visit: &Visit, head: &Parts, feed: impl FnOnce(sockeye_core::Reques
     });
 }
 
+/// What a request gets that is malformed in a way that the machine does not see.
+pub(crate) fn refusal(visit: &Visit, head: &Parts) -> Response<Answer> {
+    let mut response = None;
+    with_head(visit, head, |request| response = Some(visit.hub.shard().refusal(&request)));
+    let response = response.unwrap_or_else(|| sockeye_core::Response::empty(400));
+    answer(visit, response, true)
+}
+
 fn answer(visit: &Visit, response: sockeye_core::Response, last: bool) -> Response<Answer> {
     let mut answer = Response::new(Answer::whole(response.body));
     *answer.status_mut() =

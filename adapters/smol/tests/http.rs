@@ -5,7 +5,11 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sockeye_smol::core::ServerConfig;
+use sockeye_smol::core::engine::{Cors, Origins};
+use sockeye_smol::{Limits, Serve};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
+use support::wire::handshake_with;
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
 #[test]
@@ -178,5 +182,142 @@ fn paths_that_are_not_the_endpoint_are_not_found() {
         let mut wire = Wire::connect(server.address);
         wire.send(format!("GET {path}?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n"));
         sid_of(&wire.answer());
+    }
+}
+
+// How long a connection may wait.
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn ask(wire: &mut Wire) {
+    wire.send(poll_head("&sid=unknown"));
+    assert_eq!(wire.answer().status, 400);
+}
+
+#[test]
+fn a_connection_may_wait_longer_between_two_requests_than_for_a_head() {
+    let short = Duration::from_millis(200);
+    let limits = Limits { head_timeout: short, idle_timeout: HOUR, ..quick() };
+    let server = TestServer::with(limits);
+    let mut wire = Wire::connect(server.address);
+    for _ in 0..2 {
+        ask(&mut wire);
+        thread::sleep(short * 2);
+    }
+    ask(&mut wire);
+    // A head that has begun does not come to its end.
+    wire.send("GET / HT");
+    assert_eq!(wire.rest(), b"");
+    // Nor does one that came with the end of a body.
+    let mut wire = Wire::connect(server.address);
+    wire.send(format!("{}40GET", post_head("unknown", "Content-Length: 2\r\n")));
+    assert_eq!(wire.answer().status, 400);
+    assert_eq!(wire.rest(), b"");
+    // Nor does one that has not begun.
+    assert_eq!(Wire::connect(server.address).rest(), b"");
+}
+
+#[test]
+fn a_connection_that_waits_too_long_between_two_requests_ends() {
+    let limits = Limits { head_timeout: HOUR, idle_timeout: quick().head_timeout, ..quick() };
+    let server = TestServer::with(limits);
+    let mut wire = Wire::connect(server.address);
+    ask(&mut wire);
+    let begun = Instant::now();
+    assert_eq!(wire.rest(), b"");
+    assert!(begun.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn a_poll_that_is_held_is_not_idle() {
+    let limits = Limits { idle_timeout: Duration::from_millis(50), ..quick() };
+    let server = TestServer::with(limits);
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(poll_head(&format!("&sid={sid}")));
+    thread::sleep(Duration::from_millis(200));
+    let echo = "42[\"echo\",1]";
+    assert_eq!(support::client::post(server.address, &sid, echo).text(), "ok");
+    assert_eq!(wire.answer().text(), echo);
+}
+
+#[test]
+fn limits_may_be_so_long_that_they_never_come() {
+    let never = Duration::MAX;
+    let server = TestServer::with(Limits {
+        head_timeout: never,
+        idle_timeout: never,
+        body_timeout: never,
+        write_timeout: never,
+        close_timeout: never,
+        shutdown_timeout: never,
+        ..quick()
+    });
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    assert_eq!(support::client::post(server.address, &sid, "42[\"echo\"]").text(), "ok");
+    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), "42[\"echo\"]");
+    bystander.assert_works();
+    drop(bystander);
+    assert_eq!(support::client::post(server.address, &sid, "1").text(), "ok");
+}
+
+// What the HTTP library takes for no request.
+
+#[test]
+fn characters_that_should_be_escaped_in_a_query_are_understood() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    for query in ["{\"a\":1}", "<a>", "\"", "<\"><\">"] {
+        let query = format!("&q={query}");
+        wire.send(poll_head(&query));
+        let sid = sid_of(&wire.answer());
+        let body = "42[\"echo\",\"GET /?\\\"<> HTTP/1.1\"]";
+        for packet in ["40", body] {
+            wire.send(post_head(&sid, &format!("Content-Length: {}\r\n", packet.len())));
+            wire.send(packet);
+            assert_eq!(wire.answer().text(), "ok", "{query}");
+        }
+        wire.send(poll_head(&format!("&sid={sid}{query}")));
+        let answer = wire.answer();
+        assert!(answer.text().ends_with(body), "{query}: {answer:?}");
+        Wire::websocket(server.address, &query);
+    }
+}
+
+#[test]
+fn what_is_no_request_gets_the_words_of_the_protocol() {
+    let server = TestServer::start(|| {
+        let mut config = ServerConfig::default();
+        config.engine.cors = Some(Cors::new(Origins::Any));
+        let app = support::peer_app::app().config(config);
+        app.bind("127.0.0.1:0").expect("a free port").limits(quick())
+    });
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let without_key = handshake_with("", "Sec-WebSocket-Version: 13\r\n");
+    let encoded = post_head("x", "Transfer-Encoding: gzip, chunked\r\n");
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nX : y\r\n\r\n", 400),
+        ("GET /\0 HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("\u{16}\u{3}\u{1}\r\n\r\n", 400),
+        (&*long, 431),
+        (&*without_key, 400),
+        (&*encoded, 400),
+    ] {
+        for first in [false, true] {
+            let mut wire = Wire::connect(server.address);
+            if !first {
+                ask(&mut wire);
+            }
+            wire.try_send(request);
+            let answer = wire.answer();
+            assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+            assert_eq!(answer.text(), "{\"code\":3,\"message\":\"Bad request\"}", "{request:.40}");
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+            assert!(answer.header("date").is_some());
+            assert_eq!(wire.rest_without_reset(), b"", "{request:.40}");
+        }
     }
 }

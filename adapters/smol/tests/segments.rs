@@ -171,6 +171,8 @@ fn frames() -> Vec<u8> {
 fn requests() -> Vec<u8> {
     [
         client::poll_head(""),
+        client::post_head("nobody", "Content-Length: 3\r\n") + "4\"<",
+        client::poll_head("&q={\"a\":[\"<b>\"]}&sid=nobody"),
         client::post_head("nobody", "Transfer-Encoding: chunked\r\n") + "2\r\n4a\r\n0\r\n\r\n",
         client::post_head("nobody", "Content-Length: 3\r\n") + "4ab",
         "GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n".to_owned(),

@@ -26,6 +26,8 @@ const BURST: usize = 64;
 const LONG: Duration = Duration::from_secs(3600);
 /// How long to sleep when something is to come that nobody tells of.
 const SHORT: Duration = Duration::from_millis(5);
+/// What is longer than this never comes; a century, which clocks can still add.
+const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// How long to wait at least before tiny_http is started once more.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -247,13 +249,13 @@ impl Driver {
     fn heed(&mut self, now: Instant) -> bool {
         let patience = self.shared.limits.shutdown_timeout;
         if let (None, Some(over)) = (self.retiring, self.wishes.to_retire()) {
-            self.retiring = Some(now + over.saturating_add(patience));
+            self.retiring = Some(now + over.saturating_add(patience).min(AGES));
             self.machine.retire(over, now);
             self.drive();
         }
         let retired = self.retiring.is_some_and(|at| at <= now || self.machine.is_idle());
         if self.closing.is_none() && (self.wishes.to_stop() || retired) {
-            self.closing = Some(now + patience);
+            self.closing = Some(now + patience.min(AGES));
             self.shared.begin_closing();
             self.machine.close(now);
             self.drive();

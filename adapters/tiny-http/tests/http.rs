@@ -3,10 +3,10 @@
 mod support;
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sockeye_tiny_http::core::engine::{Cookie, Cors, HeaderHook, Origins};
-use sockeye_tiny_http::{ServeBlocking, ServerConfig};
+use sockeye_tiny_http::{Limits, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -235,5 +235,110 @@ fn names_of_headers_are_written_as_the_rfcs_do_and_those_of_the_application_as_i
     assert_eq!(names(poll_head("&sid=unknown")), common);
     assert!(names(poll_head("").replacen("/?", "/socket.io.js?", 1)).contains(&"ETag".to_owned()));
     let refused = names("what?\r\n\r\n".to_owned());
-    assert_eq!(refused, ["Connection", "Content-Length"]);
+    let expected = ["Access-Control-Allow-Origin", "Connection", "Content-Length", "Content-Type"];
+    assert_eq!(refused, expected);
+}
+
+// How long a connection may wait.
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn ask(wire: &mut Wire) {
+    wire.send(poll_head("&sid=unknown"));
+    assert_eq!(wire.answer().status, 400);
+}
+
+#[test]
+fn a_connection_may_wait_longer_between_two_requests_than_for_a_head() {
+    let short = Duration::from_millis(300);
+    let limits = Limits { head_timeout: short, idle_timeout: HOUR, ..quick() };
+    let server = TestServer::with(limits);
+    let mut wire = Wire::connect(server.address);
+    for _ in 0..2 {
+        ask(&mut wire);
+        thread::sleep(short * 2);
+    }
+    ask(&mut wire);
+    // A head that has begun does not come to its end.
+    wire.send("GET / HT");
+    assert_eq!(wire.rest(), b"");
+    // Nor does one that came with the end of a body.
+    let mut wire = Wire::connect(server.address);
+    wire.send(format!("{}40GET", post_head("unknown", "Content-Length: 2\r\n")));
+    assert_eq!(wire.answer().status, 400);
+    assert_eq!(wire.rest(), b"");
+    // Nor does one that has not begun.
+    assert_eq!(Wire::connect(server.address).rest(), b"");
+}
+
+#[test]
+fn a_connection_that_waits_too_long_between_two_requests_ends() {
+    let limits = Limits { head_timeout: HOUR, idle_timeout: quick().head_timeout, ..quick() };
+    let server = TestServer::with(limits);
+    let mut wire = Wire::connect(server.address);
+    ask(&mut wire);
+    let begun = Instant::now();
+    assert_eq!(wire.rest(), b"");
+    assert!(begun.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn a_poll_that_is_held_is_not_idle() {
+    let limits = Limits { idle_timeout: Duration::from_millis(50), ..quick() };
+    let server = TestServer::with(limits);
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(poll_head(&format!("&sid={sid}")));
+    thread::sleep(Duration::from_millis(200));
+    let echo = "42[\"echo\",1]";
+    assert_eq!(support::client::post(server.address, &sid, echo).text(), "ok");
+    assert_eq!(wire.answer().text(), echo);
+}
+
+#[test]
+fn limits_may_be_so_long_that_they_never_come() {
+    let never = Duration::MAX;
+    let server = TestServer::with(Limits {
+        head_timeout: never,
+        idle_timeout: never,
+        body_timeout: never,
+        write_timeout: never,
+        close_timeout: never,
+        shutdown_timeout: never,
+        ..quick()
+    });
+    let sid = open(server.address);
+    assert_eq!(support::client::post(server.address, &sid, "42[\"echo\"]").text(), "ok");
+    assert_eq!(poll(server.address, &format!("&sid={sid}")).text(), "42[\"echo\"]");
+    assert_eq!(support::client::post(server.address, &sid, "1").text(), "ok");
+}
+
+// What does not reach the machine.
+
+#[test]
+fn characters_that_should_be_escaped_in_a_query_are_understood() {
+    let server = TestServer::new();
+    let mut wire = Wire::connect(server.address);
+    for query in ["{\"a\":1}", "<a>", "\"", "<\"><\">"] {
+        wire.send(poll_head(&format!("&q={query}")));
+        sid_of(&wire.answer());
+    }
+}
+
+#[test]
+fn what_is_no_request_gets_the_words_of_the_protocol() {
+    let server = TestServer::new();
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nX : y\r\n\r\n", 400),
+        ("GET / HTTP/9.9\r\n\r\n", 505),
+        ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nExpect: a-miracle\r\n\r\n", 417),
+    ] {
+        let mut wire = Wire::connect(server.address);
+        wire.send(request);
+        let answer = wire.answer();
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+        assert_eq!(answer.text(), "{\"code\":3,\"message\":\"Bad request\"}", "{request}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
 }

@@ -13,7 +13,7 @@ use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
 use super::shares::Address;
 use super::subprotocol::Malformed;
-use super::{Admission, CloseReason, Event, Handshake, HandshakeId, Transport};
+use super::{Admission, CloseReason, EngineConfig, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
@@ -359,6 +359,21 @@ impl Engine {
     fn answer(&mut self, req: RequestId, mut response: Response, extra: Extra) {
         response.headers.extend(extra.into_headers(false));
         self.cx.push(Output::Respond { req, response });
+    }
+}
+
+impl EngineConfig {
+    /// The answer to a request, or a handshake, that a driver turns away by itself because it is
+    /// malformed: status 400 with the words of the protocol, and what [`cors`](Self::cors) adds.
+    #[must_use]
+    pub fn refusal(&self, request: &Request<'_>) -> Response {
+        let mut extra = Extra::default();
+        if let Some(cors) = &self.cors {
+            cors.add(request, &mut extra.always);
+        }
+        let mut response = Refusal::BadRequest.response();
+        response.headers.extend(extra.into_headers(false));
+        response
     }
 }
 

@@ -77,6 +77,7 @@ impl Drop for TestServer {
 pub fn quick() -> Limits {
     Limits {
         head_timeout: Duration::from_millis(500),
+        idle_timeout: Duration::from_millis(500),
         body_timeout: Duration::from_millis(500),
         write_timeout: Duration::from_millis(500),
         close_timeout: Duration::from_millis(500),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Registry, Token};
+use sockeye_core::{Request, Response};
 
 use super::Shared;
 use super::body::{Body, Unfit};
@@ -76,8 +77,10 @@ pub(crate) struct Connection {
     pub(super) ended: bool,
     pub(super) output: Outgoing,
     pub(super) phase: Phase,
-    /// When the phase began.
+    /// When the phase began, or the head that is arriving in it.
     since: Instant,
+    /// There was a request, and nothing of the next one has come.
+    pub(super) idle: bool,
     /// When something was last written.
     pub(super) written: Instant,
 }
@@ -105,6 +108,7 @@ impl Connection {
             output: Outgoing::default(),
             phase: Phase::Head,
             since: now,
+            idle: false,
             written: now,
         }
     }
@@ -132,23 +136,26 @@ impl Connection {
     pub(crate) fn deadline(&self, shared: &Shared) -> Option<Instant> {
         let limits = &shared.limits;
         let phase = match &self.phase {
-            Phase::Head if self.output.is_empty() => Some(self.since + limits.head_timeout),
-            Phase::Body(..) | Phase::Ready(_) => Some(self.since + limits.body_timeout),
-            Phase::Lingering(_) => Some(self.since + limits.close_timeout),
-            Phase::Asked(exchange) if exchange.order.load.is_coming() => {
-                Some(self.since + limits.body_timeout)
-            }
-            Phase::Head | Phase::Asked(_) | Phase::Leaving => None,
+            Phase::Head if !self.output.is_empty() => None,
+            Phase::Head if self.idle => Some(limits.idle_timeout),
+            Phase::Head => Some(limits.head_timeout),
+            Phase::Body(..) | Phase::Ready(_) => Some(limits.body_timeout),
+            Phase::Lingering(_) => Some(limits.close_timeout),
+            Phase::Asked(exchange) if exchange.order.load.is_coming() => Some(limits.body_timeout),
+            Phase::Asked(_) | Phase::Leaving => None,
         };
-        let write = (!self.output.is_empty()).then(|| self.written + limits.write_timeout);
+        // What is too far away never comes.
+        let phase = phase.and_then(|phase| self.since.checked_add(phase));
+        let write = Some(limits.write_timeout).filter(|_| !self.output.is_empty());
+        let write = write.and_then(|write| self.written.checked_add(write));
         phase.into_iter().chain(write).min()
     }
 
     /// Does what its deadline is for.
-    pub(crate) fn expire(&mut self, now: Instant) -> Turn {
+    pub(crate) fn expire(&mut self, shared: &Shared, now: Instant) -> Turn {
         match &self.phase {
             Phase::Ready(_) => {
-                self.refuse(Refusal(503), now);
+                self.refuse(Refusal(503), shared, now);
                 Turn::Again
             }
             Phase::Head
@@ -200,20 +207,23 @@ impl Connection {
         while self.scanned == 0 && self.input.starts_with(b"\r\n") {
             self.input.drain(..2);
         }
+        if self.idle && !self.input.is_empty() {
+            (self.idle, self.since) = (false, cx.now);
+        }
         let begun = self.input != b"\r";
         let found = if begun { head::end(&self.input, &mut self.scanned) } else { Ok(None) };
         let length = match found {
             Ok(Some(length)) => length,
             Ok(None) if cx.draining && self.input.is_empty() => return self.end(cx.now),
             Ok(None) => return self.read(cx),
-            Err(refusal) => return self.refuse(refusal, cx.now),
+            Err(refusal) => return self.refuse(refusal, cx.shared, cx.now),
         };
         let head = Head::parse(&self.input[..length]);
         self.input.drain(..length);
         self.scanned = 0;
         let head = match head {
             Ok(head) => head,
-            Err(refusal) => return self.refuse(refusal, cx.now),
+            Err(refusal) => return self.refuse(refusal, cx.shared, cx.now),
         };
         let is_for_machine = cx.shared.machine.matches(head.path());
         let body = Body::new(head.framing, cx.shared.max_body(head.path()));
@@ -228,7 +238,7 @@ impl Connection {
             Ok(body) if is_for_machine => self.order(head, &[], Load::Coming(body), cx),
             Err(_) if is_for_machine => self.order(head, &[], Load::Ready(Cargo::TooLarge), cx),
             Ok(body) => self.enter(Phase::Body(Box::new(head), body), cx.now),
-            Err(_) => return self.refuse(Refusal(413), cx.now),
+            Err(_) => return self.refuse(Refusal(413), cx.shared, cx.now),
         }
         Step::Moved
     }
@@ -237,8 +247,8 @@ impl Connection {
         let Phase::Body(_, body) = &mut self.phase else { return WAIT };
         match body.feed(&self.input) {
             Ok(taken) => self.input.drain(..taken),
-            Err(Unfit::TooLarge) => return self.refuse(Refusal(413), cx.now),
-            Err(Unfit::Malformed) => return self.refuse(Refusal(400), cx.now),
+            Err(Unfit::TooLarge) => return self.refuse(Refusal(413), cx.shared, cx.now),
+            Err(Unfit::Malformed) => return self.refuse(Refusal(400), cx.shared, cx.now),
         };
         if !body.is_whole() {
             return self.read(cx);
@@ -321,8 +331,9 @@ impl Connection {
         }
     }
 
-    /// Answers with a status alone, and ends the connection.
-    pub(super) fn refuse(&mut self, Refusal(status): Refusal, now: Instant) -> Step {
+    /// Answers what the machine does not see, and ends the connection.
+    pub(super) fn refuse(&mut self, refusal: Refusal, shared: &Shared, now: Instant) -> Step {
+        let Refusal(status) = refusal;
         let reason = match status {
             413 => "Content Too Large",
             417 => "Expectation Failed",
@@ -331,9 +342,23 @@ impl Connection {
             505 => "HTTP Version Not Supported",
             _ => "Bad Request",
         };
-        let answer =
-            format!("HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-        self.output.bytes().extend_from_slice(answer.as_bytes());
+        let output = self.output.bytes();
+        let line = format!("HTTP/1.1 {status} {reason}\r\nConnection: close\r\n");
+        output.extend_from_slice(line.as_bytes());
+        let remote = Some(self.peer);
+        let request = Request { method: "GET", target: "/", headers: &[], remote, secure: false };
+        // Nothing is wrong with a request that is too large, or comes when there is no room.
+        let response = if matches!(status, 413 | 503) {
+            Response::empty(status)
+        } else {
+            shared.machine.refusal(&request)
+        };
+        for (name, value) in &response.headers {
+            output.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        let length = format!("Content-Length: {}\r\n\r\n", response.body.len());
+        output.extend_from_slice(length.as_bytes());
+        output.extend_from_slice(&response.body);
         self.written = now;
         self.end(now)
     }

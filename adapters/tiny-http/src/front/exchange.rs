@@ -211,7 +211,7 @@ impl Connection {
         let lost = cx.shared.flight.take_back(order.id);
         let body = cx.shared.flight.take_body(order.id);
         if relay.is_fresh() && matches!(order.load, Load::Spoilt) {
-            return self.refuse(Refusal(400), cx.now);
+            return self.refuse(Refusal(400), cx.shared, cx.now);
         }
         if relay.is_fresh() && lost && !told && order.attempts < ATTEMPTS {
             // The driver has not seen it, so it may be told of it again.
@@ -227,10 +227,11 @@ impl Connection {
             return GONE;
         }
         if relay.is_fresh() {
-            return self.refuse(Refusal(503), cx.now);
+            return self.refuse(Refusal(503), cx.shared, cx.now);
         }
         if relay.is_whole() && order.keep && !self.ended {
             self.enter(Phase::Head, cx.now);
+            self.idle = self.input.is_empty();
             return Step::Moved;
         }
         self.end(cx.now)

@@ -357,7 +357,7 @@ impl Front {
             }
             let Some(seat) = self.connections.get_mut(key) else { return };
             // What goes on after its time is up does so in another phase, with another deadline.
-            match seat.connection.expire(now) {
+            match seat.connection.expire(&self.shared, now) {
                 Turn::Gone => self.remove(key),
                 Turn::Wait | Turn::Again | Turn::WaitForRoom => self.advance(key, now),
             }

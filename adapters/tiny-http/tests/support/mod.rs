@@ -63,6 +63,7 @@ pub fn quick() -> Limits {
     Limits {
         max_connections_per_address: usize::MAX,
         head_timeout: Duration::from_millis(1500),
+        idle_timeout: Duration::from_millis(1500),
         body_timeout: Duration::from_millis(1000),
         write_timeout: Duration::from_millis(1000),
         close_timeout: Duration::from_millis(500),
