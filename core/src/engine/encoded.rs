@@ -14,6 +14,8 @@ pub struct Encoded {
     /// A text message with its packet type in front.
     text: Option<Bytes>,
     binary: Option<Arc<[Bytes]>>,
+    /// The bytes of all messages.
+    len: usize,
     compress: bool,
 }
 
@@ -38,15 +40,16 @@ impl Encoded {
     pub(crate) fn from_wire(text: Option<Bytes>, binary: Vec<Bytes>, compress: bool) -> Self {
         let typed = text.as_ref().is_none_or(|text| text.starts_with(b"4"));
         debug_assert!(typed, "a message packet begins with 4");
+        let attached: usize = binary.iter().map(Bytes::len).sum();
+        let len = text.as_ref().map_or(0, Bytes::len) + attached;
         let binary = if binary.is_empty() { None } else { Some(binary.into()) };
-        Self { text, binary, compress }
+        Self { text, binary, len, compress }
     }
 
     /// The size of the messages in bytes.
     #[must_use]
-    pub fn len(&self) -> usize {
-        let (text, binary) = self.parts();
-        text.map_or(0, Bytes::len) + binary.iter().map(Bytes::len).sum::<usize>()
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// What a message takes in memory besides its bytes, as it counts against limits such as
@@ -65,6 +68,7 @@ impl Encoded {
         Self {
             text: self.text.as_ref().map(copy),
             binary: self.binary.as_ref().map(|binary| binary.iter().map(copy).collect()),
+            len: self.len,
             compress: self.compress,
         }
     }
@@ -87,7 +91,7 @@ impl Encoded {
 
     /// Whether there is nothing in the messages; never true for one that holds text.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 

@@ -20,8 +20,8 @@ pub(super) struct Slice {
     began: Option<Instant>,
     /// How many more packets may be taken out of inboxes.
     packets: usize,
-    /// How many more bytes may be made for clients before further messages have to wait.
-    bytes: usize,
+    /// How many bytes had been made for clients when it began.
+    made: usize,
 }
 
 impl Slice {
@@ -31,7 +31,7 @@ impl Slice {
     const PACE: Duration = Duration::from_millis(1);
 
     pub(super) const fn new() -> Self {
-        Self { began: None, packets: Self::PACKETS, bytes: Self::BYTES }
+        Self { began: None, packets: Self::PACKETS, made: 0 }
     }
 
     /// When the next slice may begin.
@@ -39,16 +39,12 @@ impl Slice {
         self.began.map(|began| began + Self::PACE)
     }
 
-    /// Begins a new slice, unless the last one has begun just now.
-    pub(super) fn renew(&mut self, now: Instant) {
+    /// Begins a new slice, unless the last one has begun just now. `made` counts the bytes that
+    /// were made for clients so far, here and below.
+    pub(super) fn renew(&mut self, made: usize, now: Instant) {
         if self.next_at().is_none_or(|at| at <= now) {
-            *self = Self { began: Some(now), ..Self::new() };
+            *self = Self { began: Some(now), packets: Self::PACKETS, made };
         }
-    }
-
-    /// Counts bytes that were made for a client.
-    pub(super) const fn count_bytes(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     pub(super) const fn count_packet(&mut self) {
@@ -56,13 +52,13 @@ impl Slice {
     }
 
     /// Whether messages that arrive have to wait.
-    pub(super) const fn is_out_of_bytes(&self) -> bool {
-        self.bytes == 0
+    pub(super) const fn is_out_of_bytes(&self, made: usize) -> bool {
+        made.wrapping_sub(self.made) >= Self::BYTES
     }
 
     /// Whether nothing more is taken out of inboxes.
-    pub(super) const fn is_spent(&self) -> bool {
-        self.bytes == 0 || self.packets == 0
+    pub(super) const fn is_spent(&self, made: usize) -> bool {
+        self.packets == 0 || self.is_out_of_bytes(made)
     }
 }
 
@@ -214,15 +210,13 @@ mod tests {
     fn a_slice_ends_with_its_packets_or_its_bytes() {
         let mut slice = Slice::new();
         for _ in 0..Slice::PACKETS {
-            assert!(!slice.is_spent());
+            assert!(!slice.is_spent(0));
             slice.count_packet();
         }
-        assert!(slice.is_spent() && !slice.is_out_of_bytes());
-        let mut slice = Slice::new();
-        slice.count_bytes(Slice::BYTES - 1);
-        assert!(!slice.is_spent());
-        slice.count_bytes(usize::MAX);
-        assert!(slice.is_spent() && slice.is_out_of_bytes());
+        assert!(slice.is_spent(0) && !slice.is_out_of_bytes(0));
+        let slice = Slice::new();
+        assert!(!slice.is_spent(Slice::BYTES - 1));
+        assert!(slice.is_spent(Slice::BYTES) && slice.is_out_of_bytes(Slice::BYTES));
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Engine {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.cx.now = Some(now);
         if self.cx.backlog.is_empty() {
-            self.cx.slice.renew(now);
+            self.cx.slice.renew(self.cx.made, now);
         }
         match input {
             Input::Request { req, request } => self.on_request(req, &request, now),
@@ -173,7 +173,7 @@ impl Engine {
     /// late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.cx.now = Some(now);
-        self.cx.slice.renew(now);
+        self.cx.slice.renew(self.cx.made, now);
         while let Some(alarm) = self.cx.timers.pop_expired(now) {
             match alarm {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
@@ -210,9 +210,11 @@ impl Engine {
                     self.with(session, |session, cx| session.put_off(message, cx));
                 }
                 Some(output) => return Some(output),
-                None if self.cx.backlog.is_empty() || self.cx.slice.is_spent() => {
+                None if self.cx.backlog.is_empty() || self.cx.slice.is_spent(self.cx.made) => {
                     self.cx.turn += 1;
-                    self.closed.clear();
+                    if !self.closed.is_empty() {
+                        self.closed.clear();
+                    }
                     return None;
                 }
                 // What the messages of a slice lead to is sent when all were handled, so that each
@@ -224,7 +226,7 @@ impl Engine {
 
     /// Takes from the inboxes until there is a message, or the slice is spent.
     fn take_waiting(&mut self) -> Option<(SessionId, Frame)> {
-        while !self.cx.slice.is_spent() {
+        while !self.cx.slice.is_spent(self.cx.made) {
             let id = self.cx.backlog.pop_front()?;
             self.cx.slice.count_packet();
             let mut message = None;

@@ -26,7 +26,7 @@ impl Item {
     pub(super) const NOOP: Self = Self::Control(Bytes::from_static(b"6"));
     pub(super) const CLOSE: Self = Self::Control(Bytes::from_static(b"1"));
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Control(text) => text.len(),
             Self::Messages(messages) | Self::Volatile(messages) => messages.len(),
@@ -135,13 +135,12 @@ impl Outbox {
         self.ping == Ping::Written
     }
 
-    /// Notes that an item is in flight that was never queued; returns its size.
-    pub(super) fn bypass(&mut self, item: &Item) -> usize {
-        self.in_flight = item.cost();
+    /// Notes that an item of this cost is in flight that was never queued.
+    pub(super) fn bypass(&mut self, cost: usize) {
+        self.in_flight = cost;
         if self.ping == Ping::Queued {
             self.ping = Ping::InFlight;
         }
-        item.len()
     }
 
     /// Drops the volatile items; returns how many they were.
@@ -155,17 +154,22 @@ impl Outbox {
         dropped as u64
     }
 
-    pub(super) fn push(&mut self, item: Item) {
+    pub(super) fn push(&mut self, item: Item, cost: usize) {
         self.bytes += item.len();
-        self.queued += item.cost();
+        self.queued += cost;
         self.volatile += usize::from(item.is_volatile());
         self.queue.push_back(item);
+    }
+
+    pub(super) fn push_control(&mut self, item: Item) {
+        let cost = item.cost();
+        self.push(item, cost);
     }
 
     /// Adds a pong, unless one is waiting already: one answers any number of pings.
     pub(super) fn push_pong(&mut self) {
         if !std::mem::replace(&mut self.has_pong, true) {
-            self.push(Item::PONG);
+            self.push_control(Item::PONG);
         }
     }
 

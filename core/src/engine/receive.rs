@@ -127,7 +127,7 @@ impl Session {
     /// the inbox, but for earlier ones that had to wait, too.
     pub(super) fn has_to_wait(&self, cx: &Context) -> bool {
         let is_behind = self.inbox.as_ref().is_some_and(|inbox| inbox.has_early());
-        self.paused || is_behind || cx.slice.is_out_of_bytes()
+        self.paused || is_behind || cx.slice.is_out_of_bytes(cx.made)
     }
 
     /// Whether nothing more is to be read from the client: there is something to handle before.

@@ -189,7 +189,7 @@ impl Session {
         match cx.config.initial_message.clone() {
             None => self.push(open, cx),
             Some(message) => {
-                self.outbox.push(open);
+                self.outbox.push_control(open);
                 self.push(Item::Messages(message), cx);
             }
         }
@@ -207,8 +207,8 @@ impl Session {
         *get = Some(req);
         if self.phase == Phase::Closing {
             if self.outbox.is_empty() {
-                self.outbox.push(Item::NOOP);
-                self.outbox.push(Item::CLOSE);
+                self.outbox.push_control(Item::NOOP);
+                self.outbox.push_control(Item::CLOSE);
                 self.flush(cx);
                 self.end(CloseReason::ForcedClose, cx);
             } else {
@@ -294,18 +294,18 @@ impl Session {
 
     pub(super) fn push(&mut self, item: Item, cx: &mut Context) {
         let cost = item.cost();
-        cx.slice.count_bytes(cost);
         cx.made = cx.made.wrapping_add(cost);
         if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
             if self.outbox.is_empty() {
                 *ready = false;
                 self.spent = cx.turn;
-                cx.totals.bytes_out += self.outbox.bypass(&item) as u64;
+                self.outbox.bypass(cost);
+                cx.totals.bytes_out += item.len() as u64;
                 cx.push(Output::Send { ws: *ws, frames: self.codec.frames(&item) });
                 return;
             }
         }
-        self.outbox.push(item);
+        self.outbox.push(item, cost);
         self.flush(cx);
         if self.outbox.is_empty() || self.outbox.unsent() <= cx.config.max_buffered {
             return;
@@ -379,7 +379,7 @@ impl Session {
                 return self.flush(cx);
             }
             Channel::Polling { get: Some(_), .. } => {
-                self.outbox.push(Item::CLOSE);
+                self.outbox.push_control(Item::CLOSE);
                 self.flush(cx);
             }
             Channel::WebSocket { ready: true, .. } => self.flush(cx),
