@@ -13,7 +13,7 @@ use super::request::{Extra, Form, OpenRequest};
 use super::session::{Alarm, Channel, Session};
 use super::shares::Address;
 use super::subprotocol::Malformed;
-use super::{Admission, CloseReason, EngineConfig, Event, Handshake, HandshakeId, Transport};
+use super::{Admission, CloseReason, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
