@@ -5,17 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::BorrowedStrDeserializer;
 use thiserror::Error;
 
 use crate::arg_error::ArgError;
-use crate::de::{Cursor, List, Shape};
-use crate::error::EmitError;
-use crate::json::{self, Scanner};
-use crate::packet::Outgoing;
+use crate::de::{Cursor, List};
+use crate::json::{self, Outline, Scanner};
 use crate::placeholder::Places;
+use crate::shape::Shape;
 
 /// The arguments of an event or of an ack, still encoded.
 ///
@@ -34,8 +32,13 @@ pub struct Args {
     json: Bytes,
     /// How many bytes were taken off the front.
     base: usize,
+    /// How many arguments there are.
+    count: usize,
     /// How many arguments were taken off.
-    shifted: usize,
+    shifted: u32,
+    /// How many arrays and objects are within each other in an argument, or were in one that was
+    /// taken off.
+    depth: u32,
     index: Option<Arc<Index>>,
 }
 
@@ -55,18 +58,25 @@ const STEP: usize = 16;
 const CHECKED: &str = "the JSON of a packet is checked when it arrives";
 
 impl Args {
-    /// Takes JSON that was checked, so many values with commas between them.
+    /// Takes JSON that was checked: values with commas between them, so many and so deep.
     #[inline]
-    pub(crate) fn new(json: Bytes, attachments: Vec<Bytes>, count: usize) -> Self {
-        let args = Self { json, ..Self::none() };
+    pub(crate) fn new(json: Bytes, attachments: Vec<Bytes>, outline: Outline) -> Self {
+        let Outline { elements: count, depth } = outline;
+        let args = Self { json, count, depth, ..Self::none() };
         if count <= STEP && attachments.is_empty() {
             return args;
         }
-        args.with_index(attachments, count)
+        args.with_index(attachments)
     }
 
-    fn with_index(self, attachments: Vec<Bytes>, count: usize) -> Self {
-        let marks = match count {
+    /// Takes one value that was checked.
+    pub(crate) fn one(json: Bytes) -> Self {
+        let outline = Outline { depth: json::depth(&json), elements: 1 };
+        Self::new(json, Vec::new(), outline)
+    }
+
+    fn with_index(self, attachments: Vec<Bytes>) -> Self {
+        let marks = match self.count {
             ..=STEP => Vec::new(),
             _ => self.places().step_by(STEP).map(|place| place.start).collect(),
         };
@@ -82,22 +92,7 @@ impl Args {
     /// No arguments.
     #[must_use]
     pub const fn none() -> Self {
-        Self { json: Bytes::new(), base: 0, shifted: 0, index: None }
-    }
-
-    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
-    ///
-    /// ```
-    /// let args = sockeye_core::Args::of(&(1, "two"))?;
-    /// assert_eq!(args.get::<String>(1)?, "two");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the data can't be sent.
-    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
-        Outgoing::read_back(data)
+        Self { json: Bytes::new(), base: 0, count: 0, shifted: 0, depth: 0, index: None }
     }
 
     /// The JSON text of each argument, with placeholders where binary values belong.
@@ -106,16 +101,16 @@ impl Args {
         self.places().map(move |place| text(place).expect("JSON was checked to be UTF-8"))
     }
 
-    /// How many arguments there are; takes time in proportion to their length.
+    /// How many arguments there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.places().count()
+    pub const fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there are no arguments.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.find(0).is_none()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// The binary values, in the order in which they came.
@@ -167,8 +162,9 @@ impl Args {
     ///
     /// If the argument is missing or does not fit the type; it is taken off all the same.
     pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
-        let index = self.shifted;
-        self.shifted += 1;
+        let index = self.shifted as usize;
+        self.shifted = self.shifted.saturating_add(1);
+        self.count = self.count.saturating_sub(1);
         let Some(start) = self.find(0) else { return read_missing(index) };
         let (value, end) = self.read(index, start);
         let behind = {
@@ -225,6 +221,38 @@ impl Args {
         })
     }
 
+    /// How many arrays and objects are within each other in an argument, if not more than so many.
+    pub(crate) fn depth_within(&self, limit: usize) -> Option<usize> {
+        let depth = self.depth as usize;
+        if depth <= limit || self.shifted == 0 {
+            return Some(depth).filter(|&depth| depth <= limit);
+        }
+        // The deepest one may be gone.
+        let depth = self.places().map(|place| json::depth(&self.json[place])).max();
+        Some(depth.unwrap_or(0) as usize).filter(|&depth| depth <= limit)
+    }
+
+    /// The text up to each placeholder, with what that stands for, and the text behind them.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
+        let (placeholders, attachments) = match self.index.as_deref() {
+            Some(Index { places, attachments, .. }) => (&*places.placeholders, &**attachments),
+            None => (&[][..], &[][..]),
+        };
+        let before = placeholders.partition_point(|found| found.start < self.base);
+        let mut placeholders = placeholders[before..].iter();
+        let mut from = Some(0);
+        std::iter::from_fn(move || {
+            let start = from?;
+            let Some(found) = placeholders.next() else {
+                from = None;
+                return Some((&self.json[start..], None));
+            };
+            from = Some(found.end - self.base);
+            let binary = found.num.and_then(|num| attachments.get(num));
+            Some((&self.json[start..found.start - self.base], binary))
+        })
+    }
+
     /// Walks over all arguments.
     pub(crate) fn all(&self) -> Cursor<'_> {
         self.cursor(0..self.json.len())
@@ -259,7 +287,7 @@ impl Args {
     fn find(&self, index: usize) -> Option<usize> {
         let (mut from, mut ahead) = (0, index);
         if index >= STEP {
-            let number = self.shifted + index;
+            let number = self.shifted as usize + index;
             // There are as many arguments only if there are marks.
             let mark = *self.index.as_deref()?.marks.get(number / STEP)?;
             (from, ahead) = (mark - self.base, number % STEP);

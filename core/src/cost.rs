@@ -39,9 +39,12 @@ mod tests {
         (result, (scanned() - before).div_ceil(length))
     }
 
+    fn limits() -> Limits {
+        Limits { attachments: 10_000, ..Limits::default() }
+    }
+
     /// Has an event arrive: its arguments, and what was scanned for each byte of them.
     fn arrival(json: &str, attachments: usize) -> (Option<Args>, usize) {
-        let limits = Limits { attachments: 10_000, ..Limits::default() };
         let mut frames = vec![match attachments {
             0 => Frame::from(&*format!("2[\"e\",{json}]")),
             _ => Frame::from(&*format!("5{attachments}-[\"e\",{json}]")),
@@ -51,7 +54,7 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut last = None;
             for frame in frames {
-                last = decoder.add(&DefaultParser, frame, limits, |_| true).ok()?;
+                last = decoder.add(&DefaultParser, frame, limits(), |_| true).ok()?;
             }
             let Some(Packet::Event { args, .. }) = last else { return None };
             Some(args)
@@ -97,7 +100,7 @@ mod tests {
 
     fn send_on(parser: &dyn Parser, args: &Args, length: usize) {
         let carried = Carried { ack: None, offset: None, compress: true };
-        let (sent, scanned) = cost(length, || event(parser, "/", "e", args, carried, usize::MAX));
+        let (sent, scanned) = cost(length, || event(parser, "/", "e", args, carried, limits()));
         assert!(scanned <= 9, "{scanned} for each byte when it is sent on: {args:.99?}");
         drop(sent);
     }

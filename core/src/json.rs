@@ -255,26 +255,41 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes from the front stand for themselves in a string: all but quotes, backslashes and
 /// control characters.
+#[inline]
 fn ordinary(bytes: &[u8]) -> usize {
     const MANY: usize = 16;
-    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     // Without branches, so that the processor looks at all of them at once.
+    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     let pass = |many: &&[u8]| !many.iter().fold(false, |found, byte| found | is_special(byte));
     let sure = MANY * bytes.chunks_exact(MANY).take_while(pass).count();
     let rest = &bytes[sure..];
+    let is_special = |&byte: &u8| SPECIAL[byte as usize];
     sure + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
+/// Quotes, backslashes and control characters.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        special[byte] = true;
+        byte += 1;
+    }
+    special[b'"' as usize] = true;
+    special[b'\\' as usize] = true;
+    special
+};
+
 /// Writes text as a JSON string if nothing in it needs escaping; false if not.
 pub(crate) fn write_plain(text: &str, json: &mut Vec<u8>) -> bool {
-    let plain = ordinary(text.as_bytes()) == text.len();
-    if plain {
-        json.reserve(text.len() + 2);
-        json.push(b'"');
-        json.extend_from_slice(text.as_bytes());
-        json.push(b'"');
+    if ordinary(text.as_bytes()) < text.len() {
+        return false;
     }
-    plain
+    json.reserve(text.len() + 2);
+    json.push(b'"');
+    json.extend_from_slice(text.as_bytes());
+    json.push(b'"');
+    true
 }
 
 /// The text of the JSON string that comes first, if nothing in it is escaped.
@@ -282,6 +297,11 @@ pub(crate) fn plain_text(json: &[u8]) -> Option<&str> {
     let rest = json.strip_prefix(b"\"")?;
     let text = &rest[..ordinary(rest)];
     (rest.get(text.len()) == Some(&b'"')).then(|| std::str::from_utf8(text).ok())?
+}
+
+/// How many arrays and objects are within each other in a value that was checked.
+pub(crate) fn depth(bytes: &[u8]) -> u32 {
+    validate(bytes, MAX_DEPTH).map_or(0, |outline| outline.depth)
 }
 
 /// Checks that the whole text is one value, perhaps with white space around it, and not deeper

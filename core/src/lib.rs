@@ -142,6 +142,8 @@ pub mod packet;
 mod placeholder;
 mod relay;
 mod server;
+mod shape;
+mod share;
 pub mod speed;
 mod timers;
 mod typed;

@@ -1,4 +1,4 @@
-//! Serializes arguments as they came, in one pass, for any serializer.
+//! Serializes arguments as they came, in one pass, also for serializers of others.
 
 use std::cell::RefCell;
 
@@ -7,13 +7,25 @@ use serde_json::value::RawValue;
 
 use crate::args::Args;
 use crate::de::{Cursor, Next};
+use crate::share::{self, Shared};
 use crate::unescape::unescape;
 
 /// Writes the arguments as they came: as a tuple of them, so that emitting `Args` sends each one.
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tuple = serializer.serialize_tuple(self.len())?;
-        let cursor = RefCell::new(self.all());
+        serializer.serialize_newtype_struct(share::NAME, &Tuple(self))
+    }
+}
+
+struct Tuple<'a>(&'a Args);
+
+impl Serialize for Tuple<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let args = self.0;
+        let mut tuple = serializer
+            .serialize_tuple(args.len())
+            .inspect_err(|error| share::accept(error, || Shared::Args(args.clone())))?;
+        let cursor = RefCell::new(args.all());
         let mut first = true;
         while next(&cursor, &mut first, None)? {
             once(&cursor, |value| tuple.serialize_element(value))?;

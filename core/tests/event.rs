@@ -138,8 +138,8 @@ fn a_name_may_be_as_long_as_the_payload() {
 fn arguments_may_be_nested_up_to_a_limit() {
     let nested = |depth: usize| format!("2[\"a\",{}{}]", "[".repeat(depth), "]".repeat(depth));
 
-    assert!(told(&nested(127))[0].starts_with("#1 a[[["));
-    assert_eq!(told(&nested(128)), ["#1 disconnected: forced close"]);
+    assert!(told(&nested(119))[0].starts_with("#1 a[[["));
+    assert_eq!(told(&nested(120)), ["#1 disconnected: forced close"]);
     assert_eq!(told(&nested(499_000)), ["#1 disconnected: forced close"]);
 }
 
@@ -202,6 +202,8 @@ fn a_tuple_is_several_arguments_and_everything_else_is_one() {
     assert_eq!(wire(&[1, 2]), r#"42["e",1,2]"#, "a tuple to serde");
     assert_eq!(wire(&[1, 2][..]), r#"42["e",[1,2]]"#);
     assert_eq!(wire(&None::<i32>), r#"42["e",null]"#);
+    assert_eq!(wire(&Value::Null), r#"42["e",null]"#);
+    assert_eq!(wire(&sockeye_core::Value::Null), r#"42["e",null]"#);
     assert_eq!(wire(&Some((1, 2))), r#"42["e",[1,2]]"#);
     assert_eq!(wire(&Point { x: 1, y: 2 }), r#"42["e",{"x":1,"y":2}]"#);
     assert_eq!(wire(&Pair(1, 2)), r#"42["e",[1,2]]"#);

@@ -10,7 +10,7 @@ use super::AuthError;
 use crate::engine::Transport;
 use crate::error::ConfigError;
 use crate::io::{Headers, is_token};
-use crate::packet::{DefaultParser, Limits, Parser};
+use crate::packet::{self, DefaultParser, Limits, Parser};
 
 /// The options of a [`Client`](super::Client), with the defaults of the official one. What host to
 /// talk to, and how, is the driver's to know.
@@ -73,13 +73,15 @@ pub struct Config {
     /// The time for delivering what was sent before the connection is closed, by default 10 s.
     pub close_timeout: Duration,
     /// The greatest size in bytes of an answer to a GET, and of a WebSocket message, by default
-    /// 16 MiB. A larger one ends the connection.
+    /// 32 MiB. A larger one ends the connection. What may wait for a client at a server with
+    /// default options fits, also as base64.
     pub max_incoming: usize,
     /// The greatest number of binary values in one packet, in and out, by default 10. A packet
     /// with more ends the connection; emitting more is an error.
     pub max_attachments: usize,
-    /// The greatest size in bytes of one packet with its binary values, by default 10,000,000. A
-    /// larger one ends the connection.
+    /// The greatest size in bytes of one packet with its binary values, by default 16 MiB. A larger
+    /// one ends the connection. What a server with default options takes from one client it can
+    /// send on to another, and have around it whatever it likes of some megabytes.
     pub max_packet_bytes: usize,
     /// The time in which the binary values of a packet must have come, by default 60 s; after it
     /// the connection ends.
@@ -124,9 +126,9 @@ impl Default for Config {
             randomization_factor: 0.5,
             stable_after: Duration::from_secs(5),
             close_timeout: Duration::from_secs(10),
-            max_incoming: 16 << 20,
+            max_incoming: 32 << 20,
             max_attachments: 10,
-            max_packet_bytes: 10_000_000,
+            max_packet_bytes: 16 << 20,
             attachment_timeout: Duration::from_secs(60),
             max_early_bytes: 16 << 20,
             max_buffered: 16 << 20,
@@ -139,7 +141,16 @@ impl Default for Config {
 impl Config {
     /// What may come in at most.
     pub(super) const fn limits(&self) -> Limits {
-        Limits { attachments: self.max_attachments, bytes: self.max_packet_bytes }
+        Limits {
+            attachments: self.max_attachments,
+            bytes: self.max_packet_bytes,
+            depth: Limits::DEPTH_TO_CLIENT,
+        }
+    }
+
+    /// What may go out at most.
+    pub(super) const fn limits_out(&self) -> Limits {
+        Limits { depth: Limits::DEPTH_TO_SERVER, ..self.limits() }
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -221,9 +232,9 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// If the data can't be written as JSON, or is no object.
+    /// If the data can't be written as JSON, is no object, or is deeper than a server takes.
     pub fn value(data: &(impl Serialize + ?Sized)) -> Result<Self, AuthError> {
-        let json = serde_json::to_string(data)?;
+        let json = packet::object(data)?;
         match json.as_bytes().first() {
             Some(b'{') => Ok(Self(Kind::Object(json.into()))),
             _ if json == "null" => Ok(Self::none()),

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::args::Args;
 use crate::engine::{Ending, Transport};
+use crate::error::EmitError;
 use crate::io::{Closure, Response};
 use crate::name::Name;
 use crate::packet::PacketError;
@@ -184,10 +185,23 @@ pub enum OpenError {
 pub enum AuthError {
     /// It can't be written as JSON.
     #[error("data can't be serialized: {0}")]
-    Serialize(#[from] serde_json::Error),
+    Serialize(serde_json::Error),
     /// It is no object.
     #[error("data is no object")]
     NoObject,
+    /// It can't be sent to a server for another reason.
+    #[error(transparent)]
+    Emit(EmitError),
+}
+
+impl From<EmitError> for AuthError {
+    fn from(error: EmitError) -> Self {
+        if let EmitError::Serialize(error) = error {
+            Self::Serialize(error)
+        } else {
+            Self::Emit(error)
+        }
+    }
 }
 
 /// What a server says about why it lets nobody in, read without trust.
@@ -219,7 +233,7 @@ impl Refusal {
         let data = data.map(|data| bytes::Bytes::copy_from_slice(data.get().as_bytes()));
         Self {
             message: message.map(text).unwrap_or_default(),
-            data: data.map_or_else(Args::none, |data| Args::new(data, Vec::new(), 1)),
+            data: data.map_or_else(Args::none, Args::one),
         }
     }
 }

@@ -88,11 +88,18 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::json::Outline;
 
-    fn after(args: &[&'static str]) -> Option<String> {
+    fn args(json: &'static str) -> Args {
+        let elements = json.split_terminator(',').count();
+        let outline = Outline { elements, ..Outline::default() };
+        Args::new(Bytes::from_static(json.as_bytes()), Vec::new(), outline)
+    }
+
+    fn after(told: &[&'static str]) -> Option<String> {
         let mut recovery = Recovery { pid: Some("pid".into()), ..Recovery::default() };
-        for json in args {
-            recovery.note(&Args::new(Bytes::from_static(json.as_bytes()), Vec::new(), 0));
+        for json in told {
+            recovery.note(&args(json));
         }
         recovery.claim().map(|(_, offset)| offset.to_owned())
     }
@@ -124,7 +131,7 @@ mod tests {
     #[test]
     fn a_server_that_recovers_nothing_gives_no_offsets() {
         let mut recovery = Recovery::default();
-        recovery.note(&Args::new(Bytes::from_static(b"\"Q7xMeEQ\""), Vec::new(), 1));
+        recovery.note(&args("\"Q7xMeEQ\""));
         assert_eq!(recovery.claim(), None);
     }
 

@@ -219,8 +219,8 @@ impl SocketMut<'_> {
             return Ok(false);
         }
         let config = &self.client.cx.config;
-        let limit = config.max_attachments;
-        let packet = packet::ack(&*config.parser, self.namespace(), id, data, limit)?;
+        let limits = config.limits_out();
+        let packet = packet::ack(&*config.parser, self.namespace(), id, data, limits)?;
         self.client.check_room(&packet)?;
         self.client.write(&packet);
         self.client.flush(now);
@@ -235,7 +235,7 @@ impl SocketMut<'_> {
     ) -> Result<Encoded, EmitError> {
         let config = &self.client.cx.config;
         let carried = Carried { ack: ack.map(|ack| ack.0), offset: None, compress: true };
-        let limit = config.max_attachments;
-        packet::event(&*config.parser, self.namespace(), name, data, carried, limit)
+        let limits = config.limits_out();
+        packet::event(&*config.parser, self.namespace(), name, data, carried, limits)
     }
 }

@@ -112,7 +112,7 @@ fn finish_from_server(packet: Incoming, outline: Outline) -> Result<FromServer, 
     match data.first() {
         None => Ok(FromServer::Refusal { namespace, error: Args::none() }),
         Some(b'{' | b'"') if attachments.is_empty() => {
-            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments, 1) })
+            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments, one(outline)) })
         }
         Some(_) => Err(PacketError::Payload),
     }
@@ -123,7 +123,9 @@ fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
     match kind {
         PacketKind::Connect => match data.first() {
             None => Ok(Packet::Connect { namespace, auth: Args::none() }),
-            Some(b'{') => Ok(Packet::Connect { namespace, auth: args(data, attachments, 1)? }),
+            Some(b'{') => {
+                Ok(Packet::Connect { namespace, auth: args(data, attachments, one(outline))? })
+            }
             Some(_) => Err(PacketError::Payload),
         },
         PacketKind::Disconnect if data.is_empty() && id.is_none() => {
@@ -133,12 +135,15 @@ fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
         PacketKind::Event => {
             let mut data = elements(data)?;
             let name = event_name(&mut data)?;
-            let args = args(data, attachments, outline.elements - 1)?;
+            let Outline { depth, elements } = outline;
+            let outline = Outline { depth: depth - 1, elements: elements - 1 };
+            let args = args(data, attachments, outline)?;
             Ok(Packet::Event { namespace, name, args, ack: id })
         }
         PacketKind::Ack => {
             let id = id.ok_or(PacketError::AckId)?;
-            let args = args(elements(data)?, attachments, outline.elements)?;
+            let (data, depth) = (elements(data)?, outline.depth - 1);
+            let args = args(data, attachments, Outline { depth, ..outline })?;
             Ok(Packet::Ack { namespace, id, args })
         }
         // It comes from servers alone.
@@ -146,11 +151,16 @@ fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
     }
 }
 
-/// Takes so many values, each of whose binary values is named at most once, as all encoders do:
+/// The outline of values of which there is one.
+const fn one(outline: Outline) -> Outline {
+    Outline { elements: 1, ..outline }
+}
+
+/// Takes values, each of whose binary values is named at most once, as all encoders do:
 /// otherwise few bytes could stand for very many.
 #[inline]
-fn args(json: Bytes, attachments: Vec<Bytes>, count: usize) -> Result<Args, PacketError> {
-    let args = Args::new(json, attachments, count);
+fn args(json: Bytes, attachments: Vec<Bytes>, outline: Outline) -> Result<Args, PacketError> {
+    let args = Args::new(json, attachments, outline);
     if args.is_complete() { Ok(args) } else { Err(PacketError::Placeholder) }
 }
 

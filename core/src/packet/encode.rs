@@ -2,9 +2,10 @@
 //!
 //! What stands in the comments is the form of the default parser.
 
-use serde::Serialize;
+use serde::{Serialize, ser};
 
-use super::{Outgoing, PacketKind, Parser, RESERVED};
+use super::writer::Writer;
+use super::{Limits, Outgoing, PacketKind, Parser, RESERVED};
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::id::Sid;
@@ -27,20 +28,20 @@ pub(crate) fn event(
     name: &str,
     data: &(impl Serialize + ?Sized),
     carried: Carried<'_>,
-    max_attachments: usize,
+    limits: Limits,
 ) -> Result<Encoded, EmitError> {
     if RESERVED.contains(&name) {
         return Err(EmitError::Reserved);
     }
-    let mut packet = Outgoing::new(PacketKind::Event, namespace, carried.ack);
+    let mut packet = Outgoing::new(PacketKind::Event, namespace, carried.ack, limits);
     packet.raw(b"[");
     packet.text(name)?;
-    packet.arguments(data, true)?;
+    packet.arguments(data, false)?;
     if let Some(offset) = carried.offset {
         packet.append(offset)?;
     }
     packet.set_compress(carried.compress);
-    Ok(parser.encode(packet.check(max_attachments)?))
+    Ok(parser.encode(packet.within_size()?))
 }
 
 /// `3<namespace>,<ack id>[...]`, or `6<n>-...` if the data holds binary.
@@ -49,12 +50,12 @@ pub(crate) fn ack(
     namespace: &str,
     id: u64,
     data: &(impl Serialize + ?Sized),
-    max_attachments: usize,
+    limits: Limits,
 ) -> Result<Encoded, EmitError> {
-    let mut packet = Outgoing::new(PacketKind::Ack, namespace, Some(id));
+    let mut packet = Outgoing::new(PacketKind::Ack, namespace, Some(id), limits);
     packet.raw(b"[");
-    packet.arguments(data, false)?;
-    Ok(parser.encode(packet.check(max_attachments)?))
+    packet.arguments(data, true)?;
+    Ok(parser.encode(packet.within_size()?))
 }
 
 /// `0<namespace>,{"sid":"..."}`, with the key to recover the socket if there is one; nothing
@@ -65,7 +66,7 @@ pub(crate) fn connect(
     sid: Option<&Sid>,
     pid: Option<&Sid>,
 ) -> Encoded {
-    let mut packet = Outgoing::new(PacketKind::Connect, namespace, None);
+    let mut packet = Outgoing::new(PacketKind::Connect, namespace, None, Limits::default());
     if let Some(sid) = sid {
         packet.raw(b"{\"sid\":\"");
         packet.raw(sid.as_str().as_bytes());
@@ -78,6 +79,15 @@ pub(crate) fn connect(
     parser.encode(packet)
 }
 
+/// What a client may send along when it asks to be let in, as JSON. Binary values are arrays of
+/// numbers.
+pub(crate) fn object(data: &(impl Serialize + ?Sized)) -> Result<String, EmitError> {
+    let limits = Limits { depth: Limits::DEPTH_TO_SERVER, ..Limits::default() };
+    let mut json = Vec::new();
+    Writer::new(&mut json, None, limits, 0).value(data)?;
+    String::from_utf8(json).map_err(|_| EmitError::Serialize(ser::Error::custom("not UTF-8")))
+}
+
 /// `0<namespace>,{"pid":"..","offset":"..",...}`, by which a client asks to be let in: with the
 /// key and the offset to recover a socket, if there are any, and the JSON text of an object.
 pub(crate) fn join(
@@ -86,7 +96,7 @@ pub(crate) fn join(
     auth: Option<&str>,
     claim: Option<(&str, &str)>,
 ) -> Result<Encoded, EmitError> {
-    let mut packet = Outgoing::new(PacketKind::Connect, namespace, None);
+    let mut packet = Outgoing::new(PacketKind::Connect, namespace, None, Limits::default());
     let rest = auth.and_then(|object| object.strip_prefix('{'));
     match (claim, rest) {
         (None, None) => {}
@@ -109,7 +119,7 @@ pub(crate) fn join(
 
 /// `1<namespace>,`
 pub(crate) fn disconnect(parser: &dyn Parser, namespace: &str) -> Encoded {
-    parser.encode(Outgoing::new(PacketKind::Disconnect, namespace, None))
+    parser.encode(Outgoing::new(PacketKind::Disconnect, namespace, None, Limits::default()))
 }
 
 /// `4<namespace>,{"message":"...","data":...}`; the data or the message alone for old clients.
@@ -120,22 +130,26 @@ pub(crate) fn connect_error<T: Serialize + ?Sized>(
     message: &str,
     data: &T,
 ) -> Result<Encoded, EmitError> {
-    let message = serde_json::to_string(message)?;
-    let data = serde_json::to_string(data)?;
-    let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None);
-    let parts: &[&str] = match (old, &*data) {
-        (false, "null") => &["{\"message\":", &message, "}"],
-        (false, data) => &["{\"message\":", &message, ",\"data\":", data, "}"],
-        (true, "null") => &[&message],
-        (true, data) => &[data],
-    };
-    parts.iter().for_each(|part| packet.raw(part.as_bytes()));
-    Ok(parser.encode(packet.check(0)?))
+    let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None, Limits::default());
+    if old {
+        if !packet.plain(data, 0)? {
+            packet.text(message)?;
+        }
+    } else {
+        packet.raw(b"{\"message\":");
+        packet.text(message)?;
+        packet.raw(b",\"data\":");
+        if !packet.plain(data, 1)? {
+            packet.cut(b",\"data\":");
+        }
+        packet.raw(b"}");
+    }
+    Ok(parser.encode(packet.within_size()?))
 }
 
 /// `4<namespace>,{"message":"Invalid namespace"}`, also for old clients.
 pub(crate) fn unknown_namespace(parser: &dyn Parser, namespace: &str) -> Encoded {
-    let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None);
+    let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None, Limits::default());
     packet.raw(b"{\"message\":\"Invalid namespace\"}");
     parser.encode(packet)
 }

@@ -8,14 +8,16 @@
 //! [`DefaultParser`] writes what every client understands. `MsgpackParser`, with the feature
 //! `msgpack`, is for clients with the parser of the npm package `socket.io-msgpack-parser`.
 
+mod arguments;
 mod decode;
 mod encode;
+mod failure;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod outgoing;
 mod parser;
-mod shape;
 mod text;
+mod writer;
 
 #[cfg(feature = "msgpack")]
 pub use msgpack::MsgpackParser;
@@ -25,7 +27,7 @@ pub use text::DefaultParser;
 
 pub(crate) use decode::{Decoder, FromServer, Packet};
 pub(crate) use encode::{
-    Carried, ack, connect, connect_error, disconnect, event, join, unknown_namespace,
+    Carried, ack, connect, connect_error, disconnect, event, join, object, unknown_namespace,
 };
 
 /// The names that no event may have, on either side.

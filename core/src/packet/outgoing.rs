@@ -1,18 +1,15 @@
 //! A packet on its way out, with room for a header in front of its data.
 
-use std::io;
-
 use bytes::{Buf, Bytes};
 use serde::Serialize;
-use serde_json::ser::Formatter;
 
-use super::PacketKind;
-use super::shape::{Found, Shape};
+use super::writer::{Found, Writer};
+use super::{Limits, PacketKind, arguments};
 use crate::args::Args;
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::io::Frame;
-use crate::json::{self, MAX_DEPTH};
+use crate::json::{self, Outline};
 
 /// A packet that is to be written.
 ///
@@ -30,19 +27,26 @@ pub struct Outgoing<'a> {
     data: usize,
     attachments: Vec<Bytes>,
     compress: bool,
+    limits: Limits,
 }
 
 impl<'a> Outgoing<'a> {
     /// The types of message and packet, and two numbers with their separators.
     const HEADER: usize = 2 + 21 + 21;
 
-    pub(super) fn new(kind: PacketKind, namespace: &'a str, id: Option<u64>) -> Self {
+    /// A packet without data, which is to keep to limits.
+    pub(super) fn new(
+        kind: PacketKind,
+        namespace: &'a str,
+        id: Option<u64>,
+        limits: Limits,
+    ) -> Self {
         let room = Self::HEADER + namespace.len() + 1;
         let mut json = Vec::with_capacity(room + 80);
         json.resize(room, 0);
         let (start, data) = (room, room);
         let attachments = Vec::new();
-        Self { kind, namespace, id, json, start, data, attachments, compress: true }
+        Self { kind, namespace, id, json, start, data, attachments, compress: true, limits }
     }
 
     /// What the packet is for.
@@ -122,85 +126,73 @@ impl<'a> Outgoing<'a> {
         self.json.extend_from_slice(json);
     }
 
-    /// Writes JSON, and collects what is binary in it.
-    pub(super) fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EmitError> {
-        let binary = Binary(&mut self.attachments);
-        let mut serializer = serde_json::Serializer::with_formatter(&mut self.json, binary);
-        value.serialize(&mut serializer).map_err(EmitError::from)
-    }
-
     /// Writes a string.
     pub(super) fn text(&mut self, text: &str) -> Result<(), EmitError> {
-        if json::write_plain(text, &mut self.json) { Ok(()) } else { self.value(text) }
+        if json::write_plain(text, &mut self.json) {
+            return Ok(());
+        }
+        serde_json::to_writer(&mut self.json, text).map_err(EmitError::Serialize)
     }
 
-    /// A tuple is several arguments, `()` none, anything else one. Closes the array.
+    /// Writes a value in which binary values are arrays of numbers, within so many containers;
+    /// false if it is `null`, and not written.
+    pub(super) fn plain(
+        &mut self,
+        data: &(impl Serialize + ?Sized),
+        depth: usize,
+    ) -> Result<bool, EmitError> {
+        let start = self.json.len();
+        Writer::new(&mut self.json, None, self.limits, depth).value(data)?;
+        let is_null = &self.json[start..] == b"null";
+        if is_null {
+            self.json.truncate(start);
+        }
+        Ok(!is_null)
+    }
+
+    /// Takes back what was written last.
+    pub(super) fn cut(&mut self, json: &[u8]) {
+        debug_assert!(self.json.ends_with(json));
+        self.json.truncate(self.json.len() - json.len());
+    }
+
+    /// Writes the elements of an array that is open, and closes it. A tuple is several arguments,
+    /// `()` none, anything else one. Collects what is binary.
     pub(super) fn arguments(
         &mut self,
         data: &(impl Serialize + ?Sized),
-        follow: bool,
-    ) -> Result<(), EmitError> {
-        let start = self.json.len();
-        if follow {
-            self.json.push(b',');
-        }
-        let first = self.json.len();
-        match data.serialize(Shape(&mut self.json)) {
-            Err(Found::Written) => {}
-            Err(Found::Nothing | Found::Tuple(0)) => self.json.truncate(start),
-            Err(Found::Tuple(_)) => {
-                // A tuple comes as an array, whose bracket becomes the comma before it.
-                self.json.truncate(start);
-                self.value(data)?;
-                if follow {
-                    self.json[start] = b',';
-                } else {
-                    self.json.remove(start);
-                }
-                return Ok(());
-            }
-            Ok(()) | Err(Found::Other) => {
-                // A value may keep to itself that it was written.
-                self.json.truncate(first);
-                self.value(data)?;
-            }
-        }
+        is_first: bool,
+    ) -> Result<Found, EmitError> {
+        let writer = Writer::new(&mut self.json, Some(&mut self.attachments), self.limits, 1);
+        let found = arguments::write(writer, data, is_first)?;
         self.json.push(b']');
-        Ok(())
+        self.check(found)?;
+        Ok(found)
     }
 
     /// Adds one more argument to an array that is closed already.
-    pub(super) fn append(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EmitError> {
+    pub(super) fn append(&mut self, text: &str) -> Result<(), EmitError> {
         self.json.pop();
         self.json.push(b',');
-        self.value(value)?;
+        self.text(text)?;
         self.json.push(b']');
         Ok(())
     }
 
-    /// The arguments that data stands for, as they would arrive.
-    pub(crate) fn read_back(data: &(impl Serialize + ?Sized)) -> Result<Args, EmitError> {
-        let mut packet = Self::new(PacketKind::Event, "/", None);
-        packet.raw(b"[");
-        packet.arguments(data, false)?;
-        let packet = packet.check(usize::MAX)?;
-        let limit = MAX_DEPTH as usize;
-        let outline = json::validate(packet.data(), MAX_DEPTH);
-        let outline = outline.map_err(|_| EmitError::TooDeep { limit })?;
-        let elements = packet.data + 1..packet.json.len() - 1;
-        let json = Bytes::from(packet.json).slice(elements);
-        Ok(Args::new(json, packet.attachments, outline.elements))
-    }
-
-    pub(super) fn check(self, max_attachments: usize) -> Result<Self, EmitError> {
-        let count = self.attachments.len();
-        if count > max_attachments {
-            return Err(EmitError::TooManyAttachments { count, limit: max_attachments });
+    fn check(&self, found: Found) -> Result<(), EmitError> {
+        let (count, limit) = (found.attachments, self.limits.attachments);
+        if count > limit {
+            return Err(EmitError::TooManyAttachments { count, limit });
         }
         // Data that looks like a placeholder would be taken for one by the receiver.
         if count > 0 && json::markers(self.data()) != count {
             return Err(EmitError::Placeholder);
         }
+        Ok(())
+    }
+
+    /// Makes sure that the packet is not larger than packets may be.
+    pub(super) fn within_size(self) -> Result<Self, EmitError> {
         let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
         if u32::try_from(bytes).is_err() {
             return Err(EmitError::TooLarge);
@@ -209,17 +201,27 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Writes `{"_placeholder":true,"num":0}` for bytes and keeps them aside.
-struct Binary<'a>(&'a mut Vec<Bytes>);
-
-impl Formatter for Binary<'_> {
-    fn write_byte_array<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        value: &[u8],
-    ) -> io::Result<()> {
-        write!(writer, "{{\"_placeholder\":true,\"num\":{}}}", self.0.len())?;
-        self.0.push(Bytes::copy_from_slice(value));
-        Ok(())
+impl Args {
+    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
+    ///
+    /// ```
+    /// let args = sockeye_core::Args::of(&(1, "two"))?;
+    /// assert_eq!(args.get::<String>(1)?, "two");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be sent to anybody, for other reasons than the number of binary values.
+    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
+        let limits = Limits { attachments: usize::MAX, ..Limits::default() };
+        let mut packet = Outgoing::new(PacketKind::Event, "/", None, limits);
+        packet.raw(b"[");
+        let Found { arguments, depth, .. } = packet.arguments(data, true)?;
+        let packet = packet.within_size()?;
+        let elements = packet.data + 1..packet.json.len() - 1;
+        let json = Bytes::from(packet.json).slice(elements);
+        let depth = depth.saturating_sub(1) as u32;
+        Ok(Self::new(json, packet.attachments, Outline { depth, elements: arguments }))
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{MAX_SAFE_INTEGER, Outgoing};
 use crate::engine::Encoded;
 use crate::io::Frame;
-use crate::json::{self, MAX_DEPTH, Outline};
+use crate::json::{self, Outline};
 
 /// Translates between packets and the messages that stand for them on the wire.
 ///
@@ -54,11 +54,32 @@ pub struct Limits {
     pub attachments: usize,
     /// The greatest size in bytes of a packet with its binary values, by default 10,000,000.
     pub bytes: usize,
+    /// The greatest number of arrays and objects within each other, by default 128, which is also
+    /// the most that is possible. The array of an event or of an acknowledgement is the first one;
+    /// a placeholder counts as an object.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// How deep data may be that a server sends, and a client takes: 128.
+    ///
+    /// Those who read it with serde_json get an error for data that is deeper.
+    pub const DEPTH_TO_CLIENT: usize = 128;
+
+    /// How deep data may be that a client sends, and a server takes: 120.
+    ///
+    /// What a server has taken it can send on within eight more arrays or objects.
+    pub const DEPTH_TO_SERVER: usize = 120;
+
+    /// What `depth` is to those who read JSON.
+    pub(super) fn levels(self) -> u32 {
+        u32::try_from(self.depth).unwrap_or(u32::MAX)
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { attachments: 10, bytes: 10_000_000 }
+        Self { attachments: 10, bytes: 10_000_000, depth: Self::DEPTH_TO_CLIENT }
     }
 }
 
@@ -177,7 +198,8 @@ impl Incoming {
             return Ok((bytes, Outline::default()));
         }
         // JSON may have white space around it.
-        let outline = json::validate(&self.data, MAX_DEPTH).map_err(|_| PacketError::Payload)?;
+        let outline =
+            json::validate(&self.data, limits.levels()).map_err(|_| PacketError::Payload)?;
         Ok((bytes, outline))
     }
 }

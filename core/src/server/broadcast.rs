@@ -49,8 +49,8 @@ impl Server {
         let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
-        let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
+        let (parser, limits) = (&*self.config.parser, self.config.limits_out());
+        let encoded = packet::event(parser, namespace, name, data, carried, limits)?;
         for socket in self.select(namespace, selector) {
             self.send(socket, &encoded, emission.volatile);
         }
@@ -80,8 +80,8 @@ impl Server {
     ) -> Result<AckId, EmitError> {
         let ack = self.acks.next_id();
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let (parser, limit) = (&*self.config.parser, self.config.max_attachments);
-        let encoded = packet::event(parser, namespace, name, data, carried, limit)?;
+        let (parser, limits) = (&*self.config.parser, self.config.limits_out());
+        let encoded = packet::event(parser, namespace, name, data, carried, limits)?;
         let (sockets, full): (Vec<_>, Vec<_>) = {
             let most = self.config.max_pending_acks;
             let can_owe = |id: &SocketId| self.get(*id).is_some_and(|socket| socket.owed < most);
@@ -119,7 +119,15 @@ impl Server {
             return Err(EmitError::Reserved);
         }
         let carried = Carried { ack: None, offset: None, compress: true };
-        packet::event(&*self.config.parser, namespace, name, data, carried, usize::MAX).map(drop)
+        packet::event(
+            &*self.config.parser,
+            namespace,
+            name,
+            data,
+            carried,
+            self.config.limits_out(),
+        )
+        .map(drop)
     }
 
     /// Emits an event to the other servers of a cluster, which are to answer. The answers come as

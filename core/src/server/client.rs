@@ -338,5 +338,5 @@ fn with_query(name: &str) -> (&str, Args) {
         auth.insert(decode_query(key).into(), decode_query(value).into());
     }
     let json = serde_json::Value::Object(auth).to_string();
-    (name, Args::new(json.into(), Vec::new(), 1))
+    (name, Args::one(json.into()))
 }

@@ -144,7 +144,16 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// What may come in at most.
     pub(super) const fn limits(&self) -> Limits {
-        Limits { attachments: self.max_attachments, bytes: self.max_packet_bytes }
+        Limits {
+            attachments: self.max_attachments,
+            bytes: self.max_packet_bytes,
+            depth: Limits::DEPTH_TO_SERVER,
+        }
+    }
+
+    /// What may go out at most.
+    pub(super) const fn limits_out(&self) -> Limits {
+        Limits { depth: Limits::DEPTH_TO_CLIENT, ..self.limits() }
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {

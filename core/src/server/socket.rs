@@ -215,9 +215,9 @@ impl SocketMut<'_> {
         if socket != self.id {
             return Err(EmitError::OtherSocket);
         }
-        let limit = self.server.config.max_attachments;
+        let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
-        let encoded = packet::ack(parser, self.namespace(), id, data, limit)?;
+        let encoded = packet::ack(parser, self.namespace(), id, data, limits)?;
         self.server.send(self.id, &encoded, false);
         Ok(())
     }
@@ -258,9 +258,9 @@ impl SocketMut<'_> {
         data: &(impl Serialize + ?Sized),
         carried: Carried<'_>,
     ) -> Result<crate::engine::Encoded, EmitError> {
-        let limit = self.server.config.max_attachments;
+        let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
-        packet::event(parser, self.namespace(), name, data, carried, limit)
+        packet::event(parser, self.namespace(), name, data, carried, limits)
     }
 }
 

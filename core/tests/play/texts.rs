@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use sockeye_core::packet::Limits;
 use sockeye_core::{Event, Frame, Input, Output, Server, ServerConfig, WsId};
 
 /// The deepest nesting that is taken; the array of the arguments is one level.
-const DEPTH: usize = 128;
+const DEPTH: usize = Limits::DEPTH_TO_SERVER;
 
 /// Sends bytes as the argument of an event, and compares what becomes of it with `serde_json`.
 ///

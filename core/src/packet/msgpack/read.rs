@@ -8,7 +8,6 @@ use std::io::Write as _;
 use bytes::Bytes;
 
 use super::super::{Incoming, Limits, PacketError, PacketKind};
-use crate::json::MAX_DEPTH;
 
 /// Reads a packet, which must be all of the message.
 pub(super) fn packet(message: &Bytes, limits: Limits) -> Result<Incoming, PacketError> {
@@ -303,8 +302,8 @@ impl<'a> Translation<'a> {
                 self.binary(bytes, limits)?;
                 self.raw("]");
             }
-            Token::Array(left) => self.enter(left, false)?,
-            Token::Map(left) => self.enter(left, true)?,
+            Token::Array(left) => self.enter(left, false, limits)?,
+            Token::Map(left) => self.enter(left, true, limits)?,
         }
         if self.json.len() + self.attached > limits.bytes {
             return Err(PacketError::TooLarge);
@@ -312,8 +311,8 @@ impl<'a> Translation<'a> {
         Ok(())
     }
 
-    fn enter(&mut self, left: u64, map: bool) -> Result<(), PacketError> {
-        if self.open.len() == MAX_DEPTH as usize {
+    fn enter(&mut self, left: u64, map: bool, limits: Limits) -> Result<(), PacketError> {
+        if self.open.len() >= limits.depth {
             return Err(PacketError::Payload);
         }
         self.raw(if map { "{" } else { "[" });
