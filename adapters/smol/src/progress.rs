@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{self, Context, Poll};
 use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
@@ -96,6 +96,8 @@ impl Progress {
 }
 
 /// Watches over the time that a connection may wait.
+///
+/// Deadlines move later with every request, so a timer that goes off too early is set again then.
 #[derive(Default)]
 pub(crate) struct Patience(Option<(Instant, Pin<Box<dyn Sleep>>)>);
 
@@ -108,15 +110,18 @@ impl Patience {
         limits: &Limits,
         clock: &Clock,
     ) -> Poll<()> {
-        let Some(deadline) = progress.deadline(limits) else {
+        loop {
+            let Some(deadline) = progress.deadline(limits) else { return Poll::Pending };
+            let timer = match self.0.take() {
+                Some((at, timer)) if at <= deadline => (at, timer),
+                _ => (deadline, clock.sleep_until(deadline)),
+            };
+            let (at, timer) = self.0.insert(timer);
+            task::ready!(timer.as_mut().poll(cx));
+            if *at == deadline {
+                return Poll::Ready(());
+            }
             self.0 = None;
-            return Poll::Pending;
-        };
-        let timer = match self.0.take() {
-            Some((at, timer)) if at == deadline => timer,
-            _ => clock.sleep_until(deadline),
-        };
-        let (_, timer) = self.0.insert((deadline, timer));
-        timer.as_mut().poll(cx)
+        }
     }
 }
