@@ -1,7 +1,5 @@
 //! Targets of requests on their way to hyper, which refuses some that others take.
 
-/// What must not stand in a query, and does where clients put JSON into one unescaped.
-const ESCAPED: [(u8, &[u8; 3]); 3] = [(b'"', b"%22"), (b'<', b"%3C"), (b'>', b"%3E")];
 /// How much of a line is looked at; none that matters here is longer.
 const LOOKED_AT: usize = 64;
 
@@ -50,15 +48,17 @@ impl Targets {
                 Part::Unknown => rest.len(),
                 Part::Body(left) => self.body(left, rest.len()),
                 Part::Headers => self.header(rest),
-                Part::Between | Part::Method | Part::Path | Part::Query | Part::Version => {
-                    let escaped = self.request_line(rest[0]);
-                    if let Some(escaped) = escaped {
+                Part::Query => match escaped(rest[0]) {
+                    Some(escaped) => {
                         let changed = changed.get_or_insert_with(|| bytes[..at].to_vec());
                         changed.extend_from_slice(escaped);
                         at += 1;
                         continue;
                     }
-                    1
+                    None => self.request_line(rest),
+                },
+                Part::Between | Part::Method | Part::Path | Part::Version => {
+                    self.request_line(rest)
                 }
             };
             if let Some(changed) = &mut changed {
@@ -69,9 +69,17 @@ impl Targets {
         changed
     }
 
-    /// Watches a byte of the first line; gives what it becomes if that is something else.
-    fn request_line(&mut self, byte: u8) -> Option<&'static [u8]> {
-        self.part = match (self.part, byte) {
+    /// Watches a part of the first line; says how long that is.
+    fn request_line(&mut self, bytes: &[u8]) -> usize {
+        let ends = |byte: u8| match self.part {
+            Part::Method => matches!(byte, b' ' | b'\n'),
+            Part::Path => matches!(byte, b'?' | b' ' | b'\n'),
+            Part::Query => matches!(byte, b' ' | b'\n') || escaped(byte).is_some(),
+            Part::Version => byte == b'\n',
+            Part::Between | Part::Headers | Part::Body(_) | Part::Unknown => true,
+        };
+        let Some(end) = bytes.iter().position(|&byte| ends(byte)) else { return bytes.len() };
+        self.part = match (self.part, bytes[end]) {
             // Empty lines in front of a request are no harm.
             (Part::Between, b'\r' | b'\n') => Part::Between,
             // What follows a CONNECT is none of ours.
@@ -82,10 +90,10 @@ impl Targets {
             (Part::Path | Part::Query, b' ') => Part::Version,
             (Part::Version, b'\n') => Part::Headers,
             (_, b'\n') => Part::Unknown,
-            (part, _) => part,
+            // What is to be escaped comes next.
+            _ => return end,
         };
-        let mut escaped = ESCAPED.iter().filter(|_| self.part == Part::Query);
-        escaped.find(|(plain, _)| *plain == byte).map(|(_, escaped)| &escaped[..])
+        end + 1
     }
 
     /// Watches a header, or the part of it that is there; says how long that is.
@@ -138,6 +146,16 @@ impl Targets {
         let left = left - taken as u64;
         self.part = if left == 0 { Part::Between } else { Part::Body(left) };
         taken
+    }
+}
+
+/// What becomes of a byte that must not stand in a query, and does where clients put JSON into one.
+fn escaped(byte: u8) -> Option<&'static [u8]> {
+    match byte {
+        b'"' => Some(b"%22"),
+        b'<' => Some(b"%3C"),
+        b'>' => Some(b"%3E"),
+        _ => None,
     }
 }
 
