@@ -95,6 +95,16 @@ pub enum EmitError {
         /// How many levels are allowed, that of the list of the arguments included.
         limit: usize,
     },
+    /// A message of the packet has more bytes than the server takes in one. A client learns from
+    /// the handshake how many that are, so this is told only while it is connected; each binary
+    /// value is a message of its own, and longer by a third where it is sent as text.
+    #[error("a message of {bytes} bytes, of which the server takes {limit}")]
+    MessageTooLarge {
+        /// How many bytes it has.
+        bytes: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// The packet has 4 GiB or more.
     #[error("a packet can't hold 4 GiB")]
     TooLarge,

@@ -352,3 +352,39 @@ fn what_may_wait_for_a_client_fits_into_one_answer() {
     assert!(pair.socket(id).is_connected());
     pair.finish();
 }
+
+#[test]
+fn a_client_sends_no_message_that_is_too_large_for_its_server() {
+    for (transport, binary) in [(WEBSOCKET, 1000), (POLLING, 747)] {
+        let mut pair = Pair::with(
+            |config| config.transports = vec![transport],
+            |config| config.engine.max_payload = 1000,
+        );
+        let (id, peer) = pair.join("/");
+        let text = |length| "x".repeat(length - r#"42["e",""]"#.len());
+        pair.emit(id, "e", &text(1000));
+        pair.emit(id, "e", &(1, Value::Bytes(vec![7; binary].into()), 2));
+        pair.server.socket(peer).unwrap().emit_with_ack("q", &(), None, pair.now).unwrap();
+        pair.settle();
+        pair.run(secs(1));
+        let ack = pair.client_events().into_iter().find_map(|event| match event {
+            client::Event::Received { ack, .. } => ack,
+            _ => None,
+        });
+
+        let now = pair.now;
+        let mut socket = pair.socket(id);
+        let is_too_large = |sent: Result<bool, EmitError>| {
+            matches!(sent, Err(EmitError::MessageTooLarge { bytes: 1001, limit: 1000 }))
+        };
+        let larger = Value::Bytes(vec![7; binary + 1].into());
+        assert!(is_too_large(socket.emit("e", &text(1001), Emission::default(), now)));
+        assert!(is_too_large(socket.emit("e", &(1, &larger), Emission::default(), now)));
+        assert!(is_too_large(socket.emit_with_ack("e", &larger, None, now).map(|_| true)));
+        assert!(is_too_large(socket.ack(ack.unwrap(), &larger, now)));
+        assert!(socket.is_connected());
+        let received = |event: &&Event| matches!(event, Event::Received { .. });
+        assert_eq!(pair.server_events().iter().filter(received).count(), 2);
+        pair.finish();
+    }
+}

@@ -36,7 +36,13 @@ impl Client {
         self.waiting + self.link.as_ref().map_or(0, |link| link.buffered())
     }
 
+    /// Makes sure that there is room for a packet, and that the server takes it as far as that is
+    /// known.
     pub(super) fn check_room(&self, packet: &Encoded) -> Result<(), EmitError> {
+        let link = self.link.as_ref();
+        if let Some((bytes, limit)) = link.and_then(|link| link.too_large(packet, &self.cx)) {
+            return Err(EmitError::MessageTooLarge { bytes, limit });
+        }
         let limit = self.cx.config.max_buffered;
         if self.buffered().saturating_add(packet.cost()) > limit {
             return Err(EmitError::BufferFull { limit });

@@ -145,6 +145,14 @@ impl Dialer {
         self.channel.transport()
     }
 
+    /// The size of the first of these messages that the server does not take, as it would be sent
+    /// now, and the greatest one that it takes.
+    pub(crate) fn too_large(&self, messages: &Encoded, cx: &Context) -> Option<(usize, usize)> {
+        let limit = self.max_payload?;
+        let base64 = cx.config.force_base64 || self.transport() == Transport::Polling;
+        outbox::sizes(messages, base64).find(|&bytes| bytes > limit).map(|bytes| (bytes, limit))
+    }
+
     /// How many bytes wait to be sent, with the overhead of the messages.
     pub(crate) const fn buffered(&self) -> usize {
         self.outbox.unsent()

@@ -106,8 +106,20 @@ fn cost(packet: &Frame) -> usize {
 fn size(packet: &Frame) -> usize {
     match packet {
         Frame::Text(text) => text.len(),
-        Frame::Binary(data) => 1 + data.len().div_ceil(3) * 4,
+        Frame::Binary(data) => as_text(data),
     }
+}
+
+/// What each message takes, in bytes, binary ones perhaps as text.
+pub(super) fn sizes(messages: &Encoded, base64: bool) -> impl Iterator<Item = usize> {
+    let (text, binary) = messages.parts();
+    let binary = binary.iter().map(move |data| if base64 { as_text(data) } else { data.len() });
+    text.map(Bytes::len).into_iter().chain(binary)
+}
+
+/// What a binary packet takes as text, in bytes.
+const fn as_text(data: &Bytes) -> usize {
+    1 + data.len().div_ceil(3) * 4
 }
 
 #[cfg(test)]
