@@ -75,6 +75,17 @@ fn the_corpus_of_packed_packets_does_no_harm() {
     assert!(replay("msgpack_decode", play::packed::packed) >= 10);
 }
 
+/// The cost in memory; that in scanned bytes is looked at by the fuzz target, and by the tests of
+/// `cost.rs`.
+fn cost(data: &[u8]) {
+    play::cost::cost(data, |act| allocation_counter::measure(act).bytes_total);
+}
+
+#[test]
+fn the_corpus_of_costs_is_cheap() {
+    assert!(replay("cost", cost) >= 10);
+}
+
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..600)
 }
@@ -90,6 +101,11 @@ proptest! {
     #[test]
     fn whatever_server_and_application_do_the_client_stays_sound(data in bytes()) {
         play::client::client(&data);
+    }
+
+    #[test]
+    fn no_event_takes_more_memory_than_in_proportion_to_its_length(data in bytes()) {
+        cost(&data);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the run")]
 
 pub(crate) mod client;
+pub(crate) mod cost;
 pub(crate) mod heads;
 #[cfg(feature = "msgpack")]
 pub(crate) mod packed;
