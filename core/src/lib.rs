@@ -94,11 +94,20 @@
 //!   [`handle_timeout`](Server::handle_timeout) begins it. Meanwhile the driver writes and reads for
 //!   everybody else, and nothing more is read from that client. One whose messages are sent on
 //!   faster than the receivers take them has to wait for them, up to 250 ms for each MiB.
+//! - **What a message costs** is linear: memory and time are in proportion to its bytes and to the
+//!   bytes that it makes the server send, whatever is in it and whatever the application does with
+//!   it, such as keeping it, reading it into types, or sending it on. Data is scanned a fixed number
+//!   of times, however deep it is, and each of many arguments is found without a look at all before
+//!   it. A binary value is named once and shared from its arrival on; what is read into a type is a
+//!   copy. The factor is that of the types: a [`Value`] takes 40 bytes for a single digit. Types that
+//!   serde reads from a copy of its own, as untagged enums are, cost one copy for each of them that
+//!   is within another one, of which [`packet::Limits::depth`] is the limit.
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
 //!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
 //!   [`Input::Drained`] is all there is to flow control.
 //! - **Every limit** is a field of [`ServerConfig`] or [`engine::EngineConfig`], with a default
-//!   that is safe on the open internet. When everybody has left, [`Server::counts`] is all zeros.
+//!   that is safe on the open internet; only how deep data may be is
+//!   [fixed](packet::Limits::DEPTH_TO_SERVER). When everybody has left, [`Server::counts`] is all zeros.
 //!
 //! # How to embed it
 //!
@@ -116,8 +125,8 @@
 //! | `packet` | Socket.IO packets, to bytes and back |
 //! | `server` | Socket.IO: namespaces, sockets, rooms, acknowledgements |
 //! | [`client`] | the other end: connecting, reconnecting, several namespaces over one connection |
-//! | `args`, `de` | arguments that stay encoded until they are read, with binary values inside |
-//! | `json` | a scanner that finds where values end, and builds nothing |
+//! | `args`, `de`, `relay` | arguments that stay encoded until they are read or sent on, with binary values inside |
+//! | `json`, `placeholder` | scanners that find where values end and binary values stand, and build nothing |
 //! | `network` | addresses of clients, also behind proxies |
 //! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
 #![forbid(unsafe_code)]

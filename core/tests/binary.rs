@@ -7,7 +7,7 @@ use common::{Harness, WebSocketClient, secs, unpack};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{Args, Emission, EmitError, Server, Value};
+use sockeye_core::{Args, Emission, EmitError, Frame, Input, Server, Value};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -364,6 +364,29 @@ fn binary_arguments_are_sent_on_as_they_came() {
     assert_eq!(wire(&shifted), [r#"451-["e",[@0]]"#, "<02>"]);
     let wrapped = args("@0", &data[..1]);
     assert_eq!(wire(&("echo", wrapped)), [r#"451-["e","echo",[@0]]"#, "<01>"]);
+}
+
+#[test]
+fn binary_values_that_are_sent_on_are_those_that_arrived() {
+    let (mut h, client) = connected();
+    let data = [Bytes::from(vec![1; 100]), Bytes::from(vec![2; 100])];
+    h.frame(client.ws, format!("452-[\"e\",{},{{\"a\":{}}}]", placeholder(1), placeholder(0)));
+    for data in &data {
+        let frame = Frame::Binary(data.clone());
+        h.feed(Input::Frame { ws: client.ws, frame });
+    }
+    let args = h.arrived().2;
+
+    h.emit(client.socket, "alone", &args);
+    h.emit(client.socket, "within", &(1, [Some(&args)]));
+    let frames = h.frames(client.ws);
+
+    let sent = frames.iter().filter_map(|frame| match frame {
+        Frame::Binary(data) => Some((data.as_ptr(), data.len())),
+        Frame::Text(_) => None,
+    });
+    let arrived = |at: usize| (data[at].as_ptr(), data[at].len());
+    assert!(sent.eq([1, 0, 1, 0].map(arrived)), "the same memory, by the order of their names");
 }
 
 #[test]
