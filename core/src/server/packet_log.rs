@@ -240,7 +240,9 @@ impl PacketLog {
             #[cfg(test)]
             self.visited.set(self.visited.get() + 1);
             numbers.push(number);
-            number = packet.before(chain);
+            let before = packet.before(chain);
+            debug_assert!(before < number, "a packet is in a chain once");
+            number = before;
         }
     }
 
