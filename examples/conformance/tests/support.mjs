@@ -4,16 +4,22 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const SERVER =
-  process.env.CONFORMANCE_SERVER ??
-  fileURLToPath(new URL("../../../target/release/sockeye-conformance", import.meta.url));
+const built = (name) => fileURLToPath(new URL(`../../../target/release/${name}`, import.meta.url));
+const { CONFORMANCE_SERVER, SOCKEYE_BLOCKING_PEER } = process.env;
 
-/** Starts a server on a free port. */
-export async function start(environment = {}) {
-  const env = { ...process.env, PORT: "0", ...environment };
-  const server = spawn(SERVER, { env, stdio: ["ignore", "pipe", "inherit"] });
+/** Starts the conformance server on a free port. */
+export const start = (environment) =>
+  startProgram(CONFORMANCE_SERVER ?? built("sockeye-conformance"), { PORT: "0", ...environment });
+
+/** Starts the example `blocking-peer` of `sockeye-tiny-http` on a free port. */
+export const startBlocking = () =>
+  startProgram(SOCKEYE_BLOCKING_PEER ?? built("examples/blocking-peer"));
+
+async function startProgram(program, environment) {
+  const env = { ...process.env, ...environment };
+  const server = spawn(program, { env, stdio: ["ignore", "pipe", "inherit"] });
   server.once("error", (error) => {
-    throw new Error(`${SERVER} can't be started (${error.message}); build it, or set CONFORMANCE_SERVER`);
+    throw new Error(`${program} can't be started: ${error.message}`);
   });
   const [line] = await once(server.stdout, "data");
   const url = `http://localhost:${/listening on .*:(\d+)/.exec(line)[1]}`;
