@@ -33,6 +33,10 @@ impl Acks {
         self.owed.insert((socket, ack), owed);
     }
 
+    pub(crate) fn is_owed(&self, socket: SocketId, ack: AckId) -> bool {
+        self.owed.contains_key(&(socket, ack))
+    }
+
     /// Takes one off the list; `None` if this socket does not owe it.
     pub(crate) fn settle(&mut self, socket: SocketId, ack: AckId) -> Option<Owed> {
         self.owed.remove(&(socket, ack))

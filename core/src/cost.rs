@@ -29,7 +29,9 @@ mod tests {
     use super::scanned;
     use crate::args::Args;
     use crate::io::Frame;
-    use crate::packet::{Carried, Decoder, DefaultParser, Limits, Packet, Parser, event};
+    use crate::packet::{
+        Carried, Decoder, DefaultParser, EventPayload, Limits, Packet, Parser, event,
+    };
     use crate::value::Value;
 
     /// What was scanned for each byte of the input.
@@ -100,7 +102,10 @@ mod tests {
 
     fn send_on(parser: &dyn Parser, args: &Args, length: usize) {
         let carried = Carried { ack: None, offset: None, compress: true };
-        let (sent, scanned) = cost(length, || event(parser, "/", "e", args, carried, limits()));
+        let (sent, scanned) = cost(length, || {
+            let payload = EventPayload::new("e", args, limits())?;
+            event(parser, "/", payload, carried, limits())
+        });
         assert!(scanned <= 9, "{scanned} for each byte when it is sent on: {args:.99?}");
         drop(sent);
     }

@@ -292,6 +292,11 @@ pub(crate) fn write_plain(text: &str, json: &mut Vec<u8>) -> bool {
     true
 }
 
+/// Writes text as a JSON string.
+pub(crate) fn write_text(text: &str, json: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    if write_plain(text, json) { Ok(()) } else { serde_json::to_writer(json, text) }
+}
+
 /// The text of the JSON string that comes first, if nothing in it is escaped.
 pub(crate) fn plain_text(json: &[u8]) -> Option<&str> {
     let rest = json.strip_prefix(b"\"")?;

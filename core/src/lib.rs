@@ -167,6 +167,7 @@ pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
 pub use name::Name;
 pub use network::{Network, ParseNetworkError};
+pub use packet::{AckPayload, EventPayload};
 pub use server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
     RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,

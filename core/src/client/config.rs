@@ -148,8 +148,10 @@ impl Config {
         }
     }
 
-    /// What may go out at most.
-    pub(super) const fn limits_out(&self) -> Limits {
+    /// What the packets may hold at most that this client sends: the limits for an
+    /// [`EventPayload`](crate::EventPayload).
+    #[must_use]
+    pub const fn limits_out(&self) -> Limits {
         Limits { depth: Limits::DEPTH_TO_SERVER, ..self.limits() }
     }
 

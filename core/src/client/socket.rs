@@ -11,7 +11,7 @@ use super::{Auth, AuthError, Responder};
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::id::{AckId, Sid, SocketId};
-use crate::packet::{self, Carried};
+use crate::packet::{self, AckPayload, Carried, EventPayload};
 use crate::server::Emission;
 
 /// A socket that is there; made by [`Client::socket`].
@@ -136,17 +136,33 @@ impl SocketMut<'_> {
         emission: Emission,
         now: Instant,
     ) -> Result<bool, EmitError> {
+        let payload = EventPayload::new(name, data, self.client.cx.config.limits_out())?;
+        self.emit_payload(payload, emission, now)
+    }
+
+    /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit); because of its data only if it holds more than this client
+    /// [may send](super::Config::limits_out).
+    pub fn emit_payload(
+        &mut self,
+        payload: EventPayload,
+        emission: Emission,
+        now: Instant,
+    ) -> Result<bool, EmitError> {
         self.client.elapse(now);
         let key = self.client.acks.next_id();
         let timeout = self.get().config.ack_timeout;
         if self.get().config.retries > 0 && !emission.volatile {
-            let packet = self.encode(name, data, Some(key))?;
+            let packet = self.encode(payload, Some(key))?;
             self.client.check_room(&packet)?;
             self.client.enqueue(self.id, key, packet, false, timeout, now);
             self.client.flush(now);
             return Ok(true);
         }
-        let packet = self.encode(name, data, None)?;
+        let packet = self.encode(payload, None)?;
         if emission.volatile && !self.client.is_ready(self.id) {
             return Ok(false);
         }
@@ -175,13 +191,30 @@ impl SocketMut<'_> {
         timeout: Option<Duration>,
         now: Instant,
     ) -> Result<AckId, EmitError> {
+        let payload = EventPayload::new(name, data, self.client.cx.config.limits_out())?;
+        self.emit_payload_with_ack(payload, timeout, now)
+    }
+
+    /// Emits an event that is encoded already, and that the server is to acknowledge; otherwise
+    /// like [`emit_with_ack`](Self::emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
+    /// than this client [may send](super::Config::limits_out).
+    pub fn emit_payload_with_ack(
+        &mut self,
+        payload: EventPayload,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
         self.client.elapse(now);
         let limit = self.client.cx.config.max_pending_acks;
         if self.get().owed >= limit {
             return Err(EmitError::TooManyAcks { limit });
         }
         let ack = self.client.acks.next_id();
-        let packet = self.encode(name, data, Some(ack))?;
+        let packet = self.encode(payload, Some(ack))?;
         self.client.check_room(&packet)?;
         let timeout = timeout.or_else(|| self.get().config.ack_timeout);
         if self.get().config.retries > 0 {
@@ -211,6 +244,25 @@ impl SocketMut<'_> {
         data: &(impl Serialize + ?Sized),
         now: Instant,
     ) -> Result<bool, EmitError> {
+        if responder.socket != self.id {
+            return Err(EmitError::OtherSocket);
+        }
+        let payload = AckPayload::new(data, self.client.cx.config.limits_out())?;
+        self.ack_payload(responder, payload, now)
+    }
+
+    /// Answers an event with what is encoded already; otherwise like [`ack`](Self::ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`ack`](Self::ack); because of its data only if it holds more than this client
+    /// [may send](super::Config::limits_out).
+    pub fn ack_payload(
+        &mut self,
+        responder: Responder,
+        payload: AckPayload,
+        now: Instant,
+    ) -> Result<bool, EmitError> {
         let Responder { id, socket, life } = responder;
         if socket != self.id {
             return Err(EmitError::OtherSocket);
@@ -220,22 +272,18 @@ impl SocketMut<'_> {
         }
         let config = &self.client.cx.config;
         let limits = config.limits_out();
-        let packet = packet::ack(&*config.parser, self.namespace(), id, data, limits)?;
+        let packet = packet::ack(&*config.parser, self.namespace(), id, payload, limits)?;
         self.client.check_room(&packet)?;
         self.client.write(&packet);
         self.client.flush(now);
         Ok(true)
     }
 
-    fn encode(
-        &self,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-        ack: Option<AckId>,
-    ) -> Result<Encoded, EmitError> {
+    fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
         let config = &self.client.cx.config;
         let carried = Carried { ack: ack.map(|ack| ack.0), offset: None, compress: true };
         let limits = config.limits_out();
-        packet::event(&*config.parser, self.namespace(), name, data, carried, limits)
+        payload.check(limits)?;
+        packet::event(&*config.parser, self.namespace(), payload, carried, limits)
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Serialize, ser};
 
 use super::writer::Writer;
-use super::{Limits, Outgoing, PacketKind, Parser, RESERVED};
+use super::{AckPayload, EventPayload, Limits, Outgoing, PacketKind, Parser};
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::id::Sid;
@@ -25,18 +25,12 @@ pub(crate) struct Carried<'a> {
 pub(crate) fn event(
     parser: &dyn Parser,
     namespace: &str,
-    name: &str,
-    data: &(impl Serialize + ?Sized),
+    payload: EventPayload,
     carried: Carried<'_>,
     limits: Limits,
 ) -> Result<Encoded, EmitError> {
-    if RESERVED.contains(&name) {
-        return Err(EmitError::Reserved);
-    }
-    let mut packet = Outgoing::new(PacketKind::Event, namespace, carried.ack, limits);
-    packet.raw(b"[");
-    packet.text(name)?;
-    packet.arguments(data, false)?;
+    let kind = PacketKind::Event;
+    let mut packet = Outgoing::with(payload.0, kind, namespace, carried.ack, limits);
     if let Some(offset) = carried.offset {
         packet.append(offset)?;
     }
@@ -49,12 +43,11 @@ pub(crate) fn ack(
     parser: &dyn Parser,
     namespace: &str,
     id: u64,
-    data: &(impl Serialize + ?Sized),
+    payload: AckPayload,
     limits: Limits,
 ) -> Result<Encoded, EmitError> {
-    let mut packet = Outgoing::new(PacketKind::Ack, namespace, Some(id), limits);
-    packet.raw(b"[");
-    packet.arguments(data, true)?;
+    payload.0.check(limits)?;
+    let packet = Outgoing::with(payload.0, PacketKind::Ack, namespace, Some(id), limits);
     Ok(parser.encode(packet.within_size()?))
 }
 

@@ -16,6 +16,7 @@ mod failure;
 mod msgpack;
 mod outgoing;
 mod parser;
+mod payload;
 mod text;
 mod writer;
 
@@ -23,6 +24,7 @@ mod writer;
 pub use msgpack::MsgpackParser;
 pub use outgoing::Outgoing;
 pub use parser::{Incoming, Limits, PacketError, PacketKind, Parser};
+pub use payload::{AckPayload, EventPayload};
 pub use text::DefaultParser;
 
 pub(crate) use decode::{Decoder, FromServer, Packet};

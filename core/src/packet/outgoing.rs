@@ -3,13 +3,13 @@
 use bytes::{Buf, Bytes};
 use serde::Serialize;
 
-use super::writer::{Found, Writer};
-use super::{Limits, PacketKind, arguments};
-use crate::args::Args;
+use super::payload::Payload;
+use super::writer::Writer;
+use super::{Limits, PacketKind};
 use crate::engine::Encoded;
 use crate::error::EmitError;
 use crate::io::Frame;
-use crate::json::{self, Outline};
+use crate::json;
 
 /// A packet that is to be written.
 ///
@@ -46,6 +46,19 @@ impl<'a> Outgoing<'a> {
         json.resize(room, 0);
         let (start, data) = (room, room);
         let attachments = Vec::new();
+        Self { kind, namespace, id, json, start, data, attachments, compress: true, limits }
+    }
+
+    /// A packet whose data is written already, and kept to limits.
+    pub(super) fn with(
+        payload: Payload,
+        kind: PacketKind,
+        namespace: &'a str,
+        id: Option<u64>,
+        limits: Limits,
+    ) -> Self {
+        let Payload { json, attachments, .. } = payload;
+        let (start, data) = (Payload::ROOM, Payload::ROOM);
         Self { kind, namespace, id, json, start, data, attachments, compress: true, limits }
     }
 
@@ -128,10 +141,7 @@ impl<'a> Outgoing<'a> {
 
     /// Writes a string.
     pub(super) fn text(&mut self, text: &str) -> Result<(), EmitError> {
-        if json::write_plain(text, &mut self.json) {
-            return Ok(());
-        }
-        serde_json::to_writer(&mut self.json, text).map_err(EmitError::Serialize)
+        json::write_text(text, &mut self.json).map_err(EmitError::Serialize)
     }
 
     /// Writes a value in which binary values are arrays of numbers, within so many containers;
@@ -156,38 +166,12 @@ impl<'a> Outgoing<'a> {
         self.json.truncate(self.json.len() - json.len());
     }
 
-    /// Writes the elements of an array that is open, and closes it. A tuple is several arguments,
-    /// `()` none, anything else one. Collects what is binary.
-    pub(super) fn arguments(
-        &mut self,
-        data: &(impl Serialize + ?Sized),
-        is_first: bool,
-    ) -> Result<Found, EmitError> {
-        let writer = Writer::new(&mut self.json, Some(&mut self.attachments), self.limits, 1);
-        let found = arguments::write(writer, data, is_first)?;
-        self.json.push(b']');
-        self.check(found)?;
-        Ok(found)
-    }
-
     /// Adds one more argument to an array that is closed already.
     pub(super) fn append(&mut self, text: &str) -> Result<(), EmitError> {
         self.json.pop();
         self.json.push(b',');
         self.text(text)?;
         self.json.push(b']');
-        Ok(())
-    }
-
-    fn check(&self, found: Found) -> Result<(), EmitError> {
-        let (count, limit) = (found.attachments, self.limits.attachments);
-        if count > limit {
-            return Err(EmitError::TooManyAttachments { count, limit });
-        }
-        // Data that looks like a placeholder would be taken for one by the receiver.
-        if count > 0 && json::markers(self.data()) != count {
-            return Err(EmitError::Placeholder);
-        }
         Ok(())
     }
 
@@ -198,30 +182,5 @@ impl<'a> Outgoing<'a> {
             return Err(EmitError::TooLarge);
         }
         Ok(self)
-    }
-}
-
-impl Args {
-    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
-    ///
-    /// ```
-    /// let args = sockeye_core::Args::of(&(1, "two"))?;
-    /// assert_eq!(args.get::<String>(1)?, "two");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the data can't be sent to anybody, for other reasons than the number of binary values.
-    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
-        let limits = Limits { attachments: usize::MAX, ..Limits::default() };
-        let mut packet = Outgoing::new(PacketKind::Event, "/", None, limits);
-        packet.raw(b"[");
-        let Found { arguments, depth, .. } = packet.arguments(data, true)?;
-        let packet = packet.within_size()?;
-        let elements = packet.data + 1..packet.json.len() - 1;
-        let json = Bytes::from(packet.json).slice(elements);
-        let depth = depth.saturating_sub(1) as u32;
-        Ok(Self::new(json, packet.attachments, Outline { depth, elements: arguments }))
     }
 }

@@ -13,7 +13,7 @@ use crate::ack::Owed;
 use crate::args::Args;
 use crate::error::EmitError;
 use crate::id::{AckId, SocketId};
-use crate::packet::{self, Carried};
+use crate::packet::{self, Carried, EventPayload};
 use crate::timers::TimerId;
 
 /// The answers to a broadcast, as they come in.
@@ -45,13 +45,34 @@ impl Server {
         data: &(impl Serialize + ?Sized),
         emission: Emission,
     ) -> Result<(), EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.emit_payload(namespace, selector, payload, emission)
+    }
+
+    /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](super::ServerConfig::limits_out).
+    pub fn emit_payload(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        payload: EventPayload,
+        emission: Emission,
+    ) -> Result<(), EmitError> {
+        let limits = self.config.limits_out();
+        payload.check(limits)?;
         let kept = self.kept_for(namespace).filter(|_| !emission.volatile);
+        let sockets = self.select(namespace, selector);
+        if sockets.is_empty() && kept.is_none() {
+            return Ok(());
+        }
         let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let (parser, limits) = (&*self.config.parser, self.config.limits_out());
-        let encoded = packet::event(parser, namespace, name, data, carried, limits)?;
-        for socket in self.select(namespace, selector) {
+        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
+        for socket in sockets {
             self.send(socket, &encoded, emission.volatile);
         }
         if let Some(namespace) = kept {
@@ -78,10 +99,29 @@ impl Server {
         timeout: Option<Duration>,
         now: Instant,
     ) -> Result<AckId, EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.emit_payload_with_ack(namespace, selector, payload, timeout, now)
+    }
+
+    /// Emits an event that is encoded already, and that all sockets that the selector means are to
+    /// acknowledge; otherwise like [`emit_with_ack`](Self::emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](super::ServerConfig::limits_out).
+    pub fn emit_payload_with_ack(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        payload: EventPayload,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        let limits = self.config.limits_out();
+        payload.check(limits)?;
         let ack = self.acks.next_id();
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let (parser, limits) = (&*self.config.parser, self.config.limits_out());
-        let encoded = packet::event(parser, namespace, name, data, carried, limits)?;
+        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
         let (sockets, full): (Vec<_>, Vec<_>) = {
             let most = self.config.max_pending_acks;
             let can_owe = |id: &SocketId| self.get(*id).is_some_and(|socket| socket.owed < most);
@@ -115,19 +155,27 @@ impl Server {
         name: &str,
         data: &(impl Serialize + ?Sized),
     ) -> Result<(), EmitError> {
-        if matches!(name, "connection" | "new_namespace") {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.server_side_emit_payload(namespace, &payload)
+    }
+
+    /// Emits an event to the other servers of a cluster that is encoded already; otherwise like
+    /// [`server_side_emit`](Self::server_side_emit).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](super::ServerConfig::limits_out), or its
+    /// name is reserved.
+    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nobody is there yet")]
+    pub fn server_side_emit_payload(
+        &mut self,
+        _namespace: &str,
+        payload: &EventPayload,
+    ) -> Result<(), EmitError> {
+        if payload.is_named("connection") || payload.is_named("new_namespace") {
             return Err(EmitError::Reserved);
         }
-        let carried = Carried { ack: None, offset: None, compress: true };
-        packet::event(
-            &*self.config.parser,
-            namespace,
-            name,
-            data,
-            carried,
-            self.config.limits_out(),
-        )
-        .map(drop)
+        payload.check(self.config.limits_out())
     }
 
     /// Emits an event to the other servers of a cluster, which are to answer. The answers come as
@@ -144,7 +192,22 @@ impl Server {
         name: &str,
         data: &(impl Serialize + ?Sized),
     ) -> Result<AckId, EmitError> {
-        self.server_side_emit(namespace, name, data)?;
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.server_side_emit_payload_with_ack(namespace, &payload)
+    }
+
+    /// Emits an event to the other servers of a cluster that is encoded already, and that they are
+    /// to answer; otherwise like [`server_side_emit_with_ack`](Self::server_side_emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`server_side_emit_payload`](Self::server_side_emit_payload).
+    pub fn server_side_emit_payload_with_ack(
+        &mut self,
+        namespace: &str,
+        payload: &EventPayload,
+    ) -> Result<AckId, EmitError> {
+        self.server_side_emit_payload(namespace, payload)?;
         let ack = self.acks.next_id();
         self.tell(Event::Gathered { ack, answers: Vec::new(), lost: 0, late: 0 });
         Ok(ack)

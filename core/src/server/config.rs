@@ -151,8 +151,10 @@ impl ServerConfig {
         }
     }
 
-    /// What may go out at most.
-    pub(super) const fn limits_out(&self) -> Limits {
+    /// What the packets may hold at most that this server sends: the limits for an
+    /// [`EventPayload`](crate::EventPayload).
+    #[must_use]
+    pub const fn limits_out(&self) -> Limits {
         Limits { depth: Limits::DEPTH_TO_CLIENT, ..self.limits() }
     }
 

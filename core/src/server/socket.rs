@@ -12,7 +12,7 @@ use crate::ack::Owed;
 use crate::engine::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError};
 use crate::id::{AckId, Sid, SocketId};
-use crate::packet::{self, Carried};
+use crate::packet::{self, AckPayload, Carried, EventPayload};
 
 /// How an event is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,12 @@ impl SocketMut<'_> {
         self.get().owed
     }
 
+    /// Whether it owes this acknowledgement.
+    #[must_use]
+    pub fn owes(&self, ack: AckId) -> bool {
+        self.server.acks.is_owed(self.id, ack)
+    }
+
     /// How many bytes wait to be sent to this client or are being written, as they count against
     /// [`max_buffered`](crate::engine::EngineConfig::max_buffered); those of its other namespaces
     /// included.
@@ -153,10 +159,26 @@ impl SocketMut<'_> {
         emission: Emission,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
+        let payload = EventPayload::new(name, data, self.server.config.limits_out())?;
+        self.emit_payload(payload, emission)
+    }
+
+    /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit); because of its data only if it holds more than this server
+    /// [may send](super::ServerConfig::limits_out).
+    pub fn emit_payload(
+        &mut self,
+        payload: EventPayload,
+        emission: Emission,
+    ) -> Result<bool, EmitError> {
+        self.check_connected()?;
         let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
         let offset = recovery.map(|recovery| recovery.next_offset());
         let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let encoded = self.encode(name, data, carried)?;
+        let encoded = self.encode(payload, carried)?;
         if !emission.volatile {
             self.check_room(&encoded)?;
         }
@@ -183,6 +205,24 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<AckId, EmitError> {
         self.check_connected()?;
+        let payload = EventPayload::new(name, data, self.server.config.limits_out())?;
+        self.emit_payload_with_ack(payload, timeout, now)
+    }
+
+    /// Emits an event that is encoded already, and that the client is to acknowledge; otherwise
+    /// like [`emit_with_ack`](Self::emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
+    /// than this server [may send](super::ServerConfig::limits_out).
+    pub fn emit_payload_with_ack(
+        &mut self,
+        payload: EventPayload,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        self.check_connected()?;
         let limit = self.server.config.max_pending_acks;
         if self.get().owed >= limit {
             self.server.totals.acks_refused += 1;
@@ -190,7 +230,7 @@ impl SocketMut<'_> {
         }
         let ack = self.server.acks.next_id();
         let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let encoded = self.encode(name, data, carried)?;
+        let encoded = self.encode(payload, carried)?;
         self.check_room(&encoded)?;
         let alarm = Alarm::Ack(self.id, ack);
         let timer = timeout.map(|timeout| self.server.timers.set(now, timeout, alarm));
@@ -211,13 +251,32 @@ impl SocketMut<'_> {
         responder: Responder,
         data: &(impl Serialize + ?Sized),
     ) -> Result<(), EmitError> {
+        if responder.socket != self.id {
+            return Err(EmitError::OtherSocket);
+        }
+        let payload = AckPayload::new(data, self.server.config.limits_out())?;
+        self.ack_payload(responder, payload)
+    }
+
+    /// Answers an event of this client with what is encoded already; otherwise like
+    /// [`ack`](Self::ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`ack`](Self::ack); because of its data only if it holds more than this server
+    /// [may send](super::ServerConfig::limits_out).
+    pub fn ack_payload(
+        &mut self,
+        responder: Responder,
+        payload: AckPayload,
+    ) -> Result<(), EmitError> {
         let Responder { id, socket } = responder;
         if socket != self.id {
             return Err(EmitError::OtherSocket);
         }
         let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
-        let encoded = packet::ack(parser, self.namespace(), id, data, limits)?;
+        let encoded = packet::ack(parser, self.namespace(), id, payload, limits)?;
         self.server.send(self.id, &encoded, false);
         Ok(())
     }
@@ -254,13 +313,13 @@ impl SocketMut<'_> {
 
     fn encode(
         &self,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
+        payload: EventPayload,
         carried: Carried<'_>,
     ) -> Result<crate::engine::Encoded, EmitError> {
         let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
-        packet::event(parser, self.namespace(), name, data, carried, limits)
+        payload.check(limits)?;
+        packet::event(parser, self.namespace(), payload, carried, limits)
     }
 }
 
