@@ -1,5 +1,6 @@
 //! Acknowledgements: those that handlers give, and those that they wait for.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -8,11 +9,13 @@ use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckError, Args, EmitError, Responder, SocketId};
+use sockeye_core::{AckError, AckId, Args, EmitError, Responder, SocketId};
 
 use crate::call::Origin as _;
 use crate::client;
 use crate::error::Fault;
+use crate::flow::{Awaiting, SocketRef};
+use crate::shard::Shard;
 use crate::socket::Socket;
 
 /// The acknowledgement that a client waits for; sent at most once, now or later, from anywhere.
@@ -71,14 +74,12 @@ impl AckSender {
         match self.take() {
             None => {}
             Some(Asker::Client(socket, responder)) => {
-                let asker = Asker::Client(socket.clone(), responder);
-                if let Err(error) = asker.send(&data) {
+                if let Err(error) = socket.ack(responder, &data) {
                     socket.report("ack", Fault::Emit(error));
                 }
             }
             Some(Asker::Server(socket, responder)) => {
-                let asker = Asker::Server(socket.clone(), responder);
-                if let Err(error) = asker.send(&data) {
+                if let Err(error) = socket.ack(responder, &data) {
                     socket.report("ack", Fault::Emit(error));
                 }
             }
@@ -92,17 +93,10 @@ impl AckSender {
     /// If the data can't be sent. That the socket is gone is no error: nobody waits any more; nor
     /// is that another handler for the same event has answered.
     pub fn try_send(self, data: impl Serialize) -> Result<(), EmitError> {
-        self.take().map_or(Ok(()), |asker| asker.send(&data))
-    }
-}
-
-impl Asker {
-    fn send(self, data: &impl Serialize) -> Result<(), EmitError> {
-        match self {
-            Self::Client(socket, responder) => {
-                socket.command(|socket| socket.ack(responder, data)).unwrap_or(Ok(()))
-            }
-            Self::Server(socket, responder) => socket.ack(responder, data),
+        match self.take() {
+            None => Ok(()),
+            Some(Asker::Client(socket, responder)) => socket.ack(responder, &data),
+            Some(Asker::Server(socket, responder)) => socket.ack(responder, &data),
         }
     }
 }
@@ -143,11 +137,15 @@ impl<T> Slot<T> {
     }
 
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<T> {
+        let waker = cx.waker().clone();
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(result) = slot.result.take() {
             return Poll::Ready(result);
         }
-        slot.waker = Some(cx.waker().clone());
+        // A waker is the executor's: it is cloned and dropped when nothing is locked.
+        let replaced = slot.waker.replace(waker);
+        drop(slot);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -166,7 +164,26 @@ pub struct AckFuture<T> {
 #[derive(Debug)]
 enum State {
     Failed(Option<AckFailure>),
-    Waiting(Arc<Slot>),
+    Waiting(Pending),
+}
+
+/// An answer that is being waited for.
+#[derive(Debug)]
+struct Pending {
+    slot: Arc<Slot>,
+    /// The socket of the server's that owes it.
+    debtor: Option<SocketRef>,
+    awaiting: Awaiting,
+}
+
+impl Pending {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Args, AckError>> {
+        let polled = self.slot.poll(cx);
+        if polled.is_pending() {
+            self.awaiting.note(|socket| self.debtor == Some(socket));
+        }
+        polled
+    }
 }
 
 /// Why there is no answer, or none that can be used.
@@ -185,9 +202,10 @@ pub enum AckFailure {
 }
 
 impl<T> AckFuture<T> {
-    pub(crate) fn new(sent: Result<Arc<Slot>, EmitError>) -> Self {
+    /// Waits for what is put into the slot, by `debtor` if that is a socket of the server's.
+    pub(crate) fn new(sent: Result<Arc<Slot>, EmitError>, debtor: Option<SocketRef>) -> Self {
         let state = match sent {
-            Ok(slot) => State::Waiting(slot),
+            Ok(slot) => State::Waiting(Pending { slot, debtor, awaiting: Awaiting::default() }),
             Err(error) => State::Failed(Some(error.into())),
         };
         Self { state, answer: PhantomData }
@@ -203,7 +221,7 @@ impl<T> AckFuture<T> {
     pub async fn args(self) -> Result<Args, AckFailure> {
         match self.state {
             State::Failed(failure) => Err(failure.expect("a future is not polled after its end")),
-            State::Waiting(slot) => Ok(poll_fn(|cx| slot.poll(cx)).await?),
+            State::Waiting(mut pending) => Ok(poll_fn(|cx| pending.poll(cx)).await?),
         }
     }
 }
@@ -216,7 +234,7 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
             State::Failed(failure) => {
                 Poll::Ready(Err(failure.take().expect("a future is not polled after its end")))
             }
-            State::Waiting(slot) => slot.poll(cx).map(|result| Ok(result?.parse()?)),
+            State::Waiting(pending) => pending.poll(cx).map(|result| Ok(result?.parse()?)),
         }
     }
 }
@@ -240,12 +258,41 @@ pub struct Answers<T> {
 #[must_use = "the answers are lost; use `emit` for events that need none"]
 #[derive(Debug)]
 pub struct AnswersFuture<T> {
-    state: Result<Arc<Slot<Gathered>>, Option<EmitError>>,
+    state: Result<Gathering, Option<EmitError>>,
     answer: PhantomData<fn() -> T>,
 }
 
+/// Answers that are being waited for.
+pub(crate) struct Gathering {
+    pub(crate) slot: Arc<Slot<Gathered>>,
+    /// Where the answers are gathered, and which ones they are.
+    pub(crate) asked: Option<(Arc<Shard>, AckId)>,
+    pub(crate) awaiting: Awaiting,
+}
+
+impl fmt::Debug for Gathering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gathering").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+impl Gathering {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Gathered> {
+        let polled = self.slot.poll(cx);
+        if let Some((shard, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
+            self.awaiting.note(|(server, key)| {
+                let owes = |state: &mut crate::shard::State| {
+                    state.server.socket(key).is_some_and(|socket| socket.owes(*ack))
+                };
+                server == shard.reference() && shard.driven.with(owes)
+            });
+        }
+        polled
+    }
+}
+
 impl<T> AnswersFuture<T> {
-    pub(crate) fn new(sent: Result<Arc<Slot<Gathered>>, EmitError>) -> Self {
+    pub(crate) fn new(sent: Result<Gathering, EmitError>) -> Self {
         Self { state: sent.map_err(Some), answer: PhantomData }
     }
 }
@@ -254,14 +301,14 @@ impl<T: DeserializeOwned> Future for AnswersFuture<T> {
     type Output = Result<Answers<T>, EmitError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let slot = match &mut self.state {
-            Ok(slot) => slot,
+        let gathering = match &mut self.state {
+            Ok(gathering) => gathering,
             Err(error) => {
                 let error = error.take().expect("a future is not polled after its end");
                 return Poll::Ready(Err(error));
             }
         };
-        slot.poll(cx).map(|Gathered { answers, lost, late }| {
+        gathering.poll(cx).map(|Gathered { answers, lost, late }| {
             let all = answers.len();
             let fitting = answers.into_iter().filter_map(|(_, args)| args.parse().ok());
             let answers: Vec<T> = fitting.collect();

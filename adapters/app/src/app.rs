@@ -111,8 +111,14 @@ impl App {
     /// Sets how many handlers for events of one socket may be waiting at once, by default 100.
     ///
     /// From then on nothing more is read from that client until one of them is done: TCP lets it
-    /// wait, so a client that asks for more than it is given costs no memory. Handlers that wait
-    /// for an acknowledgement of this client do not count.
+    /// wait, so a client that asks for more than it is given costs no memory.
+    ///
+    /// A handler that itself awaits an acknowledgement of this client does not count meanwhile, for
+    /// else the acknowledgement could not be read; how many such handlers there can be is limited by
+    /// [`max_pending_acks`](ServerConfig::max_pending_acks). One that waits for something else counts,
+    /// whatever the client owes. So handlers that wait for a further event of the same client, or
+    /// for a task of their own that awaits its acknowledgement, can wait for ever when they are so
+    /// many: such a wait needs a time limit.
     #[must_use]
     pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
         self.shared.max_handlers = Some(limit);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sockeye_core::engine::Handshake;
-use sockeye_core::{Args, DisconnectReason, Name, Room};
+use sockeye_core::{Args, DisconnectReason, Name, Room, SocketId};
 
 use crate::ack::AckSender;
 use crate::error::Fault;
@@ -54,8 +54,15 @@ pub trait Origin: Clone + Unpin + 'static {
     /// The values that handlers get as `State`.
     fn states(&self) -> &[Arc<dyn Any + Send + Sync>];
 
-    /// Counts a handler for an event that waits, until what is returned is dropped.
-    fn count(&self) -> Option<Box<dyn Any>> {
+    /// Counts a handler for an event that waits, until what is returned is dropped; `asks` says
+    /// whether it waits for the other side of this very socket.
+    fn count(&self, asks: bool) -> Option<Waiting> {
+        let _ = asks;
+        None
+    }
+
+    /// The server in this process, as a number, and the socket of its.
+    fn reference(&self) -> Option<(usize, SocketId)> {
         None
     }
 }
@@ -69,8 +76,12 @@ impl Origin for Socket {
         self.shard().states()
     }
 
-    fn count(&self) -> Option<Box<dyn Any>> {
-        Some(Box::new(Waiting::new(self)))
+    fn count(&self, asks: bool) -> Option<Waiting> {
+        Some(Waiting::new(self, asks))
+    }
+
+    fn reference(&self) -> Option<(usize, SocketId)> {
+        Some(self.reference())
     }
 }
 

@@ -1,11 +1,12 @@
 //! From what the machine tells to the handlers that want to hear it.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use sockeye_core::engine::Admission;
@@ -14,7 +15,7 @@ use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomCha
 use crate::ack::{AckSender, Gathered};
 use crate::arrival::Arrival;
 use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
-use crate::flow::Waiting;
+use crate::flow::{Awaited, Waiting, polling};
 use crate::gate::{decide, judge, start};
 use crate::handler::{Outcome, run};
 use crate::io::Io;
@@ -49,7 +50,9 @@ impl Shard {
                 };
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
-            Event::Withdrawn { socket } => self.driven.with(|state| state.withdraw(socket)),
+            Event::Withdrawn { socket } => {
+                drop(self.driven.with(|state| state.withdraw(socket)));
+            }
             Event::Connected { socket: key, namespace, auth, .. } => {
                 let Some(socket) = self.meet(key, namespace) else { return };
                 for handler in &socket.handlers().connect {
@@ -86,7 +89,7 @@ impl Shard {
             }
             Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
             Event::Expired { sid } => {
-                self.driven.with(|state| state.kept.remove(&sid));
+                drop(self.driven.with(|state| state.kept.remove(&sid)));
             }
             Event::Disconnected { socket, reason, rooms, may_return } => {
                 self.disconnected(socket, reason, &rooms, may_return, runtime);
@@ -167,14 +170,10 @@ fn received(
     if handlers.packet.is_empty() {
         deliver(arrival).into_iter().for_each(|task| runtime.spawn(task));
     } else {
-        let socket = arrival.socket.clone();
-        let asking = Asking::default();
-        if let Some(task) = start(pass(arrival, Rc::clone(&asking))) {
-            if let Some(waiting) = &mut *asking.borrow_mut() {
-                *waiting = Some(Waiting::new(&socket));
-            }
-            runtime.spawn(task);
-        }
+        let (socket, asking) = (arrival.socket.clone(), Asking::default());
+        let future = Box::pin(pass(arrival, Rc::clone(&asking)));
+        let passing = Passing { future, socket, asking, awaited: Awaited::default() };
+        start(passing).into_iter().for_each(|task| runtime.spawn(task));
     }
 }
 
@@ -189,6 +188,32 @@ fn deliver(arrival: Arrival<Socket>) -> Vec<Task> {
 /// There while middlewares are asked about an event, and how they count if they take their time.
 /// After that the handlers count themselves.
 type Asking = Rc<RefCell<Option<Option<Waiting>>>>;
+
+/// An event on its way through the middlewares.
+struct Passing {
+    future: Task,
+    socket: Socket,
+    asking: Asking,
+    awaited: Awaited,
+}
+
+impl Future for Passing {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { future, socket, asking, awaited } = &mut *self;
+        let polled = polling(Some(socket.reference()), awaited, || future.as_mut().poll(cx));
+        if polled.is_pending() {
+            let asks = awaited.is_any();
+            match &mut *asking.borrow_mut() {
+                Some(Some(waiting)) => waiting.set_asking(asks),
+                Some(waiting @ None) => *waiting = Some(Waiting::new(socket, asks)),
+                None => {}
+            }
+        }
+        polled
+    }
+}
 
 /// Leads an event through the middlewares to its handlers.
 async fn pass(mut arrival: Arrival<Socket>, asking: Asking) {

@@ -10,6 +10,7 @@ use sockeye_core::{Emission, EmitError, TypedEvent};
 
 use crate::ack::{AckFuture, Slot};
 use crate::error::Fault;
+use crate::shard::Outgoing;
 use crate::socket::Socket;
 
 impl Socket {
@@ -50,11 +51,12 @@ impl Socket {
         data: &impl Serialize,
         emission: Emission,
     ) -> Result<bool, EmitError> {
+        let Outgoing { payload, heard } = self.shard().encode(event, data)?;
         self.shard().command(|state| {
             let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
-            let sent = socket.emit(event, data, emission)?;
+            let sent = socket.emit_payload(payload, emission)?;
             if sent {
-                state.note_sent(&[self], event, data);
+                state.note_sent(&[self], heard);
             }
             Ok(sent)
         })
@@ -191,17 +193,17 @@ impl Socket {
         data: &impl Serialize,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
-        let asked = self.shard().command(|state| {
-            let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
-            let ack = socket.emit_with_ack(event, data, timeout, Instant::now())?;
-            let slot = Arc::new(Slot::default());
-            state.waiting.insert((self.key(), ack), Arc::clone(&slot));
-            state.note_sent(&[self], event, data);
-            Ok(slot)
+        let asked = self.shard().encode(event, data).and_then(|Outgoing { payload, heard }| {
+            self.shard().command(|state| {
+                let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
+                let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
+                let slot = Arc::new(Slot::default());
+                state.waiting.insert((self.key(), ack), Arc::clone(&slot));
+                state.note_sent(&[self], heard);
+                Ok(slot)
+            })
         });
-        // A handler that waits for this client does not count among those that keep it waiting.
-        self.balance();
-        AckFuture::new(asked)
+        AckFuture::new(asked, Some(self.reference()))
     }
 }
 

@@ -1,36 +1,144 @@
 //! How many handlers of one socket may wait at once.
+//!
+//! Those that await an acknowledgement of the client itself must not keep it from being read, so
+//! they do not count. Which ones these are is seen while they are polled: a future for an
+//! acknowledgement of the same socket then belongs to the handler, until it is done or dropped.
 
-use std::sync::atomic::Ordering;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+use sockeye_core::SocketId;
 
 use crate::socket::Socket;
 
-/// Counts a handler that waits, until it is dropped.
+/// Names one socket of all servers in this process.
+pub(crate) type SocketRef = (usize, SocketId);
+
+/// The acknowledgements that one handler awaits from its own client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Awaited(Option<Arc<AtomicUsize>>);
+
+impl Awaited {
+    /// Whether there are any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.as_ref().is_some_and(|count| count.load(Ordering::Relaxed) > 0)
+    }
+}
+
+/// The handler that is being polled.
+struct Current {
+    socket: Option<SocketRef>,
+    awaited: Awaited,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// Polls a handler of this socket.
+pub(crate) fn polling<T>(
+    socket: Option<SocketRef>,
+    awaited: &mut Awaited,
+    poll: impl FnOnce() -> T,
+) -> T {
+    /// Puts the handler back within whose poll this one took place, after a panic, too.
+    struct Outer<'a>(Option<Current>, &'a mut Awaited);
+
+    impl Drop for Outer<'_> {
+        fn drop(&mut self) {
+            let inner = CURRENT.with(|current| current.replace(self.0.take()));
+            *self.1 = inner.map(|current| current.awaited).unwrap_or_default();
+        }
+    }
+
+    let current = Current { socket, awaited: std::mem::take(awaited) };
+    let _outer = Outer(CURRENT.with(|outer| outer.replace(Some(current))), awaited);
+    poll()
+}
+
+/// Belongs to a future for an acknowledgement: counts it for the handler that awaits it.
+#[derive(Debug, Default)]
+pub(crate) struct Awaiting(Option<Arc<AtomicUsize>>);
+
+impl Awaiting {
+    /// Notes that the future is pending, if the handler that polls it is one for the socket that
+    /// owes the answer.
+    pub(crate) fn note(&mut self, owes: impl FnOnce(SocketRef) -> bool) {
+        if self.0.is_some() {
+            return;
+        }
+        let Some(socket) =
+            CURRENT.with_borrow(|current| current.as_ref().and_then(|current| current.socket))
+        else {
+            return;
+        };
+        if !owes(socket) {
+            return;
+        }
+        CURRENT.with_borrow_mut(|current| {
+            let Some(current) = current else { return };
+            let count = current.awaited.0.get_or_insert_default();
+            count.fetch_add(1, Ordering::Relaxed);
+            self.0 = Some(Arc::clone(count));
+        });
+    }
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A handler that waits, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiting(Socket);
+pub struct Waiting {
+    socket: Socket,
+    is_counted: bool,
+}
 
 impl Waiting {
-    pub(crate) fn new(socket: &Socket) -> Self {
-        socket.waiting().0.fetch_add(1, Ordering::Relaxed);
+    /// Begins to wait, for the client itself if it `asks`.
+    pub(crate) fn new(socket: &Socket, asks: bool) -> Self {
         socket.shard().count_handler(true);
-        socket.balance();
-        Self(socket.clone())
+        let mut waiting = Self { socket: socket.clone(), is_counted: false };
+        waiting.set_asking(asks);
+        waiting
+    }
+
+    /// Says whether the handler waits for the client itself, and so does not count.
+    pub(crate) fn set_asking(&mut self, asks: bool) {
+        self.count(!asks);
+    }
+
+    fn count(&mut self, counts: bool) {
+        if std::mem::replace(&mut self.is_counted, counts) == counts {
+            return;
+        }
+        let (waiting, _) = self.socket.waiting();
+        if counts {
+            waiting.fetch_add(1, Ordering::Relaxed);
+        } else {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.socket.balance();
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.waiting().0.fetch_sub(1, Ordering::Relaxed);
-        self.0.shard().count_handler(false);
-        self.0.balance();
+        self.count(false);
+        self.socket.shard().count_handler(false);
     }
 }
 
 impl Socket {
     /// Has the client read, or not, as the number of its handlers that wait wants it.
-    ///
-    /// Those that wait for the client itself must not keep its answers from being read.
-    pub(crate) fn balance(&self) {
+    fn balance(&self) {
         let limit = self.shard().max_handlers();
         let (waiting, paused) = self.waiting();
         if waiting.load(Ordering::Relaxed) < limit && !paused.load(Ordering::Relaxed) {
@@ -38,7 +146,7 @@ impl Socket {
         }
         self.shard().command(|state| {
             let Some(mut socket) = state.server.socket(self.key()) else { return };
-            let busy = waiting.load(Ordering::Relaxed).saturating_sub(socket.owed());
+            let busy = waiting.load(Ordering::Relaxed);
             let was_paused = paused.load(Ordering::Relaxed);
             // Reading goes on when half of them are done, not after each.
             let pause = if was_paused { busy > limit / 2 } else { busy >= limit };

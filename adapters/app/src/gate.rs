@@ -49,7 +49,8 @@ impl Refusal {
         Self { message: message.into(), data: None }
     }
 
-    /// Adds data, `err.data` in JavaScript. Data that can't be written as JSON is left out.
+    /// Adds data, `err.data` in JavaScript. Data that can't be written as JSON, or is nested in
+    /// more than [127 levels](sockeye_core::packet::Limits::DEPTH_TO_CLIENT), is left out.
     #[must_use]
     pub fn with_data(mut self, data: impl Serialize) -> Self {
         self.data = serde_json::to_value(data).ok();

@@ -1,6 +1,5 @@
 //! Closures as handlers: any number of parameters up to eight, sync or async.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -11,6 +10,7 @@ use sockeye_core::Args;
 
 use crate::call::{Call, FromCall, Label, Origin};
 use crate::error::Fault;
+use crate::flow::{Awaited, Waiting, polling};
 use crate::machine::Task;
 use crate::marker::{Async, Immediate};
 use crate::reply::Reply;
@@ -136,13 +136,17 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
             None
         }
         Ok(Outcome::Future(future)) => {
-            let mut running = Box::pin(Running { future, socket, event, counted: None });
+            let awaited = Awaited::default();
+            let running = Running { future, socket, event, awaited, waiting: None };
+            let mut running = Box::pin(running);
             let mut cx = Context::from_waker(Waker::noop());
             match running.as_mut().poll(&mut cx) {
                 Poll::Ready(()) => None,
                 // The first poll by the runtime's executor gives it a waker that wakes.
                 Poll::Pending => {
-                    running.counted = if C::IS_COUNTED { running.socket.count() } else { None };
+                    if C::IS_COUNTED {
+                        running.waiting = running.socket.count(running.awaited.is_any());
+                    }
                     Some(running)
                 }
             }
@@ -169,16 +173,22 @@ struct Running<S> {
     future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
     socket: S,
     event: Label,
-    counted: Option<Box<dyn Any>>,
+    awaited: Awaited,
+    waiting: Option<Waiting>,
 }
 
 impl<S: Origin> Future for Running<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let future = &mut self.future;
-        let result = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
+        let Self { future, socket, awaited, waiting, .. } = &mut *self;
+        let poll = || polling(socket.reference(), awaited, || future.as_mut().poll(cx));
+        let result = match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(Poll::Pending) => {
+                let asks = awaited.is_any();
+                waiting.iter_mut().for_each(|waiting| waiting.set_asking(asks));
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(Fault::from_panic(&*panic)),
         };

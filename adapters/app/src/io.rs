@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckId, Emission, EmitError, Room, Selector, TypedEvent};
+use sockeye_core::{AckId, Emission, EmitError, EventPayload, Room, Selector, TypedEvent};
 
-use crate::ack::{AnswersFuture, Gathered, Slot};
+use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
 use crate::figures::Snapshot;
+use crate::flow::Awaiting;
 use crate::remote::{FetchError, RemoteSocket};
 use crate::rooms::{IntoRooms, names};
-use crate::shard::{Shard, State};
+use crate::shard::{Outgoing, Shard, State};
 use crate::socket::Socket;
 
 /// All sockets of a namespace.
@@ -88,9 +89,9 @@ impl Io {
     /// If the event can't be sent to anybody, because of its name or data; besides the
     /// [usual ones](EmitError::Reserved), the names `connection` and `new_namespace` are reserved.
     pub fn server_side_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        self.shard.get().map_or(Ok(()), |shard| {
-            shard.command(|state| state.server.server_side_emit(&self.namespace, event, &data))
-        })
+        let Some(shard) = self.shard.get() else { return Ok(()) };
+        let payload = EventPayload::new(event, &data, shard.limits())?;
+        shard.command(|state| state.server.server_side_emit_payload(&self.namespace, &payload))
     }
 
     /// Emits an event to the other servers of a cluster, and waits for the answers of their
@@ -100,8 +101,8 @@ impl Io {
         event: &str,
         data: impl Serialize,
     ) -> AnswersFuture<T> {
-        gather(self.shard.get(), |state| {
-            state.server.server_side_emit_with_ack(&self.namespace, event, &data)
+        gather(self.shard.get(), event, &data, |state, Outgoing { payload, .. }| {
+            state.server.server_side_emit_payload_with_ack(&self.namespace, &payload)
         })
     }
 
@@ -295,11 +296,10 @@ impl Operator {
         data: impl Serialize,
     ) -> AnswersFuture<T> {
         let (namespace, selector, timeout) = (&self.io.namespace, &self.selector, self.timeout);
-        gather(self.io.shard.get(), |state| {
-            let now = Instant::now();
-            let sent =
-                state.server.emit_with_ack(namespace, selector, event, &data, timeout, now)?;
-            state.note_broadcast(namespace, selector, event, &data);
+        gather(self.io.shard.get(), event, &data, |state, Outgoing { payload, heard }| {
+            let (server, now) = (&mut state.server, Instant::now());
+            let sent = server.emit_payload_with_ack(namespace, selector, payload, timeout, now)?;
+            state.note_broadcast(namespace, selector, heard);
             Ok(sent)
         })
     }
@@ -396,9 +396,10 @@ impl Operator {
             return Ok(());
         };
         let (namespace, selector) = (&self.io.namespace, &self.selector);
+        let Outgoing { payload, heard } = shard.encode(event, &data)?;
         shard.command(|state| {
-            state.server.emit(namespace, selector, event, &data, self.emission)?;
-            state.note_broadcast(namespace, selector, event, &data);
+            state.server.emit_payload(namespace, selector, payload, self.emission)?;
+            state.note_broadcast(namespace, selector, heard);
             Ok(())
         })
     }
@@ -415,16 +416,21 @@ impl Operator {
 /// Has the machine collect answers, for whoever waits for them.
 fn gather<T>(
     shard: Option<&Arc<Shard>>,
-    ask: impl FnOnce(&mut State) -> Result<AckId, EmitError>,
+    event: &str,
+    data: &impl Serialize,
+    ask: impl FnOnce(&mut State, Outgoing) -> Result<AckId, EmitError>,
 ) -> AnswersFuture<T> {
-    let slot = Arc::new(Slot::default());
+    let (slot, awaiting) = (Arc::new(Slot::default()), Awaiting::default());
     let Some(shard) = shard else {
         slot.fill(Gathered { answers: Vec::new(), lost: 0, late: 0 });
-        return AnswersFuture::new(Ok(slot));
+        return AnswersFuture::new(Ok(Gathering { slot, asked: None, awaiting }));
     };
-    AnswersFuture::new(shard.command(|state| {
-        let asked = ask(state)?;
-        state.gathering.insert(asked, Arc::clone(&slot));
-        Ok(slot)
+    AnswersFuture::new(shard.encode(event, data).and_then(|outgoing| {
+        shard.command(|state| {
+            let ack = ask(state, outgoing)?;
+            state.gathering.insert(ack, Arc::clone(&slot));
+            let asked = Some((Arc::clone(shard), ack));
+            Ok(Gathering { slot, asked, awaiting })
+        })
     }))
 }

@@ -94,6 +94,8 @@ pub use emitter::Emitter;
 pub use error::{Error, Fault};
 pub use figures::Snapshot;
 pub use files::ClientFiles;
+#[doc(hidden)]
+pub use flow::Waiting;
 pub use gate::Refusal;
 pub use handler::{Handler, Outcome};
 pub use io::{Io, Operator};

@@ -5,14 +5,15 @@ use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sockeye_core::engine::EngineConfig;
+use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, IdMap, Input, Name, Output, Request, Response,
-    Room, Selector, Server, ServerConfig, Sid, SocketId,
+    AckId, Args, ConfigError, EmitError, Event, EventPayload, IdMap, Input, Name, Output, Request,
+    Response, Room, Selector, Server, ServerConfig, Sid, SocketId,
 };
 
 use crate::ack::{Gathered, Slot};
@@ -31,6 +32,9 @@ pub(crate) struct Shard {
     pub(crate) handlers: Directory,
     pub(crate) shared: Shared,
     config: EngineConfig,
+    limits: Limits,
+    /// Somebody wants to hear what is emitted.
+    is_watched: AtomicBool,
     /// How many handlers for events are waiting.
     waiting: AtomicUsize,
     /// How often what a client sent did not fit the parameters of a handler.
@@ -60,10 +64,15 @@ pub(crate) struct State {
     draining: IdMap<SocketId, Vec<Arc<Slot<bool>>>>,
     /// The rooms of the socket whose end is being told.
     pub(crate) leaving: Option<(SocketId, Vec<Room>)>,
-    /// Somebody wants to hear what is emitted.
-    is_watched: bool,
     /// What was emitted, for those who want to hear it.
     sent: VecDeque<(Socket, Name, Args)>,
+}
+
+/// An event on its way out.
+pub(crate) struct Outgoing {
+    pub(crate) payload: EventPayload,
+    /// Its name and arguments, if somebody wants to hear what is emitted.
+    pub(crate) heard: Option<(Name, Args)>,
 }
 
 /// Something that handlers are called for.
@@ -95,14 +104,10 @@ impl State {
     }
 
     /// Notes what was emitted to sockets, for those who want to hear it.
-    pub(crate) fn note_sent(&mut self, sockets: &[&Socket], event: &str, data: &impl Serialize) {
-        let watched = || sockets.iter().filter(|socket| socket.is_watched());
-        if !self.is_watched || watched().next().is_none() {
-            return;
-        }
-        let Ok(args) = Args::of(data) else { return };
-        let name = Name::new(event);
-        self.sent.extend(watched().map(|&it| (it.clone(), name.clone(), args.clone())));
+    pub(crate) fn note_sent(&mut self, sockets: &[&Socket], heard: Option<(Name, Args)>) {
+        let Some((name, args)) = heard else { return };
+        let watched = sockets.iter().filter(|socket| socket.is_watched());
+        self.sent.extend(watched.map(|&it| (it.clone(), name.clone(), args.clone())));
     }
 
     /// Notes what was emitted to a selection.
@@ -110,21 +115,24 @@ impl State {
         &mut self,
         namespace: &str,
         selector: &Selector,
-        event: &str,
-        data: &impl Serialize,
+        heard: Option<(Name, Args)>,
     ) {
-        if self.is_watched {
+        if heard.is_some() {
             let sockets = self.sockets(namespace, selector);
-            self.note_sent(&sockets.iter().collect::<Vec<_>>(), event, data);
+            self.note_sent(&sockets.iter().collect::<Vec<_>>(), heard);
         }
     }
 
-    /// Forgets a socket that was asking to join. Who came back by it may try again.
-    pub(crate) fn withdraw(&mut self, socket: SocketId) {
-        if let Some(socket) = self.sockets.remove(&socket).filter(Socket::is_recovered) {
+    /// Forgets a socket that was asking to join. Who came back by it may try again. What is
+    /// returned is to be dropped when nothing is locked: it may hold values of the application's.
+    #[must_use]
+    pub(crate) fn withdraw(&mut self, socket: SocketId) -> Option<Socket> {
+        let socket = self.sockets.remove(&socket)?;
+        if socket.is_recovered() {
             let (sid, data) = socket.keep();
             self.kept.insert(sid, data);
         }
+        Some(socket)
     }
 
     pub(crate) fn sockets(&self, namespace: &str, selector: &Selector) -> Vec<Socket> {
@@ -132,8 +140,10 @@ impl State {
         keys.iter().filter_map(|key| self.sockets.get(key).cloned()).collect()
     }
 
-    pub(crate) fn forget(&mut self, socket: SocketId) {
-        self.sockets.remove(&socket);
+    /// Forgets a socket; what is returned is to be dropped when nothing is locked.
+    #[must_use]
+    pub(crate) fn forget(&mut self, socket: SocketId) -> Option<Socket> {
+        self.sockets.remove(&socket)
     }
 }
 
@@ -143,7 +153,7 @@ impl Shard {
         handlers: Directory,
         shared: Shared,
     ) -> Result<Arc<Self>, ConfigError> {
-        let engine = config.engine.clone();
+        let (engine, limits) = (config.engine.clone(), config.limits_out());
         let server = Server::new(config, seed()?)?;
         let is_watched = handlers.all().any(|handlers| !handlers.any_outgoing.is_empty());
         let state = State {
@@ -154,7 +164,6 @@ impl Shard {
             sockets: IdMap::default(),
             draining: IdMap::default(),
             leaving: None,
-            is_watched,
             sent: VecDeque::new(),
         };
         Ok(Arc::new(Self {
@@ -162,6 +171,8 @@ impl Shard {
             handlers,
             shared,
             config: engine,
+            limits,
+            is_watched: AtomicBool::new(is_watched),
             waiting: AtomicUsize::new(0),
             mismatches: AtomicU64::new(0),
             #[cfg(feature = "metrics")]
@@ -184,6 +195,11 @@ impl Shard {
         }
     }
 
+    /// A number that no other server in this process has at the same time.
+    pub(crate) fn reference(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
     /// How many handlers of one socket may be waiting at once.
     pub(crate) fn max_handlers(&self) -> usize {
         self.shared.max_handlers.map_or(100, NonZeroUsize::get)
@@ -203,7 +219,20 @@ impl Shard {
     }
 
     pub(crate) fn watch_outgoing(&self) {
-        self.driven.with(|state| state.is_watched = true);
+        self.is_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Encodes an event. `Serialize` is the application's, so this is done before locking.
+    pub(crate) fn encode(&self, event: &str, data: &impl Serialize) -> Result<Outgoing, EmitError> {
+        let payload = EventPayload::new(event, data, self.limits)?;
+        let is_heard = self.is_watched.load(Ordering::Relaxed);
+        let heard = is_heard.then(|| (Name::new(event), payload.args()));
+        Ok(Outgoing { payload, heard })
+    }
+
+    /// What packets may hold that are sent.
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -271,7 +300,7 @@ impl Shard {
         }
         // The matcher of a namespace is the application's: it may ask the server something.
         let (handlers, captured) = self.find(&namespace)?;
-        self.driven.with(|state| {
+        let (socket, replaced) = self.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
             // Who came back too late for what it has missed got a new id while it was waiting.
             let renamed = state.sockets.get(&key).map(|socket| socket.keep().1);
@@ -280,9 +309,12 @@ impl Shard {
             let data = kept.or(renamed).unwrap_or_default();
             let origin = Origin { namespace, handlers, captured, data, recovered };
             let socket = Socket::new(self, key, sid, origin);
-            state.sockets.insert(key, socket.clone());
-            Some(socket)
-        })
+            let replaced = state.sockets.insert(key, socket.clone());
+            Some((socket, replaced))
+        })?;
+        // Its listeners are the application's, and dropped when nothing is locked.
+        drop(replaced);
+        Some(socket)
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sockeye_core::engine::{Handshake, Transport};
-use sockeye_core::{Room, Selector, Sid, SocketId, SocketMut};
+use sockeye_core::{AckPayload, EmitError, Responder, Room, Selector, Sid, SocketId, SocketMut};
 
 use crate::error::{Error, Fault};
+use crate::flow::SocketRef;
 use crate::io::{Io, Operator};
 use crate::listeners::Listeners;
 use crate::namespace::Handlers;
@@ -36,7 +37,7 @@ struct Inner {
     /// What the pattern of the namespace found in its name.
     captured: Option<Captured>,
     listeners: OnceLock<Box<Mutex<Listeners>>>,
-    /// How many handlers for its events are waiting.
+    /// How many handlers for its events are waiting for something else than itself.
     waiting: AtomicUsize,
     /// They are so many that nothing more is read.
     paused: AtomicBool,
@@ -229,12 +230,22 @@ impl Socket {
         self.0.shard.command(|state| state.server.accept(self.0.key));
     }
 
-    pub(crate) fn reject(&self, message: &str, data: &impl Serialize) {
-        self.0.shard.command(|state| {
-            state.forget(self.0.key);
-            let rejected = state.server.reject(self.0.key, message, data);
-            rejected.expect("a JSON value can be written as JSON");
+    /// Refuses the client, without the data if that is nested too deeply to be sent.
+    pub(crate) fn reject(&self, message: &str, data: &Option<serde_json::Value>) {
+        let forgotten = self.0.shard.command(|state| {
+            if state.server.reject(self.0.key, message, data).is_err() {
+                let rejected = state.server.reject(self.0.key, message, &());
+                rejected.expect("a text can be written as JSON");
+            }
+            state.forget(self.0.key)
         });
+        drop(forgotten);
+    }
+
+    pub(crate) fn ack(&self, responder: Responder, data: &impl Serialize) -> Result<(), EmitError> {
+        let payload = AckPayload::new(data, self.shard().limits())?;
+        let sent = self.command(|socket| socket.ack_payload(responder, payload));
+        sent.unwrap_or(Ok(()))
     }
 
     pub(crate) fn command<T>(&self, act: impl FnOnce(&mut SocketMut<'_>) -> T) -> Option<T> {
@@ -256,6 +267,11 @@ impl Socket {
 
     pub(crate) fn key(&self) -> SocketId {
         self.0.key
+    }
+
+    /// Names this socket among those of all servers in this process.
+    pub(crate) fn reference(&self) -> SocketRef {
+        (self.0.shard.reference(), self.0.key)
     }
 
     pub(crate) fn captured(&self) -> Option<&Captured> {

@@ -3,28 +3,11 @@
 mod common;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Duration;
 
-use common::World;
+use common::{World, within_reason};
 use sockeye_app::{App, Io, ListenerId, Packet, Socket};
-
-/// Runs this on a thread of its own: what waits for a lock for ever is a failure, not a hang.
-fn within_reason(run: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
-    let running = thread::spawn(move || {
-        run();
-        let _ = done.send(());
-    });
-    if wait.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("a lock was taken twice");
-    }
-    if let Err(panic) = running.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
 
 /// Asks when it is dropped.
 struct AsksOnDrop(Socket, Arc<AtomicUsize>);

@@ -27,7 +27,7 @@ impl Hub {
         match event {
             Told::Authenticating { socket } => self.authenticate(socket, runtime),
             Told::Connected { socket: key, recovered, .. } => {
-                self.driven.with(|state| state.settle(key, &Ok(())));
+                self.driven.with(|state| state.settle(key)).tell(&Ok(()));
                 let Some(socket) = self.get(key) else { return };
                 self.queues(key).iter().for_each(|it| it.push(Event::Connected { recovered }));
                 let call = || ConnectCall { socket: socket.clone() };
@@ -36,10 +36,11 @@ impl Hub {
             Told::Refused { socket: key, message, data } => {
                 let refused = Refused { message, data };
                 let error = ConnectError::Refused(refused.clone());
-                self.driven.with(|state| {
-                    state.settle(key, &Err(error));
+                let settled = self.driven.with(|state| {
                     state.refused.insert(key, refused.clone());
+                    state.settle(key)
                 });
+                settled.tell(&Err(error));
                 let Some(socket) = self.get(key) else { return };
                 for queue in self.queues(key) {
                     queue.push(Event::Refused(refused.clone()));
@@ -69,19 +70,18 @@ impl Hub {
             Told::Upgraded => self.tell(&Connection::Upgraded),
             Told::NotUpgraded { fault } => self.tell(&Connection::NotUpgraded(fault)),
             Told::Failed { attempt, fault } => {
-                self.driven.with(|state| {
-                    let error = ConnectError::Failed(fault.clone());
-                    state.settle_hasty(&error);
-                    if !state.client.config().reconnection {
-                        state.give_up(&error);
-                    }
+                let settled = self.driven.with(|state| {
+                    let last = !state.client.config().reconnection;
+                    if last { state.settle_all() } else { state.settle_hasty() }
                 });
+                settled.tell(&Err(ConnectError::Failed(fault.clone())));
                 self.tell(&Connection::Failed { attempt, fault });
             }
             Told::Closed { reason, fault } => self.tell(&Connection::Closed { reason, fault }),
             Told::Reconnecting { attempt } => self.tell(&Connection::Reconnecting { attempt }),
             Told::GaveUp => {
-                self.driven.with(|state| state.give_up(&ConnectError::Disconnected));
+                let settled = self.driven.with(|state| state.settle_all());
+                settled.tell(&Err(ConnectError::Disconnected));
                 self.tell(&Connection::GaveUp);
             }
             // The core may learn to tell more, which nobody here asks for.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sockeye_core::client::{Client as Core, Input, OpenError, Output};
+use sockeye_core::packet::Limits;
 use sockeye_core::{AckError, AckId, ConfigError, SocketId};
 
 use super::builder::{Client, Handlers, Shared};
@@ -21,6 +22,7 @@ use crate::shard::seed;
 pub(crate) struct Hub {
     pub(super) driven: Driven<State>,
     pub(super) shared: Shared,
+    limits: Limits,
 }
 
 /// What is changed under the lock.
@@ -47,42 +49,45 @@ pub(super) struct Connecting {
     pub(super) once: bool,
 }
 
+/// Those who have waited until a socket is connected. They are told how it went when nothing is
+/// locked, because their wakers are the executor's.
+#[must_use]
+#[derive(Default)]
+pub(super) struct Settled(Vec<Connecting>);
+
+impl Settled {
+    pub(super) fn tell(self, result: &Result<(), ConnectError>) {
+        self.0.iter().for_each(|waiting| waiting.slot.fill(result.clone()));
+    }
+}
+
 impl State {
-    /// Tells those who wait until a socket is connected how it went.
-    pub(super) fn settle(&mut self, socket: SocketId, result: &Result<(), ConnectError>) {
-        for waiting in self.connecting.remove(&socket).unwrap_or_default() {
-            waiting.slot.fill(result.clone());
-        }
+    /// Takes those who wait until a socket is connected.
+    pub(super) fn settle(&mut self, socket: SocketId) -> Settled {
+        Settled(self.connecting.remove(&socket).unwrap_or_default())
     }
 
-    /// Tells those who do not wait for a second attempt.
-    pub(super) fn settle_hasty(&mut self, error: &ConnectError) {
+    /// Takes those who do not wait for a second attempt.
+    pub(super) fn settle_hasty(&mut self) -> Settled {
+        let mut settled = Vec::new();
         for waiting in self.connecting.values_mut() {
-            waiting.retain(|waiting| {
-                if waiting.once {
-                    waiting.slot.fill(Err(error.clone()));
-                }
-                !waiting.once
-            });
+            let (hasty, others) = std::mem::take(waiting).into_iter().partition(|it| it.once);
+            *waiting = others;
+            settled.extend::<Vec<_>>(hasty);
         }
+        Settled(settled)
     }
 
-    fn settle_all(&mut self, error: &ConnectError) {
-        let sockets: Vec<_> = self.connecting.keys().copied().collect();
-        for socket in sockets {
-            self.settle(socket, &Err(error.clone()));
-        }
-    }
-
-    /// Tells all who wait that there will be no more attempts.
-    pub(super) fn give_up(&mut self, error: &ConnectError) {
-        self.settle_all(error);
+    /// Takes all who wait for some socket.
+    pub(super) fn settle_all(&mut self) -> Settled {
+        Settled(std::mem::take(&mut self.connecting).into_values().flatten().collect())
     }
 }
 
 impl Hub {
     pub(super) fn new(client: Client) -> Result<(Arc<Self>, Vec<Socket>), ConfigError> {
         let Client { config, namespaces, shared } = client;
+        let limits = config.limits_out();
         let core = Core::new(config, seed()?)?;
         let state = State {
             client: core,
@@ -94,7 +99,7 @@ impl Hub {
             closing: false,
             over: false,
         };
-        let hub = Arc::new(Self { driven: Driven::new(state), shared });
+        let hub = Arc::new(Self { driven: Driven::new(state), shared, limits });
         let mut sockets = Vec::new();
         for (name, handlers) in namespaces {
             sockets.push(hub.driven.command(|state| hub.add(state, name, handlers))?);
@@ -145,17 +150,23 @@ impl Hub {
         }
     }
 
+    /// What packets may hold that are sent.
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub(super) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
         &self.shared.state
     }
 
     /// Closes the connection, and has the adapter stop driving when nothing is left of it.
     pub(super) fn close(&self) {
-        self.driven.command(|state| {
+        let settled = self.driven.command(|state| {
             state.closing = true;
             state.client.close(Instant::now());
-            state.settle_all(&ConnectError::Disconnected);
+            state.settle_all()
         });
+        settled.tell(&Err(ConnectError::Disconnected));
     }
 }
 
@@ -200,13 +211,15 @@ impl Machine for Hub {
     }
 
     fn abandon(&self) {
-        let (sockets, waiting, queues) = self.driven.with(|state| {
+        let (sockets, settled, waiting, queues) = self.driven.with(|state| {
             state.over = true;
-            state.settle_all(&ConnectError::Disconnected);
+            let settled = state.settle_all();
             // Sockets hold the machine that holds them.
             let sockets = std::mem::take(&mut state.sockets);
-            (sockets, std::mem::take(&mut state.waiting), std::mem::take(&mut state.queues))
+            let (waiting, queues) = (&mut state.waiting, &mut state.queues);
+            (sockets, settled, std::mem::take(waiting), std::mem::take(queues))
         });
+        settled.tell(&Err(ConnectError::Disconnected));
         waiting.values().for_each(|slot| slot.fill(Err(AckError::Disconnected)));
         queues.values().flatten().for_each(|queue| queue.end());
         drop(sockets);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::client::{Auth, Responder, SocketMut};
 use sockeye_core::engine::Transport;
-use sockeye_core::{Emission, EmitError, Name, SocketId, TypedEvent};
+use sockeye_core::{AckPayload, Emission, EmitError, EventPayload, Name, SocketId, TypedEvent};
 
 use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
@@ -190,13 +190,14 @@ impl Socket {
     /// Leaves the namespace, or stops trying to join it. The last socket to leave closes the
     /// connection; what was emitted before is still delivered if it can be.
     pub fn disconnect(&self) {
-        self.0.hub.driven.command(|state| {
+        let settled = self.0.hub.driven.command(|state| {
             if let Some(mut socket) = state.client.socket(self.0.key) {
                 socket.disconnect(Instant::now());
             }
-            state.settle(self.0.key, &Err(ConnectError::Disconnected));
             state.refused.remove(&self.0.key);
+            state.settle(self.0.key)
         });
+        settled.tell(&Err(ConnectError::Disconnected));
     }
 
     /// Ends the whole client, all of its sockets included: nothing happens any more after what was
@@ -291,7 +292,8 @@ impl Socket {
         data: &impl Serialize,
         emission: Emission,
     ) -> Result<bool, EmitError> {
-        let sent = self.command(|socket, now| socket.emit(event, data, emission, now));
+        let payload = EventPayload::new(event, data, self.0.hub.limits())?;
+        let sent = self.command(|socket, now| socket.emit_payload(payload, emission, now));
         sent.unwrap_or(Err(EmitError::Disconnected))
     }
 
@@ -301,15 +303,19 @@ impl Socket {
         data: &impl Serialize,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
-        AckFuture::new(self.0.hub.driven.command(|state| {
-            let over = state.is_over();
-            let socket = state.client.socket(self.0.key).filter(|_| !over);
-            let mut socket = socket.ok_or(EmitError::Disconnected)?;
-            let ack = socket.emit_with_ack(event, data, timeout, Instant::now())?;
-            let slot = Arc::new(Slot::default());
-            state.waiting.insert((self.0.key, ack), Arc::clone(&slot));
-            Ok(slot)
-        }))
+        let payload = EventPayload::new(event, data, self.0.hub.limits());
+        let asked = payload.and_then(|payload| {
+            self.0.hub.driven.command(|state| {
+                let over = state.is_over();
+                let socket = state.client.socket(self.0.key).filter(|_| !over);
+                let mut socket = socket.ok_or(EmitError::Disconnected)?;
+                let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
+                let slot = Arc::new(Slot::default());
+                state.waiting.insert((self.0.key, ack), Arc::clone(&slot));
+                Ok(slot)
+            })
+        });
+        AckFuture::new(asked, None)
     }
 
     // Listening.
@@ -399,7 +405,8 @@ impl Socket {
     // For the inside.
 
     pub(crate) fn ack(&self, responder: Responder, data: &impl Serialize) -> Result<(), EmitError> {
-        let sent = self.command(|socket, now| socket.ack(responder, data, now));
+        let payload = AckPayload::new(data, self.0.hub.limits())?;
+        let sent = self.command(|socket, now| socket.ack_payload(responder, payload, now));
         sent.unwrap_or(Ok(true)).map(drop)
     }
 

@@ -2,15 +2,32 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod client;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use sockeye_app::core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
 use sockeye_app::{IntoMachine, Machine, Runtime, Task};
+
+/// Runs this on a thread of its own: what waits for a lock for ever is a failure, not a hang.
+pub(crate) fn within_reason(run: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    let running = std::thread::spawn(move || {
+        run();
+        let _ = done.send(());
+    });
+    if wait.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("a lock was taken twice");
+    }
+    if let Err(panic) = running.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
 
 /// An app that is being served to clients that exist only as their frames.
 pub(crate) struct World {
