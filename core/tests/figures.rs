@@ -50,6 +50,17 @@ fn bodies_that_are_too_large_are_counted() {
 }
 
 #[test]
+fn websockets_of_foreign_pages_are_counted() {
+    let mut h: Harness<Server> = Harness::new();
+    let page = [("Host", &b"example.com"[..]), ("Origin", b"null"), ("Cookie", b"session=1")];
+    for number in 1..=2 {
+        let ws = h.upgrade_with("/socket.io/?EIO=4&transport=websocket", &page);
+        assert_eq!(h.refusal(ws), "403 Origin not allowed");
+        assert_eq!(h.server.totals().origins_refused, number);
+    }
+}
+
+#[test]
 fn websocket_messages_that_are_too_large_are_counted_and_end_as_transport_errors() {
     let mut h: Harness<Server> = Harness::new();
     for number in 1..=2 {

@@ -48,6 +48,7 @@ impl Snapshot {
             ("sockeye_bytes_out_total", totals.bytes_out),
             ("sockeye_sessions_refused_total", totals.sessions_refused),
             ("sockeye_addresses_refused_total", totals.addresses_refused),
+            ("sockeye_origins_refused_total", totals.origins_refused),
             ("sockeye_sessions_unused_ended_total", totals.unused_ended),
             ("sockeye_too_large_total", totals.too_large),
             ("sockeye_overflows_total", totals.overflows),

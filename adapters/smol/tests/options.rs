@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sockeye_smol::core::engine::{
-    Cookie, Cors, EngineConfig, Handshake, HeaderHook, Origins, Stage,
+    Cookie, Cors, EngineConfig, Handshake, HeaderHook, Origins, Stage, WebSocketOrigins,
 };
 use sockeye_smol::core::{Frame as Message, ServerConfig};
 use sockeye_smol::{App, EngineApp, Serve, Session, Socket};
@@ -102,22 +102,68 @@ fn a_vetoed_handshake_is_forbidden_with_its_reason() {
     assert!(bystander.text().starts_with("0{"), "others are let in");
 }
 
+/// Asks for a WebSocket with these headers besides those that make it one, as a new session or for
+/// one that is there.
+fn ask_for_websocket(address: SocketAddr, query: &str, headers: &str) -> Answer {
+    let mut wire = Wire::connect(address);
+    let head = support::wire::handshake(query);
+    let (line, rest) = head.split_once("\r\n").expect("a request has lines");
+    wire.send(format!("{line}\r\n{headers}{rest}"));
+    wire.answer()
+}
+
+#[test]
+fn foreign_pages_open_no_websocket_with_the_cookies_of_their_user() {
+    let server = server(|_| {});
+    let sid = support::client::sid_of(&ask(server.address, HANDSHAKE, ""));
+    let session = format!("&sid={sid}");
+    for (headers, status) in [
+        ("Origin: https://evil.example\r\nCookie: session=1\r\n", 403),
+        ("Origin: null\r\nCookie: session=1\r\n", 403),
+        ("Origin: https://evil.example\r\nAuthorization: Basic dTpw\r\n", 403),
+        ("Origin: https://test\r\nOrigin: null\r\nCookie: session=1\r\n", 403),
+        ("Origin: https://TEST:8443\r\nCookie: session=1\r\n", 101),
+        ("Origin: https://a.b\r\nX-Forwarded-Host: a.b\r\nCookie: session=1\r\n", 101),
+        ("Origin: https://evil.example\r\n", 101),
+        ("Cookie: session=1\r\n", 101),
+    ] {
+        for query in [&session, ""] {
+            let answer = ask_for_websocket(server.address, query, headers);
+            assert_eq!(answer.status, status, "{headers}");
+            if status == 403 {
+                assert_eq!(answer.text(), "Origin not allowed");
+                assert_eq!(answer.header("content-type"), Some("text/html"));
+            }
+        }
+    }
+}
+
 #[test]
 fn foreign_origins_open_no_websocket_where_that_is_wanted() {
     let server = server(|config| {
-        config.websocket_origins = Some(Origins::Fixed("https://good.example".to_owned()));
+        let allowed = Origins::Fixed("https://good.example".to_owned());
+        config.websocket_origins = WebSocketOrigins::Only(allowed);
     });
     for (headers, status) in [
         ("Origin: https://evil.example\r\n", 403),
         ("Origin: https://good.example\r\n", 101),
         ("", 101),
     ] {
-        let mut wire = Wire::connect(server.address);
-        let head = support::wire::handshake("");
-        let (line, rest) = head.split_once("\r\n").expect("a request has lines");
-        wire.send(format!("{line}\r\n{headers}{rest}"));
-        assert_eq!(wire.answer().status, status, "{headers}");
+        assert_eq!(ask_for_websocket(server.address, "", headers).status, status, "{headers}");
     }
+}
+
+#[test]
+fn a_foreign_page_can_not_use_what_it_opens_by_polling() {
+    let server = server(|_| {});
+    let page = "Origin: https://evil.example\r\nCookie: session=1\r\n";
+    let answer = ask(server.address, HANDSHAKE, page);
+    assert_eq!(answer.status, 200);
+    assert!(!answer.head.contains("access-control"), "it learns no id");
+    let blind = format!("{page}Content-Type: text/plain\r\nContent-Length: 0\r\n");
+    let answer = ask(server.address, &HANDSHAKE.replacen("GET", "POST", 1), &blind);
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), r#"{"code":2,"message":"Bad handshake method"}"#);
 }
 
 #[test]

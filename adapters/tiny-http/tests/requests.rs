@@ -102,6 +102,23 @@ fn a_websocket_is_refused_at_once_whatever_it_says() {
 }
 
 #[test]
+fn a_foreign_page_can_not_use_what_it_opens_by_polling() {
+    let server = TestServer::new();
+    let page = "Origin: https://evil.example\r\nCookie: session=1\r\nHost:";
+    let mut wire = Wire::connect(server.address);
+    wire.send(poll_head("").replacen("Host:", page, 1));
+    let answer = wire.answer();
+    assert_eq!(answer.status, 200);
+    assert!(!answer.head.contains("access-control"), "it learns no id");
+    let blind = format!("Content-Type: text/plain\r\nContent-Length: 2\r\n{page}");
+    let mut wire = Wire::connect(server.address);
+    wire.send(poll_head("").replacen("GET", "POST", 1).replacen("Host:", &blind, 1) + "40");
+    let answer = wire.answer();
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), r#"{"code":2,"message":"Bad handshake method"}"#);
+}
+
+#[test]
 fn paths_that_are_not_the_endpoint_are_not_found() {
     let server = TestServer::new();
     for path in ["/socket.iox/", "//socket.io/", "/SOCKET.IO/", "/socket.io/../admin", "/", "*"] {

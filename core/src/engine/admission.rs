@@ -85,7 +85,11 @@ impl Engine {
             Ok(passage)
         });
         match passage {
-            Err(refusal) => self.refuse(ws, &refusal, extra),
+            Err(refusal) => {
+                let foreign = refusal == Refusal::ForeignOrigin;
+                self.cx.totals.origins_refused += u64::from(foreign);
+                self.refuse(ws, &refusal, extra);
+            }
             Ok(Passage::Open(codec)) => {
                 self.add_hooked(request, Stage::Handshake, &mut extra);
                 self.request_session(Source::WebSocket(ws), codec, extra, request, now);
@@ -318,16 +322,12 @@ impl Engine {
         Ok(Passage::Open(Codec { v3, base64 }))
     }
 
-    /// Checks that a WebSocket may come from where it comes from: from each origin that it names.
+    /// Checks that a WebSocket may come from where it comes from.
     fn check_origin(&self, request: &Request<'_>, via: Transport) -> Result<(), Refusal> {
-        let Some(allowed) = &self.cx.config.websocket_origins else { return Ok(()) };
-        let mut headers = request.headers.iter();
-        let is_welcome =
-            |value: &[u8]| std::str::from_utf8(value).is_ok_and(|origin| allowed.contains(origin));
-        let fits =
-            headers.all(|(name, value)| !name.eq_ignore_ascii_case("origin") || is_welcome(value));
-        if via == Transport::WebSocket && !fits {
-            return Err(Refusal::Forbidden("Origin not allowed".to_owned()));
+        let config = &self.cx.config;
+        let is_welcome = || config.websocket_origins.allow(request, config.cors.as_ref());
+        if via == Transport::WebSocket && !is_welcome() {
+            return Err(Refusal::ForeignOrigin);
         }
         Ok(())
     }

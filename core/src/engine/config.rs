@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use super::compress::Compression;
 use super::cookie::Cookie;
-use super::cors::{Cors, Origins};
+use super::cors::Cors;
 use super::encoded::Encoded;
+use super::origin::WebSocketOrigins;
 use super::subprotocol::Subprotocols;
 use crate::error::ConfigError;
 use crate::id::Mint;
@@ -97,11 +98,10 @@ pub struct EngineConfig {
     pub allow_jsonp: bool,
     /// Which pages of other origins may talk to the server, by default none.
     pub cors: Option<Cors>,
-    /// From which origins WebSockets may be opened, by default from all: browsers do not keep
-    /// pages of other origins from opening one, with the cookies of the user. A handshake from
-    /// another origin is answered with 403; one without an origin comes from no page and is let
-    /// through.
-    pub websocket_origins: Option<Origins>,
+    /// Which pages may open WebSockets, by default those of the same host as the server and of the
+    /// origins that [`cors`](Self::cors) allows, and others without credentials of the user. Other
+    /// handshakes are answered with 403.
+    pub websocket_origins: WebSocketOrigins,
     /// Which of the subprotocols that a WebSocket handshake offers is chosen, by default the first
     /// one. A handshake with offers that are malformed is answered with 400.
     pub subprotocols: Subprotocols,
@@ -153,7 +153,7 @@ impl Default for EngineConfig {
             allow_v3: false,
             allow_jsonp: false,
             cors: None,
-            websocket_origins: None,
+            websocket_origins: WebSocketOrigins::SameHost,
             subprotocols: Subprotocols::First,
             cookie: None,
             decides: false,

@@ -54,8 +54,10 @@ pub(super) enum Refusal {
     UnknownSession,
     BadMethod,
     BadRequest,
-    /// The application does not want this one, or its origin is not allowed.
+    /// The application does not want this one.
     Forbidden(String),
+    /// Its origin is not allowed.
+    ForeignOrigin,
     UnsupportedProtocol,
     /// The server is full.
     Busy,
@@ -68,7 +70,7 @@ impl Refusal {
             Self::UnknownSession => 1,
             Self::BadMethod => 2,
             Self::BadRequest | Self::Busy => 3,
-            Self::Forbidden(_) => 4,
+            Self::Forbidden(_) | Self::ForeignOrigin => 4,
             Self::UnsupportedProtocol => 5,
         }
     }
@@ -80,6 +82,7 @@ impl Refusal {
             Self::BadMethod => "Bad handshake method",
             Self::BadRequest => "Bad request",
             Self::Forbidden(message) => message,
+            Self::ForeignOrigin => "Origin not allowed",
             Self::UnsupportedProtocol => "Unsupported protocol version",
             Self::Busy => "Too many sessions",
         }
@@ -88,7 +91,7 @@ impl Refusal {
     const fn status(&self) -> u16 {
         match self {
             Self::Busy => 503,
-            Self::Forbidden(_) => 403,
+            Self::Forbidden(_) | Self::ForeignOrigin => 403,
             Self::UnknownTransport
             | Self::UnknownSession
             | Self::BadMethod

@@ -15,6 +15,7 @@ mod heartbeat;
 mod http;
 mod inbox;
 mod machine;
+mod origin;
 mod outbox;
 mod packet;
 mod pending;
@@ -37,6 +38,7 @@ pub use encoded::Encoded;
 pub(crate) use handshake::decode as decode_query;
 pub use handshake::{Admission, Handshake, HandshakeId};
 pub use machine::{Engine, Transport};
+pub use origin::WebSocketOrigins;
 pub use subprotocol::Subprotocols;
 
 use crate::id::SessionId;

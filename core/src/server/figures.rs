@@ -53,6 +53,9 @@ pub struct Totals {
     /// Handshakes refused because of
     /// [`max_sessions_per_address`](crate::engine::EngineConfig::max_sessions_per_address).
     pub addresses_refused: u64,
+    /// WebSockets refused because of
+    /// [`websocket_origins`](crate::engine::EngineConfig::websocket_origins).
+    pub origins_refused: u64,
     /// Sessions ended because of
     /// [`max_unused_sessions`](crate::engine::EngineConfig::max_unused_sessions), or to make room
     /// for others.

@@ -10,6 +10,7 @@
 //! | [`backpressure`] | What if one side is faster than the other? |
 //! | [`typed_events`] | How do I share the types of events between both sides? |
 //! | [`clients`] | How do I write a client? |
+//! | [`going_public`] | What should I look at before strangers can reach my server? |
 //! | [`operation`] | How do I watch a server, end it, and replace it? |
 
 #[doc = include_str!("acks.md")]
@@ -20,6 +21,8 @@ pub mod backpressure {}
 pub mod clients {}
 #[doc = include_str!("from_javascript.md")]
 pub mod from_javascript {}
+#[doc = include_str!("going_public.md")]
+pub mod going_public {}
 #[doc = include_str!("middleware.md")]
 pub mod middleware {}
 #[doc = include_str!("operation.md")]
