@@ -165,9 +165,19 @@ function heard(entry) {
   drawTitle();
 }
 
-function moved({ name, people }, what) {
+function joined({ name }) {
   if (place.isMoving) return;
-  place.people = people;
+  place.people = [...place.people.filter((other) => other !== name), name];
+  moved(name, "joined");
+}
+
+function left({ name }) {
+  if (place.isMoving) return;
+  place.people = place.people.filter((other) => other !== name);
+  moved(name, "left");
+}
+
+function moved(name, what) {
   typed({ name, on: false });
   if (name !== me.name) timeline.refresh(transcript.note(place.room, name, `${name} ${what}`));
   draw();
@@ -189,10 +199,12 @@ socket.on("message", heard);
 socket.on("picture", heard);
 socket.on("whisper", heard);
 socket.on("typing", typed);
-socket.on("joined", (event) => moved(event, "joined"));
-socket.on("left", (event) => moved(event, "left"));
-socket.on("rooms", (list) => {
-  rooms = list;
+socket.on("joined", joined);
+socket.on("left", left);
+socket.on("rooms", (changed) => {
+  const others = rooms.filter((room) => !changed.some(({ name }) => name === room.name));
+  const there = changed.filter(({ people }) => people !== null);
+  rooms = [...others, ...there].sort((a, b) => (a.name < b.name ? -1 : 1));
   drawPlace();
 });
 socket.on("connect", signIn);
