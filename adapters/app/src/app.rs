@@ -20,6 +20,7 @@ use crate::namespace::{Directory, Handlers, Namespace};
 use crate::packet::PacketCall;
 use crate::pattern::{self, Finding, Matcher};
 use crate::reply::BoxError;
+use crate::report::OnError;
 use crate::shard::Shard;
 use crate::typed::TypedHandler;
 
@@ -62,7 +63,7 @@ pub struct App {
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
-    pub(crate) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
+    pub(crate) on_error: Option<OnError<Error>>,
     pub(crate) veto: Option<Veto>,
     /// How many handlers of one socket may be waiting at once.
     pub(crate) max_handlers: Option<NonZeroUsize>,
@@ -101,7 +102,11 @@ impl App {
     }
 
     /// Sets what hears of errors in handlers; by default they go to the log, at the level `debug`
-    /// where the other side sent what does not fit the parameters of a handler.
+    /// where the other side sent what does not fit the parameters of a handler. Without a logger
+    /// they go to stderr, up to ten a second, because nothing else would tell why a handler is not
+    /// called.
+    ///
+    /// A panic in the function is caught, and written to the log.
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(handler));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use log::Level;
 use sockeye_core::engine::Admission;
 use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomChange, SocketId};
 
@@ -21,6 +22,7 @@ use crate::handler::{Outcome, run};
 use crate::io::Io;
 use crate::machine::{Runtime, Task};
 use crate::packet::{Packet, PacketCall};
+use crate::report::write;
 use crate::shard::{Happening, Shard};
 use crate::socket::Socket;
 
@@ -108,7 +110,7 @@ impl Shard {
         let io = Io::on_shard(Arc::clone(self), namespace);
         for handler in &handlers.room {
             if catch_unwind(AssertUnwindSafe(|| handler(&io, room, change))).is_err() {
-                log::error!("a handler for changes of rooms panicked");
+                write(Level::Error, &"a handler for changes of rooms panicked");
             }
         }
     }

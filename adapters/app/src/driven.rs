@@ -55,18 +55,21 @@ impl<S: Source> Driven<S> {
 
     /// Hands out outputs until none is left, unless somebody does so already.
     pub(crate) fn drive(&self, mut perform: impl FnMut(S::Output)) {
-        let mut state = self.lock();
-        if std::mem::replace(&mut state.driving, true) {
+        if std::mem::replace(&mut self.lock().driving, true) {
             return;
         }
+        // It locks, so it has to be dropped after the guard below.
         let _unwinding = Unwinding(self);
-        while let Some(output) = state.source.poll_output() {
+        loop {
+            let mut state = self.lock();
+            let Some(output) = state.source.poll_output() else {
+                state.driving = false;
+                state.woken = false;
+                return;
+            };
             drop(state);
             perform(output);
-            state = self.lock();
         }
-        state.driving = false;
-        state.woken = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, State<S>> {
@@ -88,5 +91,46 @@ impl<S: Source> Drop for Unwinding<'_, S> {
         if let Some(wake) = self.0.wake.get() {
             wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Counts down to 1, and panics at 3: parsers and functions of the configuration may.
+    struct Countdown(u8);
+
+    impl Source for Countdown {
+        type Output = u8;
+
+        fn poll_output(&mut self) -> Option<u8> {
+            self.0 = self.0.checked_sub(1)?;
+            assert_ne!(self.0, 3, "as asked");
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_panic_within_the_machine_leaves_nothing_locked() {
+        let driven = Driven::new(Countdown(6));
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&wakes);
+        driven.set_waker(Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        let mut outputs = Vec::new();
+        let cut = catch_unwind(AssertUnwindSafe(|| driven.drive(|output| outputs.push(output))));
+        assert!(cut.is_err());
+        assert_eq!(wakes.load(Ordering::Relaxed), 1, "there is more");
+
+        driven.drive(|output| outputs.push(output));
+        assert_eq!(outputs, [5, 4, 2, 1, 0]);
+        driven.command(|source| source.0 = 2);
+        assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
 }

@@ -108,15 +108,17 @@ impl Future for Deciding {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let decision = &mut self.decision;
-        let result = match catch_unwind(AssertUnwindSafe(|| decision.as_mut().poll(cx))) {
+        // The words of an error are the application's, too.
+        let told = |fault| (Refusal::from_fault(&fault), fault);
+        let decide = AssertUnwindSafe(|| decision.as_mut().poll(cx).map_err(told));
+        let result = match catch_unwind(decide) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(Fault::from_panic(&*panic)),
+            Err(panic) => Err(told(Fault::from_panic(&*panic))),
         };
         match result {
             Ok(()) => self.socket.accept(),
-            Err(fault) => {
-                let Refusal { message, data } = Refusal::from_fault(&fault);
+            Err((Refusal { message, data }, fault)) => {
                 self.socket.reject(&message, &data);
                 if !Refusal::is_meant(&fault) {
                     self.socket.report("connect", fault);

@@ -12,6 +12,7 @@ use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
 use crate::figures::Snapshot;
 use crate::flow::Awaiting;
 use crate::remote::{FetchError, RemoteSocket};
+use crate::report::write;
 use crate::rooms::{IntoRooms, names};
 use crate::shard::{Outgoing, Shard, State};
 use crate::socket::Socket;
@@ -382,7 +383,9 @@ impl Operator {
     /// What can't be sent is an error in the log; use [`try_emit`](Self::try_emit) to handle it.
     pub fn emit(&self, event: &str, data: impl Serialize) {
         if let Err(error) = self.try_emit(event, data) {
-            log::error!("event {event:?} in {} was not emitted: {error}", self.io.namespace);
+            let namespace = &self.io.namespace;
+            let text = format!("event {event:?} in {namespace} was not emitted: {error}");
+            write(log::Level::Error, &text);
         }
     }
 

@@ -78,6 +78,7 @@ mod pattern;
 mod raw;
 mod remote;
 mod reply;
+mod report;
 mod rooms;
 mod shard;
 mod socket;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use log::Level;
 use sockeye_core::engine::{
     Admission, CloseReason, Encoded, Engine, EngineConfig, Event, Handshake, Transport,
 };
@@ -15,6 +16,7 @@ use crate::driven::{Driven, Source, Wake};
 use crate::gate::{Veto, judge, veto};
 use crate::machine::{IntoMachine, Machine, Runtime};
 use crate::reply::BoxError;
+use crate::report::write;
 use crate::shard::seed;
 
 /// An Engine.IO server to be: what [`App`](crate::App) is for Socket.IO, one layer below.
@@ -250,7 +252,7 @@ impl Machine for EngineShard {
             Ok(event) => {
                 let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
                 if catch_unwind(dispatch).is_err() {
-                    log::error!("a handler of an Engine.IO session panicked");
+                    write(Level::Error, &"a handler of an Engine.IO session panicked");
                 }
             }
         });

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use log::Level;
 use serde::Serialize;
 use sockeye_core::engine::EngineConfig;
 use sockeye_core::packet::Limits;
@@ -24,6 +25,7 @@ use crate::figures::Snapshot;
 use crate::machine::{Machine, Runtime};
 use crate::namespace::{Directory, Handlers};
 use crate::pattern::Captured;
+use crate::report::{report, write};
 use crate::socket::{Data, Origin, Socket};
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
@@ -140,7 +142,8 @@ impl State {
         keys.iter().filter_map(|key| self.sockets.get(key).cloned()).collect()
     }
 
-    /// Forgets a socket; what is returned is to be dropped when nothing is locked.
+    /// Forgets a socket that was asking to join. What is returned is to be dropped when nothing is
+    /// locked: it may hold values of the application's.
     #[must_use]
     pub(crate) fn forget(&mut self, socket: SocketId) -> Option<Socket> {
         self.sockets.remove(&socket)
@@ -189,10 +192,7 @@ impl Shard {
         if error.fault.is_mismatch() {
             self.mismatches.fetch_add(1, Ordering::Relaxed);
         }
-        match &self.shared.on_error {
-            Some(handler) => handler(error),
-            None => log::log!(error.fault.level(), "{error}"),
-        }
+        report(self.shared.on_error.as_ref(), error.fault.level(), error);
     }
 
     /// A number that no other server in this process has at the same time.
@@ -280,7 +280,8 @@ impl Shard {
     pub(crate) fn find(&self, namespace: &str) -> Option<(Arc<Handlers>, Option<Captured>)> {
         let found = catch_unwind(AssertUnwindSafe(|| self.handlers.find(namespace)));
         found.unwrap_or_else(|_| {
-            log::error!("the function that matches namespaces panicked for {namespace:?}");
+            let text = format!("the function that matches namespaces panicked for {namespace:?}");
+            write(Level::Error, &text);
             None
         })
     }
@@ -365,7 +366,16 @@ impl Machine for Shard {
             acted = true;
             match output.into_event() {
                 Err(output) => runtime.perform(output),
-                Ok(event) => self.dispatch(event, runtime),
+                Ok(event) => {
+                    // Handlers are guarded one by one; values that they leave behind are not.
+                    let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
+                    if catch_unwind(dispatch).is_err() {
+                        write(
+                            Level::Error,
+                            &"a panic beside the handlers; everything else goes on",
+                        );
+                    }
+                }
             }
         });
         self.publish(acted);

@@ -2,12 +2,14 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{World, within_reason};
-use sockeye_app::{App, Io, ListenerId, Packet, Socket};
+use sockeye_app::core::Output;
+use sockeye_app::{App, Io, ListenerId, Packet, Runtime, Socket, Task};
 
 /// Asks when it is dropped.
 struct AsksOnDrop(Socket, Arc<AtomicUsize>);
@@ -112,18 +114,29 @@ fn a_matcher_that_panics_costs_its_namespace_alone() {
     assert!(!world.is_closed(ws));
 }
 
+/// An adapter that fails to carry out an output.
+struct Failing;
+
+impl Runtime for Failing {
+    fn perform(&mut self, output: Output<Infallible>) {
+        panic!("on purpose: {output:?}");
+    }
+
+    fn spawn(&mut self, _: Task) {}
+}
+
 #[test]
 fn an_emit_wakes_the_adapter_after_a_panic_has_cut_a_drive_short() {
-    let app = App::new()
-        .on("fail", || Err::<(), _>("on purpose"))
-        .on_error(|_| panic!("in the handler of errors"));
+    let app = App::new();
     let io = app.io();
     let mut world = World::new(app);
-    let ws = world.connect();
+    world.connect();
+    io.emit("lost", ());
     let before = world.wakes.load(Ordering::Relaxed);
 
-    let said = std::panic::AssertUnwindSafe(|| world.say(ws, "42[\"fail\"]"));
-    assert!(std::panic::catch_unwind(said).is_err());
+    let shard = Arc::clone(&world.shard);
+    let driven = std::panic::AssertUnwindSafe(|| shard.drive(&mut Failing));
+    assert!(std::panic::catch_unwind(driven).is_err());
     assert_eq!(world.wakes.load(Ordering::Relaxed), before + 1, "there may be more to do");
     world.settle();
 

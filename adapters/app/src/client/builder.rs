@@ -20,6 +20,7 @@ use super::{Connection, Error};
 use crate::call::EventCall;
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::reply::BoxError;
+use crate::report::OnError;
 use crate::typed::{self, TypedHandler};
 
 /// A Socket.IO client to be: its handlers and options. See the [module's documentation](super).
@@ -34,7 +35,7 @@ pub struct Client {
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(super) state: Vec<Arc<dyn Any + Send + Sync>>,
-    pub(super) on_error: Option<Box<dyn Fn(Error) + Send + Sync>>,
+    pub(super) on_error: Option<OnError<Error>>,
     pub(super) on_connection: Option<ConnectionHandler>,
 }
 
@@ -87,7 +88,11 @@ impl Client {
     }
 
     /// Sets what hears of errors in handlers; by default they go to the log, at the level `debug`
-    /// where the other side sent what does not fit the parameters of a handler.
+    /// where the other side sent what does not fit the parameters of a handler. Without a logger
+    /// they go to stderr, up to ten a second, because nothing else would tell why a handler is not
+    /// called.
+    ///
+    /// A panic in the function is caught, and written to the log.
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(handler));

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use log::Level;
 use sockeye_core::SocketId;
 use sockeye_core::client::Event as Told;
 use sockeye_core::client::Responder;
@@ -20,6 +21,7 @@ use crate::call::{Call, Origin};
 use crate::error::Fault;
 use crate::gate::start;
 use crate::handler::{BoxHandler, guard, run};
+use crate::report::write;
 
 impl Hub {
     /// Hands an event to whoever waits for it.
@@ -105,7 +107,7 @@ impl Hub {
     fn tell(&self, connection: &Connection) {
         let Some(handler) = &self.shared.on_connection else { return };
         if catch_unwind(AssertUnwindSafe(|| handler(connection))).is_err() {
-            log::error!("a handler for the connection panicked");
+            write(Level::Error, &"a handler for the connection panicked");
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use log::Level;
 use sockeye_core::client::{Client as Core, Input, OpenError, Output};
 use sockeye_core::packet::Limits;
 use sockeye_core::{AckError, AckId, ConfigError, SocketId};
@@ -16,6 +18,7 @@ use super::socket::Socket;
 use super::{ConnectError, Error, Refused};
 use crate::ack::Slot;
 use crate::driven::{Driven, Source, Wake};
+use crate::report::{report, write};
 use crate::shard::seed;
 
 /// The machine of a [`Client`].
@@ -144,10 +147,7 @@ impl Hub {
     }
 
     pub(super) fn report(&self, error: Error) {
-        match &self.shared.on_error {
-            Some(handler) => handler(error),
-            None => log::log!(error.fault.level(), "{error}"),
-        }
+        report(self.shared.on_error.as_ref(), error.fault.level(), error);
     }
 
     /// What packets may hold that are sent.
@@ -193,7 +193,13 @@ impl Machine for Hub {
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
         self.driven.drive(|output| match output {
-            Output::Event(event) => self.dispatch(event, runtime),
+            Output::Event(event) => {
+                // Handlers are guarded one by one; values that they leave behind are not.
+                let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
+                if catch_unwind(dispatch).is_err() {
+                    write(Level::Error, &"a panic beside the handlers; everything else goes on");
+                }
+            }
             output @ (Output::Request { .. }
             | Output::Abort { .. }
             | Output::Open { .. }
