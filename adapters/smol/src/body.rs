@@ -1,6 +1,7 @@
 //! Bodies: reading those of requests within bounds, and the one type for those of answers.
 
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -126,7 +127,13 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().kind {
             Kind::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Kind::Streamed(body) => body.as_mut().poll_frame(cx),
+            Kind::Streamed(body) => {
+                let poll = AssertUnwindSafe(|| body.as_mut().poll_frame(cx));
+                catch_unwind(poll).unwrap_or_else(|_| {
+                    log::error!("the body of an answer panicked; everything else goes on");
+                    Poll::Ready(Some(Err("the body of the answer can't be made".into())))
+                })
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{poll_fn, ready};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
@@ -13,6 +14,7 @@ use hyper::header::{CONNECTION, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODIN
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use smol::future::FutureExt as _;
 
 use crate::body::Answer;
 use crate::fallback::{Found, status};
@@ -182,7 +184,12 @@ async fn refuse<S: Stream>(visit: &Rc<Visit>, link: Link<S>, status: u16) -> S {
 async fn answer(visit: Rc<Visit>, request: Request<Incoming>) -> Result<Response<Answer>, Ended> {
     visit.progress.begin();
     visit.wait_for_turn().await;
-    let mut response = respond(&visit, request).await?;
+    // Handlers of pages, and functions of the configuration, are the application's.
+    let responded = AssertUnwindSafe(respond(&visit, request)).catch_unwind().await;
+    let mut response = responded.unwrap_or_else(|_| {
+        log::error!("a request is answered with 500 after a panic; everything else goes on");
+        Ok(status(StatusCode::INTERNAL_SERVER_ERROR))
+    })?;
     let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if visit.hub.seats.is_closing() && !goes_on {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

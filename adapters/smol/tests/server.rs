@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sockeye_smol::core::ServerConfig;
+use sockeye_smol::core::engine::HeaderHook;
 use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{
     AckError, AckFailure, App, DisconnectReason, Full, Incoming, Limits, Peer, Serve, Server,
@@ -243,6 +245,37 @@ fn other_pages_are_served_on_the_same_port() {
     let head = String::from_utf8(wire.rest()).expect("a head in ASCII");
     assert!(head.contains("Content-Length: 13") && head.ends_with("\r\n\r\n"), "{head}");
     Bystander::new(server.address).assert_works();
+}
+
+#[test]
+fn pages_that_panic_are_answered_with_500() {
+    let server = TestServer::start(|| {
+        let mut config = ServerConfig::default();
+        config.engine.header_hook = Some(HeaderHook::new(|request, _, _| {
+            assert!(!request.target.contains("panic"), "as asked");
+        }));
+        let server = app().config(config).bind("127.0.0.1:0").expect("a free port");
+        server.fallback(|request: Request<Incoming>| {
+            assert_ne!(request.uri().path(), "/at-once", "as asked");
+            async move {
+                smol::Timer::after(Duration::from_millis(1)).await;
+                assert_ne!(request.uri().path(), "/later", "as asked");
+                Response::new(Full::from("fine"))
+            }
+        })
+    });
+    let mut bystander = Bystander::new(server.address);
+    let mut wire = Wire::connect(server.address);
+    let polling = "/socket.io/?EIO=4&transport=polling";
+    for path in ["/at-once", "/later", &format!("{polling}&panic=1")] {
+        wire.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert_eq!(wire.answer().status, 500, "{path}");
+    }
+    for path in ["/fine", polling] {
+        wire.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert_eq!(wire.answer().status, 200, "{path}");
+    }
+    bystander.assert_works();
 }
 
 #[test]

@@ -92,6 +92,18 @@ impl Driver {
             if over {
                 return;
             }
+            if self.shared.is_over() {
+                return self.abandon();
+            }
+        }
+    }
+
+    /// Ends what there is when nobody carries connections any more.
+    fn abandon(&mut self) {
+        log::error!("the thread for connections has panicked: the server ends");
+        self.machine.close(Instant::now());
+        if catch_unwind(AssertUnwindSafe(|| self.drive())).is_err() {
+            log::error!("a handler panicked while the server ended");
         }
     }
 
@@ -160,7 +172,13 @@ impl Driver {
             }
             return;
         }
-        self.feed(id, peer, &request);
+        // Functions of the configuration are the application's.
+        if catch_unwind(AssertUnwindSafe(|| self.feed(id, peer, &request))).is_err() {
+            log::error!("a request is answered with 500 after a panic; everything else goes on");
+            answer(request, Response::empty(500));
+            self.machine.handle(Input::Aborted { req: RequestId(id) }, Instant::now());
+            return self.drive();
+        }
         self.hands.held.insert(id, Held { request, wanted: None });
         self.drive();
         if arrival.gone {

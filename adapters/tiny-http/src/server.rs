@@ -12,7 +12,7 @@ use sockeye_app::{IntoMachine, Machine};
 use tiny_http::Request;
 
 use crate::driver::Driver;
-use crate::front::Front;
+use crate::front::{Front, Shared};
 use crate::handle::{Handle, Wishes};
 use crate::limits::Limits;
 use crate::line::Line;
@@ -136,20 +136,37 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// There cannot be more threads, or descriptors.
+    /// There cannot be more threads, or descriptors; or the thread that carries the connections has
+    /// panicked, which is a mistake of this crate's: all clients are disconnected then.
     pub fn serve(self) -> io::Result<()> {
+        self.serve_by(Front::run)
+    }
+
+    /// Serves with this on the thread that carries the connections.
+    fn serve_by(self, run: impl FnOnce(Front) + Send + 'static) -> io::Result<()> {
         let limits = self.limits.within(getrlimit(Resource::Nofile).current);
         let pages = self.pages.start()?;
         let Self { machine, line, wishes, listener, .. } = self;
         let front = Front::new(listener, line, limits, machine, self.pages)?;
         let shared = Arc::clone(front.shared());
-        let front =
-            thread::Builder::new().name("sockeye-front".to_owned()).spawn(move || front.run())?;
+        let name = "sockeye-front".to_owned();
+        let front = thread::Builder::new().name(name).spawn(move || {
+            let _end = End(Arc::clone(front.shared()));
+            run(front);
+        })?;
         Driver::new(&shared, wishes, pages).run();
         shared.end();
-        // It does not panic, and if it did there would be nothing left to end.
-        let _ = front.join();
-        Ok(())
+        front.join().map_err(|_| io::Error::other("the thread for connections panicked"))
+    }
+}
+
+/// Tells the driver that nobody carries connections any more.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+        self.0.line.wake();
     }
 }
 
@@ -190,7 +207,29 @@ impl fmt::Debug for Server {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use sockeye_app::App;
+
     use super::*;
+    use crate::ServeBlocking;
+
+    #[test]
+    fn a_panic_on_the_thread_for_connections_ends_the_server_with_an_error() {
+        let server = App::new().bind("127.0.0.1:0").expect("a free port");
+        let machine = Arc::clone(&server.machine);
+        let dropped = Arc::new(AtomicBool::new(false));
+        let drops = Arc::clone(&dropped);
+        let served = server.serve_by(move |front| {
+            drops.store(true, Ordering::Release);
+            let _front = front;
+            panic!("as asked");
+        });
+
+        let error = served.expect_err("it did not come to its end");
+        assert_eq!(error.to_string(), "the thread for connections panicked");
+        assert!(dropped.load(Ordering::Acquire) && machine.is_idle());
+    }
 
     #[test]
     fn there_are_no_more_connections_than_descriptors_for_them() {

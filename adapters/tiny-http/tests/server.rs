@@ -7,15 +7,21 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sockeye_tiny_http::core::ServerConfig;
+use sockeye_tiny_http::core::engine::HeaderHook;
 use sockeye_tiny_http::tiny_http::{Request, Response};
-use sockeye_tiny_http::{Limits, ServeBlocking, Server, client_addr};
+use sockeye_tiny_http::{App, Limits, ServeBlocking, Server, client_addr};
 use support::client::{open, poll, poll_head, post, sid_of};
 use support::peer_app::app;
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
 fn bind() -> Server {
+    bind_app(app())
+}
+
+fn bind_app(app: App) -> Server {
     let limits = Limits { head_timeout: PATIENCE, write_timeout: PATIENCE, ..quick() };
-    app().bind("127.0.0.1:0").expect("a free port").limits(limits)
+    app.bind("127.0.0.1:0").expect("a free port").limits(limits)
 }
 
 fn get(path: &str) -> String {
@@ -259,7 +265,11 @@ fn what_other_threads_emit_is_sent_at_once() {
 
 #[test]
 fn pages_are_served_beside_the_endpoint() {
-    let server = bind()
+    let mut config = ServerConfig::default();
+    config.engine.header_hook = Some(HeaderHook::new(|request, _, _| {
+        assert!(!request.target.contains("panic"), "as asked");
+    }));
+    let server = bind_app(app().config(config))
         .page("/", "text/html", "<h1>Hello</h1>")
         .page("/large", "text/plain", "x".repeat(5_000_000))
         .fallback(|mut request: Request| {
@@ -288,6 +298,8 @@ fn pages_are_served_beside_the_endpoint() {
     wire.send("POST /other?x HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi");
     assert_eq!(wire.answer().text(), r#"POST /other?x "hi" Some(127.0.0.1)"#);
     wire.send(get("/panic"));
+    assert_eq!(wire.answer().status, 500);
+    wire.send(get("/socket.io/?EIO=4&transport=polling&panic=1"));
     assert_eq!(wire.answer().status, 500);
     wire.send(get("/socket.io/?EIO=4&transport=polling"));
     assert_eq!(wire.answer().status, 200);

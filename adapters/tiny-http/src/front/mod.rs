@@ -86,6 +86,11 @@ impl Shared {
         self.wake();
     }
 
+    /// Whether every connection has ended, or is about to.
+    pub(crate) fn is_over(&self) -> bool {
+        self.phase() == OVER
+    }
+
     /// How many connections there are.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
@@ -357,7 +362,8 @@ impl Front {
             }
             let Some(seat) = self.connections.get_mut(key) else { return };
             // What goes on after its time is up does so in another phase, with another deadline.
-            match seat.connection.expire(&self.shared, now) {
+            let expire = AssertUnwindSafe(|| seat.connection.expire(&self.shared, now));
+            match catch_unwind(expire).unwrap_or(Turn::Gone) {
                 Turn::Gone => self.remove(key),
                 Turn::Wait | Turn::Again | Turn::WaitForRoom => self.advance(key, now),
             }
