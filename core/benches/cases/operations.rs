@@ -26,10 +26,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         name: "read argument, object with binary",
         make: || read_object(&Args::of(&shot())),
     },
-    Operation { name: "encode, 32 B", make: || encode(Hall::with(0), text(32)) },
-    Operation { name: "encode, 1 KiB", make: || encode(Hall::with(0), text(1024)) },
-    Operation { name: "encode, object", make: || encode(Hall::with(0), Move::ONE) },
-    Operation { name: "encode, binary", make: || encode(Hall::with(0), attachment()) },
+    Operation { name: "encode, 32 B", make: || encode(Hall::with(1), text(32)) },
+    Operation { name: "encode, 1 KiB", make: || encode(Hall::with(1), text(1024)) },
+    Operation { name: "encode, object", make: || encode(Hall::with(1), Move::ONE) },
+    Operation { name: "encode, binary", make: || encode(Hall::with(1), attachment()) },
     Operation { name: "route, 32 B", make: || route(vec![event(32).into()]) },
     Operation { name: "route, 1 KiB", make: || route(vec![event(1024).into()]) },
     Operation { name: "route, binary", make: || route(binary()) },
@@ -42,7 +42,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     #[cfg(feature = "msgpack")]
     Operation { name: "parse, MessagePack", make: || parse(MsgpackParser, packed_event(32)) },
     #[cfg(feature = "msgpack")]
-    Operation { name: "encode, MessagePack", make: || encode(Hall::new(packing()), text(32)) },
+    Operation { name: "encode, MessagePack", make: || encode(packing_hall(), text(32)) },
     #[cfg(feature = "msgpack")]
     Operation { name: "echo, MessagePack", make: echo_packed },
 ];
@@ -125,11 +125,12 @@ fn read_object(args: &Result<Args, EmitError>) -> Act {
     })
 }
 
-/// Writes an event, for a room in which nobody is.
-fn encode(mut hall: Hall, data: impl Serialize + 'static) -> Act {
-    let nobody = Selector::all().to("nobody");
+/// Writes an event, for one client that is not ready, so that it is dropped.
+fn encode(hall: Hall, data: impl Serialize + 'static) -> Act {
+    let (mut hall, everybody) = (hall.busy(), Selector::all());
+    let emission = Emission { volatile: true, ..Emission::default() };
     Box::new(move || {
-        let emitted = hall.server.emit("/", &nobody, "echo", &data, Emission::default());
+        let emitted = hall.server.emit("/", &everybody, "echo", &data, emission);
         emitted.expect("it can be sent");
     })
 }
@@ -183,8 +184,13 @@ fn packed_event(size: u8) -> Frame {
 
 #[cfg(feature = "msgpack")]
 fn echo_packed() -> Act {
-    let mut hall = Hall::new(packing()).echoing();
+    take(packing_hall().echoing(), vec![packed_event(32)], 1)
+}
+
+#[cfg(feature = "msgpack")]
+fn packing_hall() -> Hall {
+    let mut hall = Hall::new(packing());
     hall.enter(b"\x82\xa4type\x00\xa3nsp\xa1/".to_vec().into());
     hall.settled();
-    take(hall, vec![packed_event(32)], 1)
+    hall
 }

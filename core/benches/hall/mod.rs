@@ -56,6 +56,15 @@ impl Hall {
         hall
     }
 
+    /// With clients who are still reading, so that volatile events are dropped for them.
+    pub(crate) fn busy(mut self) -> Self {
+        let everybody = Selector::all();
+        let emitted = self.server.emit("/", &everybody, "news", "", Emission::default());
+        emitted.expect("text can be sent");
+        while self.server.poll_output().is_some() {}
+        self
+    }
+
     /// Sends events back to whom they came from.
     pub(crate) fn echoing(self) -> Self {
         Self { echoes: true, ..self }
