@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use sockeye_core::engine::{Admission, Handshake};
 use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig, TypedEvent};
 
-use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::error::Error;
 use crate::files::ClientFiles;
 use crate::gate::{Veto, veto};
@@ -226,6 +226,13 @@ impl App {
     #[must_use]
     pub fn on_disconnect<M>(self, handler: impl Handler<DisconnectCall, M>) -> Self {
         self.of("/", |namespace| namespace.on_disconnect(handler))
+    }
+
+    /// Adds a handler for sockets of `/` whose clients can't come back any more; see
+    /// [`Namespace::on_expired`].
+    #[must_use]
+    pub fn on_expired<M>(self, handler: impl Handler<ExpiredCall, M>) -> Self {
+        self.of("/", |namespace| namespace.on_expired(handler))
     }
 
     /// Adds handlers to a namespace, which exists from then on. A slash in front of its name may

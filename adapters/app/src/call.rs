@@ -39,6 +39,12 @@ pub struct DisconnectCall {
     pub(crate) rooms: Vec<Room>,
 }
 
+/// A client that was away can't come back to its socket any more.
+#[derive(Debug)]
+pub struct ExpiredCall {
+    pub(crate) socket: Socket,
+}
+
 /// A connection went over from long-polling to a WebSocket.
 #[derive(Debug)]
 pub struct UpgradeCall {
@@ -182,6 +188,18 @@ impl Call for DisconnectCall {
 
     fn event(&self) -> Label {
         Label::Fixed("disconnect")
+    }
+}
+
+impl Call for ExpiredCall {
+    type Socket = Socket;
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn event(&self) -> Label {
+        Label::Fixed("expired")
     }
 }
 

@@ -15,7 +15,7 @@ use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomCha
 
 use crate::ack::{AckSender, Gathered};
 use crate::arrival::Arrival;
-use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::flow::{Awaited, Waiting, polling};
 use crate::gate::{decide, judge, start};
 use crate::handler::{Outcome, run};
@@ -53,10 +53,14 @@ impl Shard {
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
             Event::Withdrawn { socket } => {
-                drop(self.driven.with(|state| state.withdraw(socket)));
+                drop(self.driven.with(|state| state.forget(socket)));
             }
             Event::Connected { socket: key, namespace, auth, .. } => {
                 let Some(socket) = self.meet(key, namespace) else { return };
+                if socket.is_recovered() {
+                    // It is the socket of before from now on.
+                    drop(self.driven.with(|state| state.kept.remove(socket.sid())));
+                }
                 for handler in &socket.handlers().connect {
                     let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };
                     run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
@@ -91,7 +95,13 @@ impl Shard {
             }
             Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
             Event::Expired { sid } => {
-                drop(self.driven.with(|state| state.kept.remove(&sid)));
+                let kept = self.driven.with(|state| state.kept.remove(&sid));
+                let Some((key, origin)) = kept else { return };
+                let socket = Socket::new(self, key, sid, origin);
+                for handler in &socket.handlers().expired {
+                    let call = ExpiredCall { socket: socket.clone() };
+                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                }
             }
             Event::Disconnected { socket, reason, rooms, may_return } => {
                 self.disconnected(socket, reason, &rooms, may_return, runtime);
@@ -123,14 +133,17 @@ impl Shard {
         may_return: bool,
         runtime: &mut dyn Runtime,
     ) {
-        let (socket, waiting) = self.driven.with(|state| {
+        // Nobody comes back to a server that shuts down.
+        let may_return = may_return && reason != DisconnectReason::ServerShuttingDown;
+        let (socket, waiting, replaced) = self.driven.with(|state| {
             let socket = state.sockets.remove(&key);
-            if let Some((sid, data)) = socket.as_ref().filter(|_| may_return).map(Socket::keep) {
-                state.kept.insert(sid, data);
-            }
+            let kept = socket.as_ref().filter(|_| may_return).map(Socket::keep);
+            let replaced =
+                kept.and_then(|(sid, key, origin)| state.kept.insert(sid, (key, origin)));
             state.leaving = Some((key, rooms.to_vec()));
-            (socket, state.take_draining(key))
+            (socket, state.take_draining(key), replaced)
         });
+        drop(replaced);
         waiting.iter().for_each(|slot| slot.fill(false));
         let Some(socket) = socket else { return };
         let call = || DisconnectCall { socket: socket.clone(), reason, rooms: rooms.to_vec() };

@@ -88,8 +88,8 @@ pub use ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 pub use app::App;
 pub use bytes::Bytes;
 pub use call::{
-    Auth, Call, ConnectCall, DisconnectCall, EventCall, FromCall, Label, Origin, Rooms, State,
-    UpgradeCall,
+    Auth, Call, ConnectCall, DisconnectCall, EventCall, ExpiredCall, FromCall, Label, Origin,
+    Rooms, State, UpgradeCall,
 };
 pub use emitter::Emitter;
 pub use error::{Error, Fault};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sockeye_core::{Args, Room, RoomChange, TypedEvent};
 
-use crate::call::{ConnectCall, DisconnectCall, EventCall, UpgradeCall};
+use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::error::Fault;
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::io::Io;
@@ -50,6 +50,7 @@ pub(crate) struct Handlers {
     pub(crate) upgrade: Vec<BoxHandler<UpgradeCall>>,
     pub(crate) disconnecting: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
+    pub(crate) expired: Vec<BoxHandler<ExpiredCall>>,
     pub(crate) any: Vec<BoxHandler<EventCall>>,
     pub(crate) any_outgoing: Vec<BoxHandler<EventCall>>,
     pub(crate) packet: Vec<BoxHandler<PacketCall>>,
@@ -204,11 +205,25 @@ impl Namespace {
     }
 
     /// Adds a handler for the end of connections. The socket's data is still there, its rooms are
-    /// a parameter of type [`Rooms`](crate::Rooms).
+    /// a parameter of type [`Rooms`](crate::Rooms). Whether the client may come back to the socket
+    /// says [`Socket::may_return`](crate::Socket::may_return).
     #[must_use]
     pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
         let handler = self.boxed(handler);
         self.0.disconnect.push(handler);
+        self
+    }
+
+    /// Adds a handler for sockets whose clients were away and can't come back any more, where
+    /// [recovery](crate::guide::recovery) is on. It runs once for each `disconnect` after which
+    /// [`Socket::may_return`](crate::Socket::may_return) was true, unless the client is back; not
+    /// when the server ends. The socket's id and data are still there.
+    ///
+    /// A handler that is async has its end with the server's at the latest.
+    #[must_use]
+    pub fn on_expired<M>(mut self, handler: impl Handler<ExpiredCall, M>) -> Self {
+        let handler = self.boxed(handler);
+        self.0.expired.push(handler);
         self
     }
 

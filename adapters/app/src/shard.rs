@@ -26,7 +26,7 @@ use crate::machine::{Machine, Runtime};
 use crate::namespace::{Directory, Handlers};
 use crate::pattern::Captured;
 use crate::report::{report, write};
-use crate::socket::{Data, Origin, Socket};
+use crate::socket::{Origin, Socket};
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
 pub(crate) struct Shard {
@@ -59,8 +59,8 @@ pub(crate) struct State {
     pub(crate) server: Server,
     pub(crate) waiting: IdMap<(SocketId, AckId), Arc<Slot>>,
     pub(crate) gathering: IdMap<AckId, Arc<Slot<Gathered>>>,
-    /// The data of sockets whose clients are away.
-    pub(crate) kept: HashMap<Sid, Arc<Data>>,
+    /// The sockets whose clients are away, or are back and not let in yet.
+    pub(crate) kept: HashMap<Sid, (SocketId, Origin)>,
     pub(crate) sockets: IdMap<SocketId, Socket>,
     /// Who waits until everything is sent to a socket.
     draining: IdMap<SocketId, Vec<Arc<Slot<bool>>>>,
@@ -123,18 +123,6 @@ impl State {
             let sockets = self.sockets(namespace, selector);
             self.note_sent(&sockets.iter().collect::<Vec<_>>(), heard);
         }
-    }
-
-    /// Forgets a socket that was asking to join. Who came back by it may try again. What is
-    /// returned is to be dropped when nothing is locked: it may hold values of the application's.
-    #[must_use]
-    pub(crate) fn withdraw(&mut self, socket: SocketId) -> Option<Socket> {
-        let socket = self.sockets.remove(&socket)?;
-        if socket.is_recovered() {
-            let (sid, data) = socket.keep();
-            self.kept.insert(sid, data);
-        }
-        Some(socket)
     }
 
     pub(crate) fn sockets(&self, namespace: &str, selector: &Selector) -> Vec<Socket> {
@@ -304,8 +292,8 @@ impl Shard {
         let (socket, replaced) = self.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
             // Who came back too late for what it has missed got a new id while it was waiting.
-            let renamed = state.sockets.get(&key).map(|socket| socket.keep().1);
-            let kept = state.kept.remove(&sid);
+            let renamed = state.sockets.get(&key).map(|socket| socket.keep().2.data);
+            let kept = state.kept.get(&sid).map(|(_, origin)| Arc::clone(&origin.data));
             let recovered = kept.is_some();
             let data = kept.or(renamed).unwrap_or_default();
             let origin = Origin { namespace, handlers, captured, data, recovered };

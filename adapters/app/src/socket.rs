@@ -17,7 +17,7 @@ use crate::listeners::Listeners;
 use crate::namespace::Handlers;
 use crate::pattern::Captured;
 use crate::rooms::{IntoRooms, names};
-use crate::shard::Shard;
+use crate::shard::{Shard, State};
 
 /// A client's connection to a namespace.
 ///
@@ -73,8 +73,21 @@ impl Socket {
         }))
     }
 
-    pub(crate) fn keep(&self) -> (Sid, Arc<Data>) {
-        (self.0.sid.clone(), Arc::clone(&self.0.data))
+    pub(crate) fn sid(&self) -> &Sid {
+        &self.0.sid
+    }
+
+    /// What is kept of it while its client is away.
+    pub(crate) fn keep(&self) -> (Sid, SocketId, Origin) {
+        let Inner { key, sid, namespace, handlers, captured, data, recovered, .. } = &*self.0;
+        let origin = Origin {
+            namespace: Room::clone(namespace),
+            handlers: Arc::clone(handlers),
+            captured: captured.clone(),
+            data: Arc::clone(data),
+            recovered: *recovered,
+        };
+        (sid.clone(), *key, origin)
     }
 
     /// The id, which the client knows as `socket.id`; the name of a room that only it is in.
@@ -143,6 +156,34 @@ impl Socket {
     #[must_use]
     pub fn is_recovered(&self) -> bool {
         self.0.recovered
+    }
+
+    /// Whether the client is away and may still come back to this socket: from its `disconnect`
+    /// on, until it is back or [`on_expired`](crate::Namespace::on_expired) runs. Always false
+    /// without [recovery](crate::guide::recovery), and when the server itself shuts down.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket};
+    ///
+    /// fn clean_up(socket: &Socket) {
+    ///     println!("{} does not come back", socket.id());
+    /// }
+    ///
+    /// let app = App::new()
+    ///     .on_disconnect(|socket: Socket| {
+    ///         if !socket.may_return() {
+    ///             clean_up(&socket);
+    ///         }
+    ///     })
+    ///     .on_expired(|socket: Socket| clean_up(&socket));
+    /// ```
+    #[must_use]
+    pub fn may_return(&self) -> bool {
+        let kept = |state: &mut State| match state.kept.get(&self.0.sid) {
+            Some((key, _)) => *key == self.0.key,
+            None => false,
+        };
+        self.0.shard.driven.with(kept)
     }
 
     /// How many bytes wait to be sent to the client.
