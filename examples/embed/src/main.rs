@@ -12,7 +12,9 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use sockeye_core::{Closure, Emission, Event, Frame, Frames, Input, Output, Request, Server, WsId};
+use sockeye_core::{
+    Closure, Emission, Event, Frame, Frames, Input, Output, Request, Server, ServerConfig, WsId,
+};
 use tungstenite::error::ProtocolError;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -31,8 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {}", listener.local_addr()?);
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
-    let mut echo =
-        Echo { server: Server::new(Default::default(), seed)?, clients: BTreeMap::new() };
+    let mut echo = Echo { server: Server::new(config(), seed)?, clients: BTreeMap::new() };
     let arrivals = greet_all(listener);
     let mut ids = (1..).map(WsId);
     loop {
@@ -53,6 +54,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// What clients may take: a megabyte for an event, as much again that waits for each of them, and
+/// what tungstenite has not written yet.
+fn config() -> ServerConfig {
+    let mut config = ServerConfig { max_packet_bytes: 1_000_000, ..ServerConfig::default() };
+    config.engine.max_buffered = 1 << 20;
+    config.engine.max_sessions = 1_000;
+    config
+}
+
 struct Echo {
     server: Server,
     clients: BTreeMap<WsId, Client>,
@@ -64,12 +74,12 @@ struct Client {
 }
 
 impl Echo {
-    fn arrive(&mut self, ws: WsId, Arrival { target, socket }: Arrival) {
-        let remote = socket.get_ref().peer_addr().ok();
+    fn arrive(&mut self, ws: WsId, Arrival { target, headers, socket }: Arrival) {
+        let remote = socket.get_ref().tcp.peer_addr().ok();
         self.clients.insert(ws, Client { socket, paused: false });
-        // Whoever looks at cookies or origins passes on the headers, too.
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         let request =
-            Request { method: "GET", target: &target, headers: &[], remote, secure: false };
+            Request { method: "GET", target: &target, headers: &headers, remote, secure: false };
         self.tell(Input::Upgrade { ws, request });
     }
 

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket, client};
 
 /// How long a test waits before it fails.
@@ -72,5 +73,21 @@ fn a_message_over_the_limit_is_refused_with_1009() {
         panic!("a Close frame comes first");
     };
     assert_eq!(u16::from(close.code), 1009);
+    example.assert_works();
+}
+
+#[test]
+fn a_page_of_another_host_that_has_cookies_is_hung_up_on() {
+    let example = Example::start();
+    let stream = TcpStream::connect(&example.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", example.address);
+    let mut request = url.into_client_request().expect("an address");
+    for (name, value) in [("origin", "https://evil.example"), ("cookie", "session=1")] {
+        request.headers_mut().insert(name, value.parse().expect("a value"));
+    }
+    let (mut socket, _) = client(request, stream).expect("it shakes hands");
+
+    assert!(matches!(socket.read(), Ok(Message::Close(_))), "nothing is said before");
     example.assert_works();
 }
