@@ -1,5 +1,7 @@
 //! A machine that is shared: fed and commanded from anywhere, driven by one at a time.
 
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What has outputs.
@@ -72,8 +74,51 @@ impl<S: Source> Driven<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// # Panics
+    ///
+    /// If this thread has locked it already, as a function of the configuration may that asks the
+    /// server something. To wait for the lock would be for ever.
+    fn lock(&self) -> Guard<'_, S> {
+        let this = std::ptr::from_ref(self).addr();
+        assert_ne!(
+            LOCKED.get(),
+            this,
+            "a function that must depend on its arguments alone called the machine that runs it"
+        );
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Guard { state, outer: LOCKED.replace(this) }
+    }
+}
+
+thread_local! {
+    /// The address of the machine that this thread has locked last; 0 if there is none.
+    static LOCKED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A machine that is locked.
+struct Guard<'a, S> {
+    state: MutexGuard<'a, State<S>>,
+    /// What this thread had locked before.
+    outer: usize,
+}
+
+impl<S> Deref for Guard<'_, S> {
+    type Target = State<S>;
+
+    fn deref(&self) -> &State<S> {
+        &self.state
+    }
+}
+
+impl<S> DerefMut for Guard<'_, S> {
+    fn deref_mut(&mut self) -> &mut State<S> {
+        &mut self.state
+    }
+}
+
+impl<S> Drop for Guard<'_, S> {
+    fn drop(&mut self) {
+        LOCKED.set(self.outer);
     }
 }
 
@@ -132,5 +177,15 @@ mod tests {
         assert_eq!(outputs, [5, 4, 2, 1, 0]);
         driven.command(|source| source.0 = 2);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_machine_that_is_called_from_within_panics_instead_of_waiting_for_ever() {
+        let (outer, other) = (Driven::new(Countdown(3)), Driven::new(Countdown(1)));
+        let within = || outer.with(|_| outer.with(|source| source.0));
+        assert!(catch_unwind(AssertUnwindSafe(within)).is_err());
+        assert_eq!(outer.with(|source| source.0 + other.with(|source| source.0)), 4);
+        other.with(|_| ());
+        assert_eq!(outer.with(|source| source.0), 3);
     }
 }

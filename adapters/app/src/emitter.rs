@@ -126,7 +126,8 @@ impl Socket {
     ///
     /// [`EmitError::Disconnected`] if the client is gone.
     pub async fn drained(&self) -> Result<(), EmitError> {
-        let slot = self.shard().command(|state| state.watch_drained(self.key()))?;
+        let (slot, gone) = self.shard().command(|state| state.watch_drained(self.key()))?;
+        drop(gone);
         let Some(slot) = slot else { return Ok(()) };
         let drained = poll_fn(|cx| slot.poll(cx)).await;
         if drained { Ok(()) } else { Err(EmitError::Disconnected) }

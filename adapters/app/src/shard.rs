@@ -84,21 +84,22 @@ pub(crate) enum Happening {
 }
 
 impl State {
-    /// Where it is told that everything is sent; `None` if that is so already.
+    /// Where it is told that everything is sent, `None` if that is so already; with those who have
+    /// stopped waiting, who are to be dropped when nothing is locked.
+    #[allow(clippy::type_complexity, reason = "its parts are named here")]
     pub(crate) fn watch_drained(
         &mut self,
         key: SocketId,
-    ) -> Result<Option<Arc<Slot<bool>>>, EmitError> {
+    ) -> Result<(Option<Arc<Slot<bool>>>, Vec<Arc<Slot<bool>>>), EmitError> {
         let mut socket = self.server.socket(key).ok_or(EmitError::Disconnected)?;
         if socket.watch_drained() {
-            return Ok(None);
+            return Ok((None, Vec::new()));
         }
         let slot = Arc::new(Slot::default());
         let waiting = self.draining.entry(key).or_default();
-        // Those who have stopped waiting.
-        waiting.retain(|other| Arc::strong_count(other) > 1);
+        let gone = take_gone(waiting, |other| other);
         waiting.push(Arc::clone(&slot));
-        Ok(Some(slot))
+        Ok((Some(slot), gone))
     }
 
     pub(crate) fn take_draining(&mut self, key: SocketId) -> Vec<Arc<Slot<bool>>> {
@@ -384,6 +385,19 @@ impl Machine for Shard {
     fn is_idle(&self) -> bool {
         self.driven.with(|state| state.server.is_idle())
     }
+}
+
+/// Takes out what nobody else holds any more. It may hold wakers, and those futures, so it is to be
+/// dropped when nothing is locked.
+#[must_use]
+pub(crate) fn take_gone<T, U>(all: &mut Vec<T>, shared: impl Fn(&T) -> &Arc<U>) -> Vec<T> {
+    if all.iter().all(|one| Arc::strong_count(shared(one)) > 1) {
+        return Vec::new();
+    }
+    let is_gone = |one: &T| Arc::strong_count(shared(one)) == 1;
+    let (gone, others) = std::mem::take(all).into_iter().partition(is_gone);
+    *all = others;
+    gone
 }
 
 /// Random numbers of the system's, from which ids are drawn.

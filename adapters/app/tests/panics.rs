@@ -3,13 +3,15 @@
 mod common;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::World;
 use common::client::ClientWorld;
+use common::{World, within_reason};
 use sockeye_app::client::{self, Client};
-use sockeye_app::{Ack, App, Packet, Socket};
+use sockeye_app::core::engine::HeaderHook;
+use sockeye_app::{Ack, App, Packet, ServerConfig, Socket};
 
 #[test]
 fn a_handler_of_errors_that_panics_disconnects_nobody() {
@@ -100,6 +102,26 @@ fn data_that_panics_when_it_is_dropped_cuts_nothing_short() {
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
     world.say(ws, "421[\"echo\",\"hi\"]");
     assert_eq!(world.texts(ws), ["431[\"hi\"]"]);
+}
+
+#[test]
+fn a_function_of_the_configuration_that_asks_the_server_is_a_panic_and_no_hang() {
+    within_reason(|| {
+        let app = App::new();
+        let io = app.io();
+        let mut config = ServerConfig::default();
+        config.engine.header_hook = Some(HeaderHook::new(move |request, _, _| {
+            if request.target.contains("ask") {
+                assert!(io.is_empty());
+            }
+        }));
+        let mut world = World::new(app.config(config));
+        let polling = "/socket.io/?EIO=4&transport=polling";
+        let ask = || world.request(&format!("{polling}&ask=1"));
+        assert!(catch_unwind(AssertUnwindSafe(ask)).is_err());
+        assert_eq!(world.request(polling).0, 200);
+        world.connect();
+    });
 }
 
 #[test]

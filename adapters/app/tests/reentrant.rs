@@ -7,7 +7,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::client::ClientWorld;
 use common::{World, within_reason};
+use sockeye_app::client::{self, Client};
 use sockeye_app::core::Output;
 use sockeye_app::{App, Io, ListenerId, Packet, Runtime, Socket, Task};
 
@@ -91,6 +93,34 @@ fn what_is_dropped_with_data_and_listeners_may_ask_the_server() {
         let ws = world.connect();
         world.say(ws, "42[\"go\"]");
         assert_eq!(drops.load(Ordering::Relaxed), 4 * 2, "each saw the one socket");
+    });
+}
+
+/// Asks the client when it is dropped.
+struct AsksClientOnDrop(client::Socket, Arc<AtomicUsize>);
+
+impl Drop for AsksClientOnDrop {
+    fn drop(&mut self) {
+        self.1.fetch_add(1 + self.0.buffered(), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn handlers_of_sockets_that_can_not_be_opened_may_ask_the_client_when_they_are_dropped() {
+    within_reason(|| {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let world = ClientWorld::new(Client::new());
+        let open = |name: &str| {
+            let guard = AsksClientOnDrop(world.socket.clone(), Arc::clone(&drops));
+            world.socket.open(name, |namespace| {
+                namespace.on("event", move |_: client::Socket| assert!(guard.0.is_active()))
+            })
+        };
+        assert!(open("/").is_err(), "there is one");
+        assert!(open("/a,b").is_err(), "it is no name");
+        world.socket.close();
+        assert!(open("/late").is_err(), "the client is closed");
+        assert_eq!(drops.load(Ordering::Relaxed), 3);
     });
 }
 

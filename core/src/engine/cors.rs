@@ -100,7 +100,7 @@ pub enum Origins {
     List(Vec<String>),
     /// Always this one, whoever asks; browsers refuse the others.
     Fixed(String),
-    /// The origins for which this holds.
+    /// The origins for which this holds. The function must depend on its argument alone.
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 

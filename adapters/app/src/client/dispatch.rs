@@ -22,6 +22,7 @@ use crate::error::Fault;
 use crate::gate::start;
 use crate::handler::{BoxHandler, guard, run};
 use crate::report::write;
+use crate::shard::take_gone;
 
 impl Hub {
     /// Hands an event to whoever waits for it.
@@ -97,11 +98,15 @@ impl Hub {
 
     /// Those who listen in a loop, and are still there.
     fn queues(&self, key: SocketId) -> Vec<Arc<Queue>> {
-        self.driven.with(|state| {
-            let Some(queues) = state.queues.get_mut(&key) else { return Vec::new() };
-            queues.retain(|queue| Arc::strong_count(queue) > 1);
-            queues.clone()
-        })
+        let (queues, gone) = self.driven.with(|state| match state.queues.get_mut(&key) {
+            Some(queues) => {
+                let gone = take_gone(queues, |queue| queue);
+                (queues.clone(), gone)
+            }
+            None => (Vec::new(), Vec::new()),
+        });
+        drop(gone);
+        queues
     }
 
     fn tell(&self, connection: &Connection) {

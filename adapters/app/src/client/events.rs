@@ -95,6 +95,8 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        // A waker is the executor's: it is cloned and dropped when nothing is locked.
+        let waker = cx.waker().clone();
         let mut waiting = self.0.lock();
         if let Some(event) = waiting.events.pop_front() {
             return Poll::Ready(Some(event));
@@ -105,7 +107,9 @@ impl Stream for Events {
         if waiting.ended {
             return Poll::Ready(None);
         }
-        waiting.waker = Some(cx.waker().clone());
+        let replaced = waiting.waker.replace(waker);
+        drop(waiting);
+        drop(replaced);
         Poll::Pending
     }
 }

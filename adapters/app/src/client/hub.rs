@@ -105,7 +105,8 @@ impl Hub {
         let hub = Arc::new(Self { driven: Driven::new(state), shared, limits });
         let mut sockets = Vec::new();
         for (name, handlers) in namespaces {
-            sockets.push(hub.driven.command(|state| hub.add(state, name, handlers))?);
+            let handlers = Arc::new(handlers);
+            sockets.push(hub.driven.command(|state| hub.add(state, name, &handlers))?);
         }
         Ok((hub, sockets))
     }
@@ -116,11 +117,13 @@ impl Hub {
         name: String,
         handlers: Handlers,
     ) -> Result<Socket, ConnectError> {
+        // If there is no socket for them, they are dropped when nothing is locked.
+        let handlers = Arc::new(handlers);
         self.driven.command(|state| {
             if state.closing || state.over {
                 return Err(ConnectError::Disconnected);
             }
-            Ok(self.add(state, name, handlers)?)
+            Ok(self.add(state, name, &handlers)?)
         })
     }
 
@@ -128,7 +131,7 @@ impl Hub {
         self: &Arc<Self>,
         state: &mut State,
         name: String,
-        handlers: Handlers,
+        handlers: &Arc<Handlers>,
     ) -> Result<Socket, ConfigError> {
         if let Some(problem) = handlers.problem {
             return Err(ConfigError { field: "auth", problem });
@@ -141,7 +144,7 @@ impl Hub {
             };
             ConfigError { field: "namespace", problem }
         })?;
-        let socket = Socket::new(self, key, name, handlers);
+        let socket = Socket::new(self, key, name, Arc::clone(handlers));
         state.sockets.insert(key, socket.clone());
         Ok(socket)
     }

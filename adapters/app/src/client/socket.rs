@@ -20,6 +20,7 @@ use crate::call::{EventCall, Origin};
 use crate::error::Fault;
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::listeners::{ListenerId, Listeners};
+use crate::shard::take_gone;
 use crate::typed::{self, TypedHandler};
 
 /// A client's connection to a namespace of its server.
@@ -49,9 +50,9 @@ impl Socket {
         hub: &Arc<Hub>,
         key: SocketId,
         namespace: String,
-        handlers: Handlers,
+        handlers: Arc<Handlers>,
     ) -> Self {
-        let (hub, handlers) = (Arc::clone(hub), Arc::new(handlers));
+        let hub = Arc::clone(hub);
         Self(Arc::new(Inner { hub, key, namespace, handlers, listeners: OnceLock::new() }))
     }
 
@@ -161,13 +162,13 @@ impl Socket {
     }
 
     async fn wait(&self, once: bool) -> Result<(), ConnectError> {
-        let slot = self.0.hub.driven.with(|state| {
+        let (slot, gone) = self.0.hub.driven.with(|state| {
             let over = state.is_over();
             let Some(socket) = state.client.socket(self.0.key).filter(|_| !over) else {
                 return Err(ConnectError::Disconnected);
             };
             if socket.is_connected() {
-                return Ok(None);
+                return Ok((None, Vec::new()));
             }
             if !socket.is_active() {
                 // The refusal may have come before anybody waited.
@@ -176,11 +177,11 @@ impl Socket {
             }
             let slot = Arc::new(Slot::default());
             let waiting = state.connecting.entry(self.0.key).or_default();
-            // Those who have stopped waiting.
-            waiting.retain(|other| Arc::strong_count(&other.slot) > 1);
+            let gone = take_gone(waiting, |other| &other.slot);
             waiting.push(Connecting { slot: Arc::clone(&slot), once });
-            Ok(Some(slot))
+            Ok((Some(slot), gone))
         })?;
+        drop(gone);
         match slot {
             Some(slot) => poll_fn(|cx| slot.poll(cx)).await,
             None => Ok(()),
