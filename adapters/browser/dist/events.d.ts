@@ -45,35 +45,40 @@ export type DecorateAcknowledgements<Map extends EventsMap> = {
     : Map[Event];
 };
 
-type Listener<Own extends EventsMap, Map extends EventsMap, Event> = Event extends keyof Own
-  ? Own[Event]
-  : Event extends keyof Map
-    ? Map[Event] extends (...args: any[]) => any
-      ? Map[Event]
-      : (...args: any[]) => void
-    : never;
-
-/** What all objects that emit events have in common; `Own` are those of the object itself. */
+/**
+ * What all objects that emit events have in common; `Own` are those of the object itself.
+ *
+ * The forms with `this: never` cannot be called. They make an emitter with typed events fit what
+ * takes emitters of any events, such as RxJS.
+ */
 export declare class Emitter<Map extends EventsMap, Own extends EventsMap = {}> {
-  on<Event extends EventNames<Map> | EventNames<Own>>(
-    event: Event,
-    listener: Listener<Own, Map, Event>,
-  ): this;
-  once<Event extends EventNames<Map> | EventNames<Own>>(
-    event: Event,
-    listener: Listener<Own, Map, Event>,
-  ): this;
+  on<Event extends EventNames<Own>>(event: Event, listener: Own[Event]): this;
+  on<Event extends EventNames<Map>>(event: Event, listener: Map[Event]): this;
+  on(this: never, event: string, listener: (...args: any[]) => any): this;
+  once<Event extends EventNames<Own>>(event: Event, listener: Own[Event]): this;
+  once<Event extends EventNames<Map>>(event: Event, listener: Map[Event]): this;
+  once(this: never, event: string, listener: (...args: any[]) => any): this;
+  addEventListener<Event extends EventNames<Own>>(event: Event, listener: Own[Event]): this;
+  addEventListener<Event extends EventNames<Map>>(event: Event, listener: Map[Event]): this;
+  addEventListener(this: never, event: string, listener: (...args: any[]) => any): this;
   /** Removes one listener, those of an event, or all. */
-  off<Event extends EventNames<Map> | EventNames<Own>>(
-    event?: Event,
-    listener?: Listener<Own, Map, Event>,
-  ): this;
-  addEventListener: this["on"];
-  removeListener: this["off"];
-  removeAllListeners: this["off"];
-  removeEventListener: this["off"];
-  listeners<Event extends EventNames<Map> | EventNames<Own>>(
-    event: Event,
-  ): Listener<Own, Map, Event>[];
+  off(): this;
+  off<Event extends EventNames<Own>>(event: Event, listener?: Own[Event]): this;
+  off<Event extends EventNames<Map>>(event: Event, listener?: Map[Event]): this;
+  off(this: never, event: string, listener: (...args: any[]) => any): this;
+  removeListener(): this;
+  removeListener<Event extends EventNames<Own>>(event: Event, listener?: Own[Event]): this;
+  removeListener<Event extends EventNames<Map>>(event: Event, listener?: Map[Event]): this;
+  removeListener(this: never, event: string, listener: (...args: any[]) => any): this;
+  removeAllListeners(): this;
+  removeAllListeners<Event extends EventNames<Own>>(event: Event, listener?: Own[Event]): this;
+  removeAllListeners<Event extends EventNames<Map>>(event: Event, listener?: Map[Event]): this;
+  removeAllListeners(this: never, event: string, listener: (...args: any[]) => any): this;
+  removeEventListener(): this;
+  removeEventListener<Event extends EventNames<Own>>(event: Event, listener?: Own[Event]): this;
+  removeEventListener<Event extends EventNames<Map>>(event: Event, listener?: Map[Event]): this;
+  removeEventListener(this: never, event: string, listener: (...args: any[]) => any): this;
+  listeners<Event extends EventNames<Own>>(event: Event): Own[Event][];
+  listeners<Event extends EventNames<Map>>(event: Event): Map[Event][];
   hasListeners(event: EventNames<Map> | EventNames<Own>): boolean;
 }

@@ -33,14 +33,21 @@ export type DisconnectReason =
 
 export type DisconnectDescription = Error | { description: string; context?: unknown };
 
+/** An option that is null or undefined means its default. */
+type Options<T> = { [Name in keyof T]?: T[Name] | null };
+
+/** How a connection is made. What is changed in `socket.io.opts` counts with the next connection. */
 export interface EngineOptions {
   /** Default: `/socket.io`. */
   path: string;
   /** Default: true. */
   addTrailingSlash: boolean;
-  /** Sent with every request. */
-  query: Record<string, any>;
-  /** In the order of trial. Default: `["polling", "websocket"]`. */
+  /** Sent with every request, besides the query of the address. */
+  query: Record<string, any> | string;
+  /**
+   * In the order of trial; one that is not there, or throws, is passed over. Without any, connecting
+   * is an error. Default: `["polling", "websocket"]`.
+   */
   transports: ("polling" | "websocket" | (string & {}))[];
   /** Goes on to the next transport when the first one fails. Default: false. */
   tryAllTransports: boolean;
@@ -61,9 +68,14 @@ export interface EngineOptions {
   /** Closes without an event when the page unloads. Default: false. */
   closeOnBeforeunload: boolean;
   /** Options for one transport, by its name. */
-  transportOptions: Record<string, Partial<EngineOptions>>;
+  transportOptions: Record<string, Options<EngineOptions>>;
   /** Subprotocols of the WebSocket. */
   protocols: string | string[];
+  /**
+   * Node.js only: the most bytes of an answer, or of a message of a WebSocket by the package `ws`.
+   * Larger ones end the connection. Default: 100 MiB.
+   */
+  maxPayload: number;
   /** Node.js only: timers and sockets do not keep the process alive. Default: false. */
   autoUnref: boolean;
   /** Node.js only: keeps out of the way of faked timers. Default: false. */
@@ -81,7 +93,12 @@ export interface EngineOptions {
 
 export interface SocketOptions {
   /** What the server sees as `handshake.auth`; a function is called for every connection. */
-  auth: { [key: string]: any } | ((callback: (data: object) => void) => void);
+  auth:
+    | { [key: string]: any }
+    | ((callback: (data?: object | null | false | "") => void) => void)
+    | null
+    | false
+    | "";
   /** How often an event is sent again that the server does not acknowledge. Default: 0. */
   retries: number;
   /** Milliseconds to wait for an acknowledgement. Default: for ever. */
@@ -103,8 +120,16 @@ export interface ManagerOptions extends EngineOptions {
   timeout: number | false;
   /** Default: true. */
   autoConnect: boolean;
-  /** Another encoding of packets; the server has to use it too. */
+  /**
+   * Another encoding of packets; the server has to use it too. Its `Decoder` is made with these
+   * options.
+   */
   parser: any;
+  /**
+   * The most binary values of an event or answer; more of them end the connection. Default: 10, as
+   * in official servers and clients.
+   */
+  maxAttachments: number;
   /** Makes a connection of its own. Default: false. */
   forceNew: boolean;
   /** Shares a connection with other namespaces. Default: true. */
@@ -114,6 +139,8 @@ export interface ManagerOptions extends EngineOptions {
 interface Transport {
   readonly name: "polling" | "websocket";
   readonly writable: boolean;
+  /** The WebSocket, if there is one. */
+  readonly ws?: any;
 }
 
 export interface EnginePacket {
@@ -167,13 +194,16 @@ export declare class Manager<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
 > extends Emitter<{}, ManagerEvents> {
-  constructor(uri?: string | Partial<ManagerOptions>, opts?: Partial<ManagerOptions>);
+  constructor(uri?: string | Options<ManagerOptions> | null, opts?: Options<ManagerOptions> | null);
   engine: Engine;
-  readonly uri: string;
-  opts: Partial<ManagerOptions>;
+  /** A change counts with the next connection. */
+  uri: string;
+  opts: Options<ManagerOptions>;
   open(callback?: (error?: Error) => void): this;
   connect(callback?: (error?: Error) => void): this;
-  socket(nsp: string, opts?: Partial<SocketOptions>): Socket<ListenEvents, EmitEvents>;
+  /** Closes the connection, with the reason "forced close" for all its sockets. */
+  disconnect(): void;
+  socket(nsp: string, opts?: Options<SocketOptions> | null): Socket<ListenEvents, EmitEvents>;
   reconnection(): boolean;
   reconnection(value: boolean): this;
   reconnectionAttempts(): number;
@@ -208,7 +238,9 @@ export declare class Socket<
   readonly active: boolean;
   /** Whether the last connection went on where the one before had ended. */
   readonly recovered: boolean;
-  auth: SocketOptions["auth"];
+  auth: SocketOptions["auth"] | undefined;
+  /** What the next event will be sent with. */
+  readonly flags: { volatile?: boolean; compress?: boolean; timeout?: number };
   receiveBuffer: readonly any[];
   sendBuffer: readonly { data: any[]; id?: number }[];
 
@@ -225,6 +257,10 @@ export declare class Socket<
     ...args: AllButLast<EventParams<EmitEvents, Event>>
   ): Promise<AckValue<Last<EventParams<EmitEvents, Event>>>>;
   send(...args: any[]): this;
+  /** Handles an event of the server's; libraries replace it or call through. */
+  onevent(packet: { type: number; nsp: string; id?: number; data: any[] }): void;
+  /** Returns the function that answers the event with that id. */
+  ack(id: number): (...args: any[]) => void;
 
   /** Drops the next event if it cannot be sent at once. */
   get volatile(): this;
@@ -249,8 +285,8 @@ export declare namespace Socket {
 interface Lookup {
   /** Returns a socket for the address; namespaces of one server share a connection. */
   <ListenEvents extends EventsMap = DefaultEventsMap, EmitEvents extends EventsMap = ListenEvents>(
-    uri?: string | Partial<ManagerOptions & SocketOptions>,
-    opts?: Partial<ManagerOptions & SocketOptions>,
+    uri?: string | Options<ManagerOptions & SocketOptions> | null,
+    opts?: Options<ManagerOptions & SocketOptions> | null,
   ): Socket<ListenEvents, EmitEvents>;
   io: Lookup;
   connect: Lookup;

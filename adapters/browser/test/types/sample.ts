@@ -7,6 +7,7 @@ import io, {
   Socket,
   type DisconnectDescription,
   type DisconnectReason,
+  type EventsMap,
   type ManagerOptions,
   type SocketOptions,
   type TransportError,
@@ -31,6 +32,8 @@ interface FromClient {
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Equal<A, B>) => {};
 
+declare const process: { env: Record<string, string | undefined> };
+const loose = connect();
 const socket: Socket<FromServer, FromClient> = io("https://example.com/nsp", {
   auth: { token: "abc" },
   transports: ["websocket"],
@@ -126,6 +129,49 @@ socket.timeout("1000");
 socket.onAny((event, ...args) => console.log(event.length, args.length));
 socket.prependAnyOutgoing((event) => event.length).offAnyOutgoing();
 
+// Wrappers that are generic in the event.
+const anyEvent = <Event extends string>(event: Event) => {
+  loose.on(event, (x: any) => x);
+  loose.once(event, (...args: any[]) => args);
+  loose.off(event);
+};
+const pass = <Event extends keyof FromServer>(event: Event, listener: FromServer[Event]) => {
+  socket.on(event, listener).once(event, listener).off(event, listener);
+};
+pass("news", (text, at) => text.length + at);
+// @ts-expect-error the second argument is a number
+pass("news", (text: string, at: string) => at);
+function generic<L extends EventsMap, E extends keyof L & string>(
+  emitter: Socket<L>,
+  event: E,
+  listener: L[E],
+) {
+  emitter.on(event, listener);
+  emitter.off(event, listener);
+}
+generic(socket as Socket<FromServer>, "picture", (data) => same<typeof data, ArrayBuffer>(true));
+
+// What RxJS asks of an emitter for `fromEvent()`, in each of its forms.
+interface EventTargetLike<E> {
+  addEventListener(type: string, listener: ((event: E) => void) | null, options?: boolean): void;
+  removeEventListener(type: string, listener: ((event: E) => void) | null, options?: boolean): void;
+}
+interface JQueryLike<This, T> {
+  on: (event: string, handler: (this: This, value: T, ...args: any[]) => any) => void;
+  off: (event: string, handler: (this: This, value: T, ...args: any[]) => any) => void;
+}
+declare function fromEvent<T>(target: EventTargetLike<T>, event: string): T;
+declare function fromJQuery<T>(target: JQueryLike<any, T>, event: string): T;
+fromEvent(socket, "news");
+fromJQuery(socket, "news");
+fromEvent(loose, "anything");
+fromJQuery(loose, "anything");
+
+// Sockets of typed events where any are taken.
+const untyped: Socket = socket;
+const typedAgain: Socket<FromServer, FromClient> = untyped;
+void typedAgain;
+
 // State.
 same<typeof socket.connected, boolean>(true);
 same<typeof socket.recovered, boolean>(true);
@@ -148,10 +194,13 @@ manager.on("news", () => {});
 // @ts-expect-error there is no such option
 new Manager({ reconnectionDalay: 10 });
 
+new Manager({ path: null, query: "a=1", transports: undefined, maxAttachments: 20 }).disconnect();
+io("ws://localhost", { auth: null, path: process.env.UNSET, reconnectionDelayMax: null });
+io(null, { auth: (give) => give(null) }).io.uri = "https://other.example";
+
 // Without types, all events may be anything.
-const loose = connect();
 loose.on("anything", (a, b) => a + b);
 loose.emit("anything", 1, "two", () => {});
 export const whatever: Promise<any> = loose.emitWithAck("anything");
 export const version: number = protocol;
-export { answers };
+export { answers, anyEvent };
