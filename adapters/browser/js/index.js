@@ -1,12 +1,13 @@
 import { Manager } from "./manager.js";
 import { Socket } from "./socket.js";
-import { optionsIn, parseUrl } from "./url.js";
+import { parseUrl, readOptions } from "./url.js";
 
 const protocol = 5;
 const managers = {};
 
 /** Returns a socket for the address; namespaces of one server share a connection. */
-const io = (uri, opts = optionsIn(uri)) => {
+const io = (uri, options) => {
+  const opts = readOptions(uri, options);
   const [secure, host, nsp] = parseUrl(uri);
   const key = secure + host + opts.path;
   const shared = managers[key];

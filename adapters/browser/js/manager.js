@@ -1,9 +1,11 @@
 import { Emitter } from "./emitter.js";
 import { openEngine } from "./engine/engine.js";
+import { check } from "./engine/packet.js";
 import { Decoder, Encoder } from "#parser";
+import { MAX_ITEMS } from "./protocol.js";
 import { later, nextTick } from "#platform";
 import { Socket } from "./socket.js";
-import { optionsIn } from "./url.js";
+import { readOptions } from "./url.js";
 
 const DEFAULTS = {
   reconnection: true,
@@ -14,18 +16,15 @@ const DEFAULTS = {
   timeout: 20000,
 };
 
-// 23 days: timers take no more than 24.
-const MAX_DELAY = 2e9;
-
 /** One connection and the namespaces that share it; connects again when it breaks. */
 export class Manager extends Emitter {
-  constructor(uri, options = optionsIn(uri)) {
+  constructor(uri, options) {
     super();
     const manager = this;
-    const opts = (manager.opts = { path: "/socket.io", ...options });
+    const opts = (manager.opts = readOptions(uri, options));
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
-    const decoder = new parser.Decoder();
+    const decoder = new parser.Decoder(opts);
     let attempts = 0;
     let stopped;
     // Ends what is under way: a connection, or the wait for the next attempt.
@@ -57,7 +56,7 @@ export class Manager extends Emitter {
       manager._readyState = "opening";
       stopped = false;
       let live = true;
-      const engine = (manager.engine = openEngine(uri, opts));
+      const engine = (manager.engine = openEngine(manager.uri, manager.opts));
       const on = (event, listener) =>
         engine.on(event, (...args) => {
           if (live) listener(...args);
@@ -70,7 +69,7 @@ export class Manager extends Emitter {
 
       const cancelTimeout = later(
         () => fail(new Error("timeout")),
-        opts.timeout === false ? MAX_DELAY : opts.timeout,
+        opts.timeout === false ? Infinity : opts.timeout,
         opts,
       );
       cleanup = () => {
@@ -102,8 +101,11 @@ export class Manager extends Emitter {
       return manager;
     };
 
-    // In a microtask of its own, so that what a listener throws is not taken for a parse error.
-    decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
+    decoder.on("decoded", (packet) => {
+      check(!(packet.data?.length > MAX_ITEMS));
+      // In a microtask of its own, so that what a listener throws is not taken for a parse error.
+      nextTick(() => tell("packet", packet));
+    });
 
     const end = (event, ...details) => {
       cleanup?.();
@@ -134,7 +136,7 @@ export class Manager extends Emitter {
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
         Math.min(
           (opts.reconnectionDelay || 1000) * 2 ** attempts++,
-          opts.reconnectionDelayMax,
+          opts.reconnectionDelayMax || 5000,
         ) *
           (1 + opts.randomizationFactor * (2 * Math.random() - 1)),
         opts,
@@ -158,7 +160,7 @@ export class Manager extends Emitter {
       return socket;
     };
 
-    manager._close = () => {
+    manager._close = manager.disconnect = () => {
       stopped = true;
       manager._reconnecting = false;
       closed("forced close");

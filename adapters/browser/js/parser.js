@@ -1,5 +1,5 @@
 import { Emitter } from "./emitter.js";
-import { check, isText } from "./engine/packet.js";
+import { check, isString } from "./engine/packet.js";
 import { EVENT, RESERVED } from "./protocol.js";
 
 // Events and acks with attachments are of type 5 and 6.
@@ -12,8 +12,9 @@ const GROUPS = 7;
 // How the payload of each type begins.
 const PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
 
+// By name, since an ArrayBuffer may come from another realm, such as that of a test environment.
 const isBinary = (value) =>
-  ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
+  ArrayBuffer.isView(value) || /(ArrayBuffer|Blob|File)]$/.test({}.toString.call(value));
 
 /** Turns a packet into one text frame and its binary attachments. */
 export class Encoder {
@@ -35,10 +36,15 @@ export class Encoder {
 
 /** Emits `decoded` for each packet; `add()` throws on anything malformed. */
 export class Decoder extends Emitter {
+  constructor({ maxAttachments } = {}) {
+    super();
+    this.max_ = maxAttachments ?? 10;
+  }
+
   add(frame) {
     const pending = this.match_;
-    const match = isText(frame) ? PACKET.exec(frame) : pending;
-    check(match && isText(frame) == !pending);
+    const match = isString(frame) ? PACKET.exec(frame) : pending;
+    check(match && isString(frame) == !pending && !(match[3] > this.max_));
     // Attachments follow the groups of the match.
     if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);

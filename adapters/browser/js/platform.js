@@ -10,7 +10,8 @@ export const adapt = (packet) => packet;
 
 /** Runs `task` after `delay` ms, unless the returned function is called before. */
 export const later = (task, delay) => {
-  const timer = setTimeout(task, delay);
+  // 23 days: timers take no more than 24, and a longer delay would be none.
+  const timer = setTimeout(task, Math.min(delay, 2e9));
   return () => clearTimeout(timer);
 };
 

@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { cookieHeader, storeCookies } from "./cookies.js";
+import installed from "./ws.cjs";
 
 const SOCKET_OPTIONS = [
   "agent",
@@ -15,8 +16,8 @@ const SOCKET_OPTIONS = [
 
 const { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
 
-// Begins at once: waiting for it later would delay the first connection.
-const installed = import("ws").catch(() => null);
+// As the package "ws" has it.
+const MAX_PAYLOAD = 100 * 2 ** 20;
 
 const socketOptions = (opts) =>
   Object.fromEntries(
@@ -35,7 +36,9 @@ export const adapt = (packet, wanted) => {
 };
 
 export const later = (task, delay, opts) => {
-  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, delay);
+  // 23 days: timers take no more than 24, and a longer delay would be none.
+  const wait = Math.min(delay, 2e9);
+  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, wait);
   if (opts.autoUnref) timer.unref();
   return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
 };
@@ -63,7 +66,12 @@ export const request = (transport, body, signal, opts, session) =>
         try {
           if (opts.withCredentials) storeCookies(session, incoming.headers["set-cookie"]);
           const chunks = [];
-          for await (const chunk of incoming) chunks.push(chunk);
+          let size = 0;
+          for await (const chunk of incoming) {
+            size += chunk.length;
+            if (size > (opts.maxPayload ?? MAX_PAYLOAD)) throw new Error("the answer is too large");
+            chunks.push(chunk);
+          }
           const text = Buffer.concat(chunks).toString();
           const status = incoming.statusCode;
           resolve({ status, ok: status == 200, headers: incoming.headers, text: () => text });
@@ -77,17 +85,20 @@ export const request = (transport, body, signal, opts, session) =>
     outgoing.end(body);
   });
 
-export const connect = async (transport, opts, session) => {
+export const connect = (transport, opts, session) => {
   const url = transport.url_();
   const headers = { ...(opts.withCredentials && cookieHeader(session)), ...opts.extraHeaders };
-  const options = socketOptions(opts);
-  const { WebSocket: builtIn } = globalThis;
-  const mustConfigure = opts.autoUnref || Object.keys(options).length > 0;
-  if (builtIn && !mustConfigure) return new builtIn(url, { protocols: opts.protocols, headers });
-
-  const WebSocket = (await installed)?.default;
-  if (!WebSocket) throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
-  const socket = new WebSocket(url, opts.protocols, { headers, ...options });
-  if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
-  return socket;
+  if (typeof installed == "function") {
+    const maxPayload = opts.maxPayload ?? MAX_PAYLOAD;
+    const options = { headers, maxPayload, ...socketOptions(opts) };
+    const socket = new installed(url, opts.protocols, options);
+    if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
+    return socket;
+  }
+  const { WebSocket } = globalThis;
+  if (!WebSocket || opts.autoUnref || Object.keys(socketOptions(opts)).length > 0)
+    throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
+  // Only Node's own takes headers; that of a test environment, for one, does not.
+  const hasHeaders = Object.keys(headers).length > 0;
+  return new WebSocket(url, hasHeaders ? { protocols: opts.protocols, headers } : opts.protocols);
 };

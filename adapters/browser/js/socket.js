@@ -1,12 +1,22 @@
 import { Emitter } from "./emitter.js";
-import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED } from "./protocol.js";
+import { isString } from "./engine/packet.js";
+import {
+  ACK,
+  CONNECT,
+  CONNECT_ERROR,
+  DISCONNECT,
+  EVENT,
+  MAX_ITEMS,
+  RESERVED,
+} from "./protocol.js";
 import { later } from "#platform";
 
 /** The client's side of one namespace. */
 export class Socket extends Emitter {
-  constructor(io, nsp, opts = {}) {
+  constructor(io, nsp, options) {
     super();
     const socket = this;
+    const opts = (socket._opts = options || {});
     const catchAll = new Emitter();
     const acks = (socket.acks = {});
     const queue = (socket._queue = []);
@@ -21,9 +31,11 @@ export class Socket extends Emitter {
     socket.connected = socket.recovered = socket.active = false;
     socket.receiveBuffer = [];
     socket.sendBuffer = [];
-    socket.flags_ = {};
+    socket.flags = {};
 
-    const send = (type, data, id) => io.send_({ type, nsp, data, id });
+    // Official servers drop events that come in one request with a DISCONNECT.
+    const send = (type, data, id) =>
+      io.send_({ type, nsp, data, id, options: { alone_: type == DISCONNECT } });
 
     /** Asks for the namespace, once per connection. */
     const join = () => {
@@ -32,7 +44,7 @@ export class Socket extends Emitter {
       const { auth } = socket;
       const answer = (data) => {
         // An asynchronous `auth` may answer when that connection is gone.
-        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data);
+        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || undefined);
       };
       if (typeof auth == "function") auth(answer);
       else answer(auth);
@@ -45,6 +57,7 @@ export class Socket extends Emitter {
 
     const close = (...details) => {
       socket.connected = joining = false;
+      socket.receiveBuffer = [];
       delete socket.id;
       socket.fire_("disconnect", ...details);
       for (const id in acks)
@@ -60,9 +73,9 @@ export class Socket extends Emitter {
       catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
 
     const receive = (args) => {
-      const last = args.slice(1).at(-1);
+      const last = args.length - 1;
       // Only a server that recovers sessions appends an offset, and never as the event's name.
-      if (pid && typeof last == "string") offset = last;
+      if (pid && last && isString(args[last])) offset = args[last];
       tellCatchAll("Any", args);
       socket.fire_(...args);
     };
@@ -72,7 +85,10 @@ export class Socket extends Emitter {
       io.send_(packet);
     };
 
-    /** Keeps `ack` for one answer or error. One that is limited in time always takes an error. */
+    /**
+     * Keeps `ack` for one answer or error, and says whether it takes that. One that is limited in
+     * time always takes an error.
+     */
     const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
       const isLimited = timeout != null;
       const expire = () => {
@@ -84,8 +100,9 @@ export class Socket extends Emitter {
         delete acks[id];
         if (isLimited) cancel();
         if (isLimited || takesError) results.unshift(error);
-        else if (error) return;
+        else if (error) return false;
         ack.apply(socket, results);
+        return true;
       };
     };
 
@@ -98,10 +115,11 @@ export class Socket extends Emitter {
       };
       const answer = (error, ...results) => {
         if (attempt != queue[0]) return;
-        const done = !error || tries > opts.retries;
+        const done = !error || flags.failed_ || tries > opts.retries;
         if (done) queue.shift();
         drain();
         if (done && callback) callback(error, ...results);
+        else if (done && error) console.error(error);
       };
       flags.takesError_ = true;
       queue.push(attempt);
@@ -119,22 +137,49 @@ export class Socket extends Emitter {
       const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
       if (ack) expectAck((packet.id = nextId++), ack, flags);
       if (flags.volatile && !engine?.transport.writable) return;
-      if (socket.connected && !engine.isStale_()) sendEvent(packet);
+      if (socket.connected && !engine.isStale_())
+        try {
+          sendEvent(packet);
+        } catch (error) {
+          flags.failed_ = true;
+          if (!acks[packet.id]?.(error)) throw error;
+        }
       else if (buffer) socket.sendBuffer.push(packet);
     };
 
-    socket.onpacket = ({ type, nsp: to, id, data }) => {
+    /** Empties a buffer. One that fails, because it cannot be encoded, does so alone. */
+    const each = (buffer, task) => {
+      for (const item of buffer.splice(0))
+        try {
+          task(item);
+        } catch (error) {
+          if (!acks[item.id]?.(error)) console.error(error);
+        }
+    };
+
+    /** Returns the function that answers an event of the server's. */
+    socket.ack = (id) => {
+      let answered;
+      return (...answer) => {
+        if (!answered) send(ACK, answer, id);
+        answered = true;
+      };
+    };
+
+    // Libraries replace this method, so nothing else handles events.
+    socket.onevent = ({ id, data }) => {
+      const args = [...data];
+      if (id != null) args.push(socket.ack(id));
+      if (socket.connected) receive(args);
+      // A server that never lets the client join would fill the memory.
+      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io.engine.close();
+    };
+
+    socket.onpacket = (packet) => {
+      const { type, nsp: to, id, data } = packet;
       if (to != nsp) return;
       if (type == EVENT) {
-        const args = [...data];
-        let answered;
-        if (id != null)
-          args.push((...answer) => {
-            if (!answered) send(ACK, answer, id);
-            answered = true;
-          });
-        if (socket.connected) receive(args);
-        else socket.receiveBuffer.push(args);
+        socket.onevent(packet);
       } else if (type == ACK) {
         acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
@@ -142,14 +187,14 @@ export class Socket extends Emitter {
         close("io server disconnect");
       } else if (type == CONNECT_ERROR) {
         leave();
-        refuse(data.message || data, data.data);
-      } else if (data?.sid) {
+        refuse([data.message, data].find(isString), data.data);
+      } else if (isString(data?.sid)) {
         socket.id = data.sid;
         socket.recovered = !!pid && pid == data.pid;
         pid = data.pid;
         socket.connected = true;
-        socket.receiveBuffer.splice(0).forEach(receive);
-        socket.sendBuffer.splice(0).forEach(sendEvent);
+        each(socket.receiveBuffer, receive);
+        each(socket.sendBuffer, sendEvent);
         drain();
         socket.fire_("connect");
       } else {
@@ -182,10 +227,10 @@ export class Socket extends Emitter {
     };
 
     socket.emit = (...args) => {
-      const { flags_: flags } = socket;
-      socket.flags_ = {};
+      const { flags } = socket;
+      socket.flags = {};
       if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
-      const ack = typeof args.at(-1) == "function" && args.pop();
+      const ack = typeof args[args.length - 1] == "function" && args.pop();
       if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
       else transmit(args, flags, ack, true);
       return socket;
@@ -210,17 +255,17 @@ export class Socket extends Emitter {
   }
 
   get volatile() {
-    this.flags_.volatile = true;
+    this.flags.volatile = true;
     return this;
   }
 
   compress(compress) {
-    this.flags_.compress = compress;
+    this.flags.compress = compress;
     return this;
   }
 
   timeout(timeout) {
-    this.flags_.timeout = timeout;
+    this.flags.timeout = timeout;
     return this;
   }
 
@@ -229,7 +274,7 @@ export class Socket extends Emitter {
   }
 
   emitWithAck(...args) {
-    this.flags_.takesError_ = true;
+    this.flags.takesError_ = true;
     return new Promise((resolve, reject) => {
       this.emit(...args, (error, value) => (error ? reject(error) : resolve(value)));
     });

@@ -1,23 +1,41 @@
+import { isString } from "./engine/packet.js";
+
 // A regular expression and not `URL`, because "host:3000" is a valid address here.
 const ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
 
-/** The options may stand in the place of the address. */
-export const optionsIn = (uri) => (typeof uri == "object" && uri) || {};
+/**
+ * The options that are given, without those that are null or undefined, and with a path. They may
+ * stand in the place of the address.
+ */
+export const readOptions = (uri, opts) => {
+  const options = { ...((typeof uri == "object" && uri) || opts) };
+  for (const name in options) if (options[name] == null) delete options[name];
+  options.path ||= "/socket.io";
+  return options;
+};
 
 /**
- * Splits an address: `https://host:3000/nsp?x=y`, `//host`, `host:3000`, `/nsp`, or nothing, into an
- * "s" if it is secure, host, namespace, and query to append. What is missing comes from the page.
+ * Splits an address: `https://host:3000/nsp?x=y`, `//host`, `host:3000`, `:3000`, `/nsp`, or
+ * nothing, into an "s" if it is secure, host, namespace, and query. What is missing comes from the
+ * page.
  */
 export const parseUrl = (uri) => {
-  const address = typeof uri == "string" ? uri : "";
+  const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
+  const page = globalThis.location;
+  const isOfPage = !host || host[0] == ":";
   // Without a page, addresses are secure, and no address is http://localhost.
-  const page = globalThis.location || { protocol: address && "s:" };
-  const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
-  const secure = /s:$/i.test(scheme);
+  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
+  const start = isOfPage && ((host ? page?.hostname : page?.host) || "localhost");
   return [
     secure ? "s" : "",
-    (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
+    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
     path || "/",
-    query && "&" + query,
+    query,
   ];
 };
+
+/** Reads a query, an object or a text; "+" is no space in it. */
+export const readQuery = (query) =>
+  Object.fromEntries(
+    new URLSearchParams(isString(query) ? query.replace(/\+/g, "%2B") : query),
+  );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { scripted } from "./scripted.mjs";
 import { next, open, sleep, start, target, until } from "./support.mjs";
 
 test("what is emitted offline is sent on connection, before what the listener sends", async (t) => {
@@ -110,4 +111,69 @@ test("an unacknowledged event of the queue is sent again after a reconnection", 
   await new Promise((resolve) => socket.emit("event", resolve));
   assert.equal(seen.length, 2);
   assert.notEqual(seen[0], seen[1]);
+});
+
+const circular = () => {
+  const data = {};
+  data.data = data;
+  return data;
+};
+
+test("a buffered event that cannot be encoded fails alone", async (t) => {
+  const socket = open(t, await target(t), { autoConnect: false });
+  const said = t.mock.method(console, "error", () => {});
+  const answer = socket.emitWithAck("bounce", circular());
+  socket.emit("bounce", circular());
+  socket.emit("bounce", "sent");
+  const events = [next(socket, "connect"), next(socket, "bounced")];
+  socket.connect();
+  await assert.rejects(answer, TypeError);
+  assert.deepEqual(await Promise.all(events), [[], ["sent"]]);
+  assert.deepEqual(
+    said.mock.calls.map(({ arguments: [error] }) => error instanceof TypeError),
+    [true],
+  );
+});
+
+test("an event that cannot be encoded is the caller's error", async (t) => {
+  const socket = open(t, await target(t));
+  await next(socket, "connect");
+  assert.throws(() => socket.emit("bounce", circular()), TypeError);
+  assert.throws(() => socket.emit("bounce", circular(), assert.fail), TypeError);
+  await assert.rejects(socket.emitWithAck("bounce", circular()), TypeError);
+  const error = await new Promise((resolve) =>
+    socket.timeout(5000).emit("bounce", circular(), resolve),
+  );
+  assert.ok(error instanceof TypeError);
+  assert.deepEqual(socket.acks, {});
+  assert.equal(await socket.emitWithAck("echo", 1), 1);
+});
+
+test("an event that cannot be encoded does not stop the queue of retries", async (t) => {
+  const socket = open(t, await target(t), { retries: 3, ackTimeout: 5000, autoConnect: false });
+  const said = t.mock.method(console, "error", () => {});
+  const answers = [socket.emitWithAck("echo", circular()), socket.emitWithAck("echo", 1)];
+  socket.emit("bounce", circular());
+  socket.connect();
+  await assert.rejects(answers[0], TypeError);
+  assert.equal(await answers[1], 1);
+  await until(() => said.mock.callCount());
+  await assert.rejects(socket.emitWithAck("echo", circular()), TypeError);
+  assert.equal(await socket.emitWithAck("echo", 2), 2);
+});
+
+test("a listener that throws on an early event takes nothing else along", async (t) => {
+  const server = await scripted(t, { join: false });
+  const socket = open(t, server.url, { transports: ["polling"] });
+  const said = t.mock.method(console, "error", () => {});
+  const early = [];
+  socket.on("early", (x) => {
+    early.push(x);
+    throw new Error("from a listener");
+  });
+  await until(() => server.posts.length);
+  server.send('42["early",1]', '42["early",2]', '40{"sid":"s"}');
+  await next(socket, "connect");
+  assert.deepEqual(early, [1, 2]);
+  assert.equal(said.mock.callCount(), 2);
 });

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import {
   io,
+  isPage,
   Manager,
   next,
   open,
@@ -57,6 +58,47 @@ test("tryAllTransports goes on to the next transport", async (t) => {
   assert.equal(socket.io.engine.transport.name, "polling");
   const [error] = await next(open(t, url, { transports }), "connect_error");
   assert.match(error.message, /^websocket error/);
+});
+
+test("no transport is an error", async (t) => {
+  const url = await target(t);
+  for (const transports of [[], ["webtransport"]]) {
+    const socket = open(t, url, { transports });
+    const [error] = await next(socket, "connect_error");
+    assert.deepEqual([error.message, error.type], ["no transport", "TransportError"]);
+    assert.equal(socket.active, true);
+    socket.io.opts.transports = ["polling"];
+    await next(socket, "connect");
+  }
+});
+
+test("a transport that is not there is passed over", { skip: !isPage }, async (t) => {
+  const url = await target(t);
+  for (const [name, transports] of [
+    ["WebSocket", ["websocket", "polling"]],
+    ["fetch", ["polling", "websocket"]],
+  ]) {
+    const original = globalThis[name];
+    t.after(() => (globalThis[name] = original));
+    const missing = () => delete globalThis[name];
+    const broken = () => {
+      globalThis[name] = class {
+        constructor() {
+          throw new DOMException("not allowed", "SecurityError");
+        }
+      };
+    };
+    for (const spoil of name == "WebSocket" ? [missing, broken] : [missing]) {
+      spoil();
+      const socket = open(t, url, { transports });
+      await next(socket, "connect");
+      assert.equal(socket.io.engine.transport.name, transports[1]);
+      const alone = open(t, url, { transports: [transports[0]] });
+      const [error] = await next(alone, "connect_error");
+      assert.match(error.message, /^(xhr poll|websocket) error$/);
+    }
+    globalThis[name] = original;
+  }
 });
 
 test("the connection stays on polling where WebSockets are blocked", async (t) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { scripted } from "./scripted.mjs";
-import { bytes, isPage, next, open, sleep, until } from "./support.mjs";
+import { bytes, isPage, next, open, sleep, start, until } from "./support.mjs";
 
 test("packets of other namespaces, unknown acks and odd placeholders are harmless", async (t) => {
   const server = await scripted(t);
@@ -84,6 +84,50 @@ test("a POST holds no more than maxPayload bytes, unless one packet does", async
     posts.some((post) => post.includes("\x1e")),
     "some are joined",
   );
+});
+
+test("a POST holds no more than 16 packets", async (t) => {
+  const server = await scripted(t);
+  const socket = open(t, server.url, { transports: ["polling"] });
+  await next(socket, "connect");
+  const seen = [];
+  server.receive = (frame) => seen.push(frame);
+  for (let i = 0; i < 40; i++) socket.emit("e", i);
+  for (let i = 40; i < 50; i++) socket.emit("e", Buffer.from([i]), Buffer.from([i]));
+  await until(() => seen.length == 70);
+  assert.deepEqual(
+    server.posts.map((post) => post.split("\x1e").length),
+    [1, 16, 16, 16, 16, 6],
+  );
+  assert.deepEqual(
+    seen.filter((frame) => frame.startsWith("42")),
+    [...Array(40).keys()].map((i) => `42["e",${i}]`),
+  );
+});
+
+test("a DISCONNECT comes in another POST than the events before it", async (t) => {
+  const server = await scripted(t);
+  const socket = open(t, server.url, { transports: ["polling"] });
+  const other = socket.io.socket("/other");
+  await Promise.all([next(socket, "connect"), next(other, "connect")]);
+  const { length } = server.posts;
+  other.emit("last");
+  other.disconnect().connect();
+  await until(() => server.posts.length == length + 2);
+  assert.deepEqual(server.posts.slice(length), ['42/other,["last"]', "41/other,\x1e40/other,"]);
+});
+
+test("what is emitted right before a disconnect arrives by polling", async (t) => {
+  const { server, url } = await start(t);
+  let arrived = 0;
+  server.on("connection", (peer) => peer.on("last", () => arrived++));
+  for (let round = 1; round <= 20; round++) {
+    const socket = open(t, url, { transports: ["polling"] });
+    await next(socket, "connect");
+    socket.emit("last");
+    socket.disconnect();
+    await until(() => arrived == round, `event ${round}`);
+  }
 });
 
 test("a failed POST ends the session", async (t) => {
@@ -205,7 +249,7 @@ test("what is queued goes out before the close", async (t) => {
   socket.emit("last");
   socket.disconnect();
   await until(() => server.posts.includes("1"));
-  assert.deepEqual(server.posts.slice(1), ['42["last"]\x1e41', "1"]);
+  assert.deepEqual(server.posts.slice(1), ['42["last"]', "41", "1"]);
 });
 
 test("binary frames come as they are asked for", async (t) => {

@@ -57,7 +57,7 @@ export const scripted = async (t, { frame, handshake, join = true } = {}) => {
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
     self.posts.push(body);
-    if (self.delay) await new Promise((resolve) => setTimeout(resolve, self.delay));
+    if (self.delay) await new Promise((resolve) => setTimeout(resolve, self.delay).unref());
     response.statusCode = self.status;
     response.end(self.status == 200 ? "ok" : "refused");
     if (self.status == 200) body.split("\x1e").forEach(packet);

@@ -40,20 +40,3 @@ test("faked timers are used otherwise", { skip: isPage }, async (t) => {
   task();
   await attempt;
 });
-
-test("without a page, addresses are secure, and no address is http://localhost", async () => {
-  const { parseUrl } = await import("../js/url.js");
-  const read = (uri) => parseUrl(uri).slice(0, 3);
-  assert.deepEqual(read(undefined), ["", "localhost", "/"]);
-  assert.deepEqual(read({ path: "/x" }), ["", "localhost", "/"]);
-  assert.deepEqual(read("example.com:3000/nsp"), ["s", "example.com:3000", "/nsp"]);
-  assert.deepEqual(read("//example.com"), ["s", "example.com", "/"]);
-  globalThis.location = { protocol: "http:", host: "page.example:8080" };
-  try {
-    assert.deepEqual(read("/nsp"), ["", "page.example:8080", "/nsp"]);
-    assert.deepEqual(read("//example.com:80"), ["", "example.com", "/"]);
-    assert.deepEqual(read("https://example.com:443"), ["s", "example.com", "/"]);
-  } finally {
-    delete globalThis.location;
-  }
-});

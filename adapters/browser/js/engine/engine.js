@@ -1,7 +1,7 @@
 import { Emitter } from "../emitter.js";
 import { adapt, binaryType, later, nextTick } from "#platform";
-import { parseUrl } from "../url.js";
-import { check, decode } from "./packet.js";
+import { parseUrl, readOptions, readQuery } from "../url.js";
+import { check, decode, isString } from "./packet.js";
 import { polling } from "./polling.js";
 import { websocket } from "./websocket.js";
 
@@ -12,13 +12,21 @@ let websocketWorked;
 
 const noop = () => {};
 
+// What is used if nothing of what the options name exists.
+const none = (transport) => {
+  transport.open_ = () => nextTick(() => transport.fail_("no transport"));
+};
+
+// Pongs that wait because nothing of what is sent gets through; more are not added.
+const MAX_PONGS = 100;
+
 const transportError = (message, description, context) =>
   Object.assign(new Error(message), { type: "TransportError", description, context });
 
 /** Opens an Engine.IO session, which goes from the handshake over the upgrade to the close. */
 export const openEngine = (uri, options) => {
   const engine = new Emitter();
-  const opts = (engine.opts = { path: "/engine.io", upgrade: true, ...options });
+  const opts = (engine.opts = { upgrade: true, ...readOptions(options) });
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const [secure, host, , query] = parseUrl(uri);
   const writeBuffer = [];
@@ -27,14 +35,18 @@ export const openEngine = (uri, options) => {
   let upgrading;
   let probing;
   let cancelDeadline = noop;
+  // How long the server may be silent.
+  let silence;
+  let pongs = 0;
+  let unsent = 0;
 
   const create = (name) => {
-    const own = { ...opts, ...opts.transportOptions?.[name] };
+    const own = readOptions({ ...opts, ...opts.transportOptions?.[name] });
     const transport = {
       name,
       url_: () => {
         const isPolling = name == "polling";
-        const params = { ...own.query, EIO: 4, transport: name };
+        const params = { ...readQuery(own.query), ...readQuery(query), EIO: 4, transport: name };
         if (own.timestampRequests ?? isPolling) params[own.timestampParam || "t"] = Math.random();
         if (own.forceBase64) params.b64 = 1;
         if (handshake) params.sid = handshake.sid;
@@ -44,12 +56,11 @@ export const openEngine = (uri, options) => {
           "://" +
           host +
           own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") +
-          new URLSearchParams(params) +
-          query
+          new URLSearchParams(params)
         );
       },
     };
-    TRANSPORTS[name](transport, own, engine);
+    (TRANSPORTS[name] || none)(transport, own, engine);
     return transport;
   };
 
@@ -62,12 +73,12 @@ export const openEngine = (uri, options) => {
 
   const release = (transport) => {
     transport.frame_ = transport.end_ = transport.fail_ = noop;
-    transport.close_();
+    transport.close_?.();
   };
 
   const start = () => {
     const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
-    use(create(remembered ? "websocket" : names[0] || "polling"));
+    use(create(remembered ? "websocket" : names[0]));
     engine.transport.open_();
   };
 
@@ -84,12 +95,12 @@ export const openEngine = (uri, options) => {
     writeBuffer.splice(0);
   };
 
-  const fail = (...details) => {
-    const error = transportError(...details);
+  const fail = (message, description, context, isMissing) => {
+    const error = transportError(message, description, context);
     websocketWorked = false;
-    if (!handshake && opts.tryAllTransports && names[1]) {
+    if (!handshake && (isMissing || opts.tryAllTransports) && names[1]) {
       release(engine.transport);
-      names.shift();
+      names.splice(names.indexOf(engine.transport.name), 1);
       start();
     } else {
       engine.fire_("error", error);
@@ -105,7 +116,8 @@ export const openEngine = (uri, options) => {
       packet = adapt(decode(frame), engine.binaryType);
       if (packet.type == "open") {
         const opened = JSON.parse(packet.data);
-        check(!handshake && opened.sid);
+        silence = opened.pingInterval + opened.pingTimeout;
+        check(!handshake && isString(opened.sid) && silence >= 0);
         handshake = opened;
       }
     } catch (error) {
@@ -115,10 +127,9 @@ export const openEngine = (uri, options) => {
     const { transport } = engine;
     engine.fire_("packet", packet);
     if (handshake) {
-      const delay = handshake.pingInterval + handshake.pingTimeout;
-      engine._pingTimeoutTime = Date.now() + delay;
+      engine._pingTimeoutTime = Date.now() + silence;
       cancelDeadline();
-      cancelDeadline = later(expire, delay, opts);
+      cancelDeadline = later(expire, silence, opts);
     }
     if (type == "open") {
       engine.readyState = type;
@@ -133,12 +144,15 @@ export const openEngine = (uri, options) => {
         opts.upgrade &&
         transport.name == "polling" &&
         names.includes("websocket") &&
-        handshake.upgrades?.includes("websocket") &&
+        [handshake.upgrades].flat().includes("websocket") &&
         engine.readyState == "open"
       )
         probe();
     } else if (type == "ping") {
-      push("pong");
+      const size = writeBuffer.length + (transport.ws?.bufferedAmount || 0);
+      pongs = size && size >= unsent ? pongs + 1 : 0;
+      unsent = size;
+      if (pongs < MAX_PONGS) push("pong");
       engine.fire_(type);
     } else if (type == "message") {
       engine.fire_("data", packet.data);
@@ -150,7 +164,7 @@ export const openEngine = (uri, options) => {
     }
   };
 
-  const push = (type, data, options) => {
+  const push = (type, data = "", options) => {
     if (!/open/.test(engine.readyState)) return;
     const packet = { type, data, options };
     engine.fire_("packetCreate", packet);
@@ -198,7 +212,7 @@ export const openEngine = (uri, options) => {
       upgrading = probing = false;
       use(next);
       next.writable = websocketWorked = true;
-      writeBuffer.unshift({ type: "upgrade" });
+      writeBuffer.unshift({ type: "upgrade", data: "" });
       flush();
       engine.fire_("upgrade", next);
     };

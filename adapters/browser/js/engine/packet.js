@@ -5,14 +5,16 @@ export const check = (condition) => {
   if (!condition) throw new Error("malformed packet");
 };
 
-export const isText = (data) => typeof data != "object";
+export const isString = (value) => typeof value == "string";
 
 /** Encodes a packet as text. */
 export const encode = async ({ type, data = "" }) => {
-  if (isText(data)) return TYPES.indexOf(type) + data;
+  if (isString(data)) return TYPES.indexOf(type) + data;
   let binary = "";
-  // A Blob takes all kinds of binary data, Blobs among them.
-  for (const byte of new Uint8Array(await new Blob([data]).arrayBuffer()))
+  const { buffer, byteOffset, byteLength } = data;
+  // A view, or a Blob, or an ArrayBuffer.
+  const bytes = buffer || (await data.arrayBuffer?.()) || data;
+  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };
@@ -21,7 +23,7 @@ export const encode = async ({ type, data = "" }) => {
 export const decode = (frame) => {
   let type = "message";
   let data = frame;
-  if (isText(frame)) {
+  if (isString(frame)) {
     data = frame.slice(1);
     if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
     else type = TYPES[frame[0]];

@@ -3,6 +3,9 @@ import { encode } from "./packet.js";
 
 const SEPARATOR = "\x1e";
 
+// Servers in Python refuse larger payloads.
+const MAX_PACKETS = 16;
+
 /** HTTP long-polling: one GET always pending, at most one POST beside it. */
 export const polling = (transport, opts, session) => {
   const abort = new AbortController();
@@ -18,7 +21,8 @@ export const polling = (transport, opts, session) => {
     for (const packet of packets) {
       const text = await encode(packet);
       size += new Blob([text]).size + 1;
-      if (count && size > transport.limit_) break;
+      const isFull = size > transport.limit_ || count == MAX_PACKETS || packet.options?.alone_;
+      if (count && isFull) break;
       body += (count++ ? SEPARATOR : "") + text;
     }
     return body;
@@ -34,7 +38,9 @@ export const polling = (transport, opts, session) => {
       throw response.status;
     } catch (failure) {
       transport.writable = false;
-      transport.fail_(body ? "xhr post error" : "xhr poll error", failure, response);
+      // A ReferenceError, if there is no `fetch`.
+      const isMissing = failure instanceof ReferenceError;
+      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
     }
   };
 

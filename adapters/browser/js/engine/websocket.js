@@ -1,16 +1,16 @@
 import { connect } from "#platform";
-import { encode, isText } from "./packet.js";
+import { encode, isString } from "./packet.js";
 
 /** One WebSocket; binary packets travel as binary frames. */
 export const websocket = (transport, opts, session) => {
   let socket;
   let closed;
 
-  const fail = (error) => transport.fail_("websocket error", error, socket);
+  const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
 
   transport.open_ = async (onopen) => {
     try {
-      socket = await connect(transport, opts, session);
+      socket = transport.ws = await connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -22,13 +22,15 @@ export const websocket = (transport, opts, session) => {
         });
       if (closed) socket.close();
     } catch (error) {
+      // Not before somebody listens.
+      await null;
       fail(error);
     }
   };
 
   transport.send_ = async (packets) => {
     for (const packet of packets) {
-      const asText = isText(packet.data) || opts.forceBase64;
+      const asText = isString(packet.data) || opts.forceBase64;
       socket.send(asText ? await encode(packet) : packet.data, packet.options);
     }
     return packets.length;
