@@ -5,6 +5,13 @@ var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
 var __getOwnPropNames = Object.getOwnPropertyNames;
 var __getProtoOf = Object.getPrototypeOf;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __commonJS = (cb, mod) => function __require() {
+  try {
+    return mod || (0, cb[__getOwnPropNames(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports;
+  } catch (e) {
+    throw mod = 0, e;
+  }
+};
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
     for (let key of __getOwnPropNames(from))
@@ -21,6 +28,16 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
   mod
 ));
+
+// js/ws.cjs
+var require_ws = __commonJS({
+  "js/ws.cjs"(exports2, module2) {
+    try {
+      module2.exports = require("ws");
+    } catch {
+    }
+  }
+});
 
 // js/emitter.js
 var Emitter = class {
@@ -68,19 +85,30 @@ var import_node_https = __toESM(require("node:https"), 1);
 
 // js/cookies.js
 var jars = /* @__PURE__ */ new WeakMap();
+var MAX_COOKIES = 50;
+var MAX_LENGTH = 4096;
+var split = (text) => {
+  const [name, ...value] = text.split("=");
+  return [name.trim(), value.length ? value.join("=").trim() : void 0];
+};
 var isExpired = (attributes) => {
-  const value = (name) => attributes.match(new RegExp(`;\\s*${name}=([^;]*)`, "i"))?.[1];
-  const maxAge = value("max-age");
-  return maxAge === void 0 ? Date.parse(value("expires")) <= Date.now() : !(maxAge > 0);
+  const values = Object.fromEntries(
+    attributes.map(split).map(([name, value]) => [name.toLowerCase(), value])
+  );
+  const maxAge = values["max-age"];
+  return maxAge === void 0 ? Date.parse(values.expires) <= Date.now() : !(maxAge > 0);
 };
 var storeCookies = (session, headers = []) => {
   const jar = jars.get(session) || /* @__PURE__ */ new Map();
   jars.set(session, jar);
   for (const header of headers) {
-    const [, name, value] = /^\s*([^=;]+?)\s*=\s*([^;]*)/.exec(header) || [];
-    if (!name) continue;
-    if (isExpired(header)) jar.delete(name);
-    else jar.set(name, value.trim());
+    const [pair, ...attributes] = header.split(";");
+    const [name, value] = split(pair);
+    if (!name || value === void 0 || pair.length > MAX_LENGTH) continue;
+    jar.delete(name);
+    if (isExpired(attributes)) continue;
+    jar.set(name, value);
+    if (jar.size > MAX_COOKIES) jar.delete(jar.keys().next().value);
   }
 };
 var cookieHeader = (session) => {
@@ -89,6 +117,7 @@ var cookieHeader = (session) => {
 };
 
 // js/platform.node.js
+var import_ws = __toESM(require_ws(), 1);
 var SOCKET_OPTIONS = [
   "agent",
   "ca",
@@ -100,7 +129,7 @@ var SOCKET_OPTIONS = [
   "rejectUnauthorized"
 ];
 var { setTimeout: nativeSet, clearTimeout: nativeClear } = globalThis;
-var installed = import("ws").catch(() => null);
+var MAX_PAYLOAD = 100 * 2 ** 20;
 var socketOptions = (opts) => Object.fromEntries(
   SOCKET_OPTIONS.filter((name) => opts[name] != null).map((name) => [name, opts[name]])
 );
@@ -112,7 +141,8 @@ var adapt = (packet, wanted) => {
   return packet;
 };
 var later = (task, delay, opts) => {
-  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, delay);
+  const wait = Math.min(delay, 2e9);
+  const timer = (opts.useNativeTimers ? nativeSet : setTimeout)(task, wait);
   if (opts.autoUnref) timer.unref();
   return () => (opts.useNativeTimers ? nativeClear : clearTimeout)(timer);
 };
@@ -137,7 +167,12 @@ var request = (transport, body, signal, opts, session) => new Promise((resolve, 
       try {
         if (opts.withCredentials) storeCookies(session, incoming.headers["set-cookie"]);
         const chunks = [];
-        for await (const chunk of incoming) chunks.push(chunk);
+        let size = 0;
+        for await (const chunk of incoming) {
+          size += chunk.length;
+          if (size > (opts.maxPayload ?? MAX_PAYLOAD)) throw new Error("the answer is too large");
+          chunks.push(chunk);
+        }
         const text = Buffer.concat(chunks).toString();
         const status = incoming.statusCode;
         resolve({ status, ok: status == 200, headers: incoming.headers, text: () => text });
@@ -150,34 +185,21 @@ var request = (transport, body, signal, opts, session) => new Promise((resolve, 
   outgoing.on("error", reject);
   outgoing.end(body);
 });
-var connect = async (transport, opts, session) => {
+var connect = (transport, opts, session) => {
   const url = transport.url_();
   const headers = { ...opts.withCredentials && cookieHeader(session), ...opts.extraHeaders };
-  const options = socketOptions(opts);
-  const { WebSocket: builtIn } = globalThis;
-  const mustConfigure = opts.autoUnref || Object.keys(options).length > 0;
-  if (builtIn && !mustConfigure) return new builtIn(url, { protocols: opts.protocols, headers });
-  const WebSocket = (await installed)?.default;
-  if (!WebSocket) throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
-  const socket = new WebSocket(url, opts.protocols, { headers, ...options });
-  if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
-  return socket;
-};
-
-// js/url.js
-var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
-var optionsIn = (uri) => typeof uri == "object" && uri || {};
-var parseUrl = (uri) => {
-  const address = typeof uri == "string" ? uri : "";
-  const page = globalThis.location || { protocol: address && "s:" };
-  const [, scheme = page.protocol, host, path, query] = ADDRESS.exec(address);
-  const secure = /s:$/i.test(scheme);
-  return [
-    secure ? "s" : "",
-    (host || page.host || "localhost").replace(secure ? /:443$/ : /:80$/, ""),
-    path || "/",
-    query && "&" + query
-  ];
+  if (typeof import_ws.default == "function") {
+    const maxPayload = opts.maxPayload ?? MAX_PAYLOAD;
+    const options = { headers, maxPayload, ...socketOptions(opts) };
+    const socket = new import_ws.default(url, opts.protocols, options);
+    if (opts.autoUnref) socket.on("upgrade", (response) => response.socket.unref());
+    return socket;
+  }
+  const { WebSocket } = globalThis;
+  if (!WebSocket || opts.autoUnref || Object.keys(socketOptions(opts)).length > 0)
+    throw new Error('no WebSocket here; install the package "ws" or use Node.js 22');
+  const hasHeaders = Object.keys(headers).length > 0;
+  return new WebSocket(url, hasHeaders ? { protocols: opts.protocols, headers } : opts.protocols);
 };
 
 // js/engine/packet.js
@@ -185,18 +207,20 @@ var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var check = (condition) => {
   if (!condition) throw new Error("malformed packet");
 };
-var isText = (data) => typeof data != "object";
+var isString = (value) => typeof value == "string";
 var encode = async ({ type, data = "" }) => {
-  if (isText(data)) return TYPES.indexOf(type) + data;
+  if (isString(data)) return TYPES.indexOf(type) + data;
   let binary = "";
-  for (const byte of new Uint8Array(await new Blob([data]).arrayBuffer()))
+  const { buffer, byteOffset, byteLength } = data;
+  const bytes = buffer || await data.arrayBuffer?.() || data;
+  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };
 var decode = (frame) => {
   let type = "message";
   let data = frame;
-  if (isText(frame)) {
+  if (isString(frame)) {
     data = frame.slice(1);
     if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
     else type = TYPES[frame[0]];
@@ -205,8 +229,34 @@ var decode = (frame) => {
   return { type, data };
 };
 
+// js/url.js
+var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+var readOptions = (uri, opts) => {
+  const options = { ...typeof uri == "object" && uri || opts };
+  for (const name in options) if (options[name] == null) delete options[name];
+  options.path ||= "/socket.io";
+  return options;
+};
+var parseUrl = (uri) => {
+  const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
+  const page = globalThis.location;
+  const isOfPage = !host || host[0] == ":";
+  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
+  const start = isOfPage && ((host ? page?.hostname : page?.host) || "localhost");
+  return [
+    secure ? "s" : "",
+    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
+    path || "/",
+    query
+  ];
+};
+var readQuery = (query) => Object.fromEntries(
+  new URLSearchParams(isString(query) ? query.replace(/\+/g, "%2B") : query)
+);
+
 // js/engine/polling.js
 var SEPARATOR = "";
+var MAX_PACKETS = 16;
 var polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
@@ -219,7 +269,8 @@ var polling = (transport, opts, session) => {
     for (const packet of packets) {
       const text = await encode(packet);
       size += new Blob([text]).size + 1;
-      if (count && size > transport.limit_) break;
+      const isFull = size > transport.limit_ || count == MAX_PACKETS || packet.options?.alone_;
+      if (count && isFull) break;
       body += (count++ ? SEPARATOR : "") + text;
     }
     return body;
@@ -233,7 +284,8 @@ var polling = (transport, opts, session) => {
       throw response.status;
     } catch (failure) {
       transport.writable = false;
-      transport.fail_(body ? "xhr post error" : "xhr poll error", failure, response);
+      const isMissing = failure instanceof ReferenceError;
+      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
     }
   };
   const read = async () => {
@@ -264,10 +316,10 @@ var polling = (transport, opts, session) => {
 var websocket = (transport, opts, session) => {
   let socket;
   let closed;
-  const fail = (error) => transport.fail_("websocket error", error, socket);
+  const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
   transport.open_ = async (onopen) => {
     try {
-      socket = await connect(transport, opts, session);
+      socket = transport.ws = await connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -278,12 +330,13 @@ var websocket = (transport, opts, session) => {
       });
       if (closed) socket.close();
     } catch (error) {
+      await null;
       fail(error);
     }
   };
   transport.send_ = async (packets) => {
     for (const packet of packets) {
-      const asText = isText(packet.data) || opts.forceBase64;
+      const asText = isString(packet.data) || opts.forceBase64;
       socket.send(asText ? await encode(packet) : packet.data, packet.options);
     }
     return packets.length;
@@ -299,10 +352,14 @@ var TRANSPORTS = { polling, websocket };
 var websocketWorked;
 var noop = () => {
 };
+var none = (transport) => {
+  transport.open_ = () => nextTick(() => transport.fail_("no transport"));
+};
+var MAX_PONGS = 100;
 var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
 var openEngine = (uri, options) => {
   const engine = new Emitter();
-  const opts = engine.opts = { path: "/engine.io", upgrade: true, ...options };
+  const opts = engine.opts = { upgrade: true, ...readOptions(options) };
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const [secure, host, , query] = parseUrl(uri);
   const writeBuffer = [];
@@ -311,20 +368,23 @@ var openEngine = (uri, options) => {
   let upgrading;
   let probing;
   let cancelDeadline = noop;
+  let silence;
+  let pongs = 0;
+  let unsent = 0;
   const create = (name) => {
-    const own = { ...opts, ...opts.transportOptions?.[name] };
+    const own = readOptions({ ...opts, ...opts.transportOptions?.[name] });
     const transport = {
       name,
       url_: () => {
         const isPolling = name == "polling";
-        const params = { ...own.query, EIO: 4, transport: name };
+        const params = { ...readQuery(own.query), ...readQuery(query), EIO: 4, transport: name };
         if (own.timestampRequests ?? isPolling) params[own.timestampParam || "t"] = Math.random();
         if (own.forceBase64) params.b64 = 1;
         if (handshake) params.sid = handshake.sid;
-        return (isPolling ? "http" : "ws") + secure + "://" + host + own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(params) + query;
+        return (isPolling ? "http" : "ws") + secure + "://" + host + own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(params);
       }
     };
-    TRANSPORTS[name](transport, own, engine);
+    (TRANSPORTS[name] || none)(transport, own, engine);
     return transport;
   };
   const use = (transport) => {
@@ -335,11 +395,11 @@ var openEngine = (uri, options) => {
   };
   const release = (transport) => {
     transport.frame_ = transport.end_ = transport.fail_ = noop;
-    transport.close_();
+    transport.close_?.();
   };
   const start = () => {
     const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
-    use(create(remembered ? "websocket" : names[0] || "polling"));
+    use(create(remembered ? "websocket" : names[0]));
     engine.transport.open_();
   };
   const end = (...details) => {
@@ -354,12 +414,12 @@ var openEngine = (uri, options) => {
     engine.fire_("close", ...details);
     writeBuffer.splice(0);
   };
-  const fail = (...details) => {
-    const error = transportError(...details);
+  const fail = (message, description, context, isMissing) => {
+    const error = transportError(message, description, context);
     websocketWorked = false;
-    if (!handshake && opts.tryAllTransports && names[1]) {
+    if (!handshake && (isMissing || opts.tryAllTransports) && names[1]) {
       release(engine.transport);
-      names.shift();
+      names.splice(names.indexOf(engine.transport.name), 1);
       start();
     } else {
       engine.fire_("error", error);
@@ -373,7 +433,8 @@ var openEngine = (uri, options) => {
       packet = adapt(decode(frame), engine.binaryType);
       if (packet.type == "open") {
         const opened = JSON.parse(packet.data);
-        check(!handshake && opened.sid);
+        silence = opened.pingInterval + opened.pingTimeout;
+        check(!handshake && isString(opened.sid) && silence >= 0);
         handshake = opened;
       }
     } catch (error) {
@@ -383,10 +444,9 @@ var openEngine = (uri, options) => {
     const { transport } = engine;
     engine.fire_("packet", packet);
     if (handshake) {
-      const delay = handshake.pingInterval + handshake.pingTimeout;
-      engine._pingTimeoutTime = Date.now() + delay;
+      engine._pingTimeoutTime = Date.now() + silence;
       cancelDeadline();
-      cancelDeadline = later(expire, delay, opts);
+      cancelDeadline = later(expire, silence, opts);
     }
     if (type == "open") {
       engine.readyState = type;
@@ -397,10 +457,13 @@ var openEngine = (uri, options) => {
       engine.fire_("handshake", handshake);
       engine.fire_("open");
       flush();
-      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && handshake.upgrades?.includes("websocket") && engine.readyState == "open")
+      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && engine.readyState == "open")
         probe();
     } else if (type == "ping") {
-      push("pong");
+      const size = writeBuffer.length + (transport.ws?.bufferedAmount || 0);
+      pongs = size && size >= unsent ? pongs + 1 : 0;
+      unsent = size;
+      if (pongs < MAX_PONGS) push("pong");
       engine.fire_(type);
     } else if (type == "message") {
       engine.fire_("data", packet.data);
@@ -410,7 +473,7 @@ var openEngine = (uri, options) => {
       end("transport close", { description: "closed by the server" });
     }
   };
-  const push = (type, data, options2) => {
+  const push = (type, data = "", options2) => {
     if (!/open/.test(engine.readyState)) return;
     const packet = { type, data, options: options2 };
     engine.fire_("packetCreate", packet);
@@ -453,7 +516,7 @@ var openEngine = (uri, options) => {
       upgrading = probing = false;
       use(next);
       next.writable = websocketWorked = true;
-      writeBuffer.unshift({ type: "upgrade" });
+      writeBuffer.unshift({ type: "upgrade", data: "" });
       flush();
       engine.fire_("upgrade", next);
     };
@@ -495,13 +558,14 @@ var EVENT = 2;
 var ACK = 3;
 var CONNECT_ERROR = 4;
 var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
+var MAX_ITEMS = 1e4;
 
 // js/parser.js
 var BINARY = 3;
 var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
 var GROUPS = 7;
 var PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
-var isBinary = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
+var isBinary = (value) => ArrayBuffer.isView(value) || /(ArrayBuffer|Blob|File)]$/.test({}.toString.call(value));
 var Encoder = class {
   encode({ type, nsp, id = "", data }) {
     const attachments = [];
@@ -517,10 +581,14 @@ var Encoder = class {
   }
 };
 var Decoder = class extends Emitter {
+  constructor({ maxAttachments } = {}) {
+    super();
+    this.max_ = maxAttachments ?? 10;
+  }
   add(frame) {
     const pending = this.match_;
-    const match = isText(frame) ? PACKET.exec(frame) : pending;
-    check(match && isText(frame) == !pending);
+    const match = isString(frame) ? PACKET.exec(frame) : pending;
+    check(match && isString(frame) == !pending && !(match[3] > this.max_));
     if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);
     this.match_ = complete ? null : match;
@@ -550,9 +618,10 @@ var build = ([, plainType, binaryType2, , nsp = "/", id, json, ...attachments]) 
 
 // js/socket.js
 var Socket = class extends Emitter {
-  constructor(io2, nsp, opts = {}) {
+  constructor(io2, nsp, options) {
     super();
     const socket = this;
+    const opts = socket._opts = options || {};
     const catchAll = new Emitter();
     const acks = socket.acks = {};
     const queue = socket._queue = [];
@@ -566,14 +635,14 @@ var Socket = class extends Emitter {
     socket.connected = socket.recovered = socket.active = false;
     socket.receiveBuffer = [];
     socket.sendBuffer = [];
-    socket.flags_ = {};
-    const send = (type, data, id) => io2.send_({ type, nsp, data, id });
+    socket.flags = {};
+    const send = (type, data, id) => io2.send_({ type, nsp, data, id, options: { alone_: type == DISCONNECT } });
     const join = () => {
       if (joining) return;
       const token = joining = {};
       const { auth } = socket;
       const answer = (data) => {
-        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data);
+        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || void 0);
       };
       if (typeof auth == "function") auth(answer);
       else answer(auth);
@@ -584,6 +653,7 @@ var Socket = class extends Emitter {
     };
     const close = (...details) => {
       socket.connected = joining = false;
+      socket.receiveBuffer = [];
       delete socket.id;
       socket.fire_("disconnect", ...details);
       for (const id in acks)
@@ -593,8 +663,8 @@ var Socket = class extends Emitter {
     const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
     const tellCatchAll = (kind, args) => catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
     const receive = (args) => {
-      const last = args.slice(1).at(-1);
-      if (pid && typeof last == "string") offset = last;
+      const last = args.length - 1;
+      if (pid && last && isString(args[last])) offset = args[last];
       tellCatchAll("Any", args);
       socket.fire_(...args);
     };
@@ -613,8 +683,9 @@ var Socket = class extends Emitter {
         delete acks[id];
         if (isLimited) cancel();
         if (isLimited || takesError) results.unshift(error);
-        else if (error) return;
+        else if (error) return false;
         ack.apply(socket, results);
+        return true;
       };
     };
     const enqueue = (args, flags, callback) => {
@@ -625,10 +696,11 @@ var Socket = class extends Emitter {
       };
       const answer = (error, ...results) => {
         if (attempt != queue[0]) return;
-        const done = !error || tries > opts.retries;
+        const done = !error || flags.failed_ || tries > opts.retries;
         if (done) queue.shift();
         drain();
         if (done && callback) callback(error, ...results);
+        else if (done && error) console.error(error);
       };
       flags.takesError_ = true;
       queue.push(attempt);
@@ -642,21 +714,41 @@ var Socket = class extends Emitter {
       const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
       if (ack) expectAck(packet.id = nextId++, ack, flags);
       if (flags.volatile && !engine?.transport.writable) return;
-      if (socket.connected && !engine.isStale_()) sendEvent(packet);
+      if (socket.connected && !engine.isStale_())
+        try {
+          sendEvent(packet);
+        } catch (error) {
+          flags.failed_ = true;
+          if (!acks[packet.id]?.(error)) throw error;
+        }
       else if (buffer) socket.sendBuffer.push(packet);
     };
-    socket.onpacket = ({ type, nsp: to, id, data }) => {
+    const each = (buffer, task) => {
+      for (const item of buffer.splice(0))
+        try {
+          task(item);
+        } catch (error) {
+          if (!acks[item.id]?.(error)) console.error(error);
+        }
+    };
+    socket.ack = (id) => {
+      let answered;
+      return (...answer) => {
+        if (!answered) send(ACK, answer, id);
+        answered = true;
+      };
+    };
+    socket.onevent = ({ id, data }) => {
+      const args = [...data];
+      if (id != null) args.push(socket.ack(id));
+      if (socket.connected) receive(args);
+      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io2.engine.close();
+    };
+    socket.onpacket = (packet) => {
+      const { type, nsp: to, id, data } = packet;
       if (to != nsp) return;
       if (type == EVENT) {
-        const args = [...data];
-        let answered;
-        if (id != null)
-          args.push((...answer) => {
-            if (!answered) send(ACK, answer, id);
-            answered = true;
-          });
-        if (socket.connected) receive(args);
-        else socket.receiveBuffer.push(args);
+        socket.onevent(packet);
       } else if (type == ACK) {
         acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
@@ -664,14 +756,14 @@ var Socket = class extends Emitter {
         close("io server disconnect");
       } else if (type == CONNECT_ERROR) {
         leave();
-        refuse(data.message || data, data.data);
-      } else if (data?.sid) {
+        refuse([data.message, data].find(isString), data.data);
+      } else if (isString(data?.sid)) {
         socket.id = data.sid;
         socket.recovered = !!pid && pid == data.pid;
         pid = data.pid;
         socket.connected = true;
-        socket.receiveBuffer.splice(0).forEach(receive);
-        socket.sendBuffer.splice(0).forEach(sendEvent);
+        each(socket.receiveBuffer, receive);
+        each(socket.sendBuffer, sendEvent);
         drain();
         socket.fire_("connect");
       } else {
@@ -699,10 +791,10 @@ var Socket = class extends Emitter {
       return socket;
     };
     socket.emit = (...args) => {
-      const { flags_: flags } = socket;
-      socket.flags_ = {};
+      const { flags } = socket;
+      socket.flags = {};
       if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
-      const ack = typeof args.at(-1) == "function" && args.pop();
+      const ack = typeof args[args.length - 1] == "function" && args.pop();
       if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
       else transmit(args, flags, ack, true);
       return socket;
@@ -724,22 +816,22 @@ var Socket = class extends Emitter {
     return !this.connected;
   }
   get volatile() {
-    this.flags_.volatile = true;
+    this.flags.volatile = true;
     return this;
   }
   compress(compress) {
-    this.flags_.compress = compress;
+    this.flags.compress = compress;
     return this;
   }
   timeout(timeout) {
-    this.flags_.timeout = timeout;
+    this.flags.timeout = timeout;
     return this;
   }
   send(...args) {
     return this.emit("message", ...args);
   }
   emitWithAck(...args) {
-    this.flags_.takesError_ = true;
+    this.flags.takesError_ = true;
     return new Promise((resolve, reject) => {
       this.emit(...args, (error, value) => error ? reject(error) : resolve(value));
     });
@@ -755,15 +847,14 @@ var DEFAULTS = {
   randomizationFactor: 0.5,
   timeout: 2e4
 };
-var MAX_DELAY = 2e9;
 var Manager = class extends Emitter {
-  constructor(uri, options = optionsIn(uri)) {
+  constructor(uri, options) {
     super();
     const manager = this;
-    const opts = manager.opts = { path: "/socket.io", ...options };
+    const opts = manager.opts = readOptions(uri, options);
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
-    const decoder = new parser.Decoder();
+    const decoder = new parser.Decoder(opts);
     let attempts = 0;
     let stopped;
     let cleanup;
@@ -788,7 +879,7 @@ var Manager = class extends Emitter {
       manager._readyState = "opening";
       stopped = false;
       let live = true;
-      const engine = manager.engine = openEngine(uri, opts);
+      const engine = manager.engine = openEngine(manager.uri, manager.opts);
       const on = (event, listener) => engine.on(event, (...args) => {
         if (live) listener(...args);
       });
@@ -799,7 +890,7 @@ var Manager = class extends Emitter {
       };
       const cancelTimeout = later(
         () => fail(new Error("timeout")),
-        opts.timeout === false ? MAX_DELAY : opts.timeout,
+        opts.timeout === false ? Infinity : opts.timeout,
         opts
       );
       cleanup = () => {
@@ -831,7 +922,10 @@ var Manager = class extends Emitter {
       );
       return manager;
     };
-    decoder.on("decoded", (packet) => nextTick(() => tell("packet", packet)));
+    decoder.on("decoded", (packet) => {
+      check(!(packet.data?.length > MAX_ITEMS));
+      nextTick(() => tell("packet", packet));
+    });
     const end = (event, ...details) => {
       cleanup?.();
       manager._readyState = "closed";
@@ -859,7 +953,7 @@ var Manager = class extends Emitter {
         // The jitter comes after the cap, or all clients of a lost server return at one moment.
         Math.min(
           (opts.reconnectionDelay || 1e3) * 2 ** attempts++,
-          opts.reconnectionDelayMax
+          opts.reconnectionDelayMax || 5e3
         ) * (1 + opts.randomizationFactor * (2 * Math.random() - 1)),
         opts
       );
@@ -878,7 +972,7 @@ var Manager = class extends Emitter {
       if (manager._autoConnect && !socket.active) socket.connect();
       return socket;
     };
-    manager._close = () => {
+    manager._close = manager.disconnect = () => {
       stopped = true;
       manager._reconnecting = false;
       closed("forced close");
@@ -896,7 +990,8 @@ var Manager = class extends Emitter {
 // js/index.js
 var protocol = 5;
 var managers = {};
-var io = (uri, opts = optionsIn(uri)) => {
+var io = (uri, options) => {
+  const opts = readOptions(uri, options);
   const [secure, host, nsp] = parseUrl(uri);
   const key = secure + host + opts.path;
   const shared = managers[key];

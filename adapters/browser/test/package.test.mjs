@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parse } from "acorn";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -36,10 +37,20 @@ after(() => rmSync(folder, { recursive: true }));
 test("what is needed is in the package, and no more", () => {
   const bundles = files.filter((file) => /^dist\/socket\.io/.test(file));
   assert.equal(bundles.length, 8);
-  const others = files.filter((file) => !/^(dist|js)\//.test(file)).sort();
-  assert.deepEqual(others, ["README.md", "events.d.ts", "index.d.ts", "package.json"]);
-  assert.ok(files.includes("dist/node.cjs") && files.includes("dist/package.json"));
-  assert.ok(files.includes("js/index.js") && files.includes("js/engine/engine.js"));
+  const others = files.filter((file) => !bundles.includes(file)).sort();
+  assert.deepEqual(others, [
+    "README.md",
+    "dist/browser.js",
+    "dist/browser.mjs",
+    "dist/events.d.ts",
+    "dist/index.d.ts",
+    "dist/node.cjs",
+    "dist/node.mjs",
+    "dist/package.json",
+    "events.d.ts",
+    "index.d.ts",
+    "package.json",
+  ]);
 });
 
 test("Node.js finds it by require() and by import", () => {
@@ -51,6 +62,28 @@ test("Node.js finds it by require() and by import", () => {
      console.log(io == same && io == connect && !!(Manager && Socket), protocol);`,
   );
   assert.equal(run("node", ["imported.mjs"]).trim(), "true 5");
+  write(
+    "both.mjs",
+    `import { createRequire } from "node:module";
+     import { io } from "sockeye-client";
+     console.log(createRequire(import.meta.url)("sockeye-client").io == io);`,
+  );
+  assert.equal(run("node", ["both.mjs"]).trim(), "true", "one list of connections for both");
+});
+
+test("bundlers that know no exports find a file for pages in CommonJS, and one with modules", () => {
+  const read = (file) => readFileSync(join(folder, "node_modules/sockeye-client", file), "utf8");
+  const fields = JSON.parse(read("package.json"));
+  assert.equal(fields.browser, fields["react-native"]);
+  for (const [file, sourceType] of [
+    [fields.browser, "script"],
+    [fields.module, "module"],
+  ]) {
+    const code = read(file);
+    assert.ok(!code.includes("node:http"), file);
+    // What webpack 4 understands.
+    parse(code, { ecmaVersion: 2018, sourceType });
+  }
 });
 
 test("bundlers for pages find it by require() and by import", async () => {

@@ -1,0 +1,881 @@
+/*! sockeye-client 0.1.0, MIT OR Apache-2.0 */
+
+// js/emitter.js
+var Emitter = class {
+  constructor() {
+    this.off();
+  }
+  on(event, listener) {
+    this.events_[event] = [...this.listeners(event), listener];
+    return this;
+  }
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.listener_ = listener;
+    return this.on(event, wrapper);
+  }
+  off(event, listener) {
+    let found;
+    const stays = (item) => found || !(found = item == listener || item.listener_ == listener);
+    if (event === void 0) this.events_ = { __proto__: null };
+    else this.events_[event] = listener ? this.listeners(event).filter(stays) : [];
+    return this;
+  }
+  listeners(event) {
+    return this.events_[event] || [];
+  }
+  hasListeners(event) {
+    return !!this.listeners(event).length;
+  }
+  emit(event, ...args) {
+    this.listeners(event).forEach((listener) => listener.apply(this, args));
+    return this;
+  }
+};
+var proto = Emitter.prototype;
+proto.fire_ = proto.emit;
+proto.addEventListener = proto.on;
+proto.removeListener = proto.removeAllListeners = proto.removeEventListener = proto.off;
+
+// js/platform.js
+var nextTick = queueMicrotask;
+var binaryType = "arraybuffer";
+var adapt = (packet) => packet;
+var later = (task, delay) => {
+  const timer = setTimeout(task, Math.min(delay, 2e9));
+  return () => clearTimeout(timer);
+};
+var request = (transport, body, signal, opts) => fetch(transport.url_(), {
+  method: body && "POST",
+  body,
+  headers: opts.extraHeaders,
+  credentials: opts.withCredentials ? "include" : void 0,
+  signal,
+  // The close packet has to outlive the page.
+  keepalive: body == "1"
+});
+var connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocols);
+
+// js/engine/packet.js
+var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+var check = (condition) => {
+  if (!condition) throw new Error("malformed packet");
+};
+var isString = (value) => typeof value == "string";
+var encode = async ({ type, data = "" }) => {
+  var _a;
+  if (isString(data)) return TYPES.indexOf(type) + data;
+  let binary = "";
+  const { buffer, byteOffset, byteLength } = data;
+  const bytes = buffer || await ((_a = data.arrayBuffer) == null ? void 0 : _a.call(data)) || data;
+  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
+    binary += String.fromCharCode(byte);
+  return "b" + btoa(binary);
+};
+var decode = (frame) => {
+  let type = "message";
+  let data = frame;
+  if (isString(frame)) {
+    data = frame.slice(1);
+    if (frame[0] == "b") data = Uint8Array.from(atob(data), (char) => char.charCodeAt()).buffer;
+    else type = TYPES[frame[0]];
+  }
+  check(type);
+  return { type, data };
+};
+
+// js/url.js
+var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+var readOptions = (uri, opts) => {
+  const options = { ...typeof uri == "object" && uri || opts };
+  for (const name in options) if (options[name] == null) delete options[name];
+  options.path || (options.path = "/socket.io");
+  return options;
+};
+var parseUrl = (uri) => {
+  const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
+  const page = globalThis.location;
+  const isOfPage = !host || host[0] == ":";
+  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
+  const start = isOfPage && ((host ? page == null ? void 0 : page.hostname : page == null ? void 0 : page.host) || "localhost");
+  return [
+    secure ? "s" : "",
+    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
+    path || "/",
+    query
+  ];
+};
+var readQuery = (query) => Object.fromEntries(
+  new URLSearchParams(isString(query) ? query.replace(/\+/g, "%2B") : query)
+);
+
+// js/engine/polling.js
+var SEPARATOR = "";
+var MAX_PACKETS = 16;
+var polling = (transport, opts, session) => {
+  const abort = new AbortController();
+  let stopped;
+  let reading;
+  let count;
+  const pack = async (packets) => {
+    var _a;
+    let body = "";
+    let size = -1;
+    count = 0;
+    for (const packet of packets) {
+      const text = await encode(packet);
+      size += new Blob([text]).size + 1;
+      const isFull = size > transport.limit_ || count == MAX_PACKETS || ((_a = packet.options) == null ? void 0 : _a.alone_);
+      if (count && isFull) break;
+      body += (count++ ? SEPARATOR : "") + text;
+    }
+    return body;
+  };
+  const exchange = async (body) => {
+    let response;
+    try {
+      response = await request(transport, await body, abort.signal, opts, session);
+      response.responseText = await response.text();
+      if (response.ok) return response.responseText;
+      throw response.status;
+    } catch (failure) {
+      transport.writable = false;
+      const isMissing = failure instanceof ReferenceError;
+      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
+    }
+  };
+  const read = async () => {
+    var _a;
+    while (!stopped)
+      for (const frame of ((_a = await exchange()) == null ? void 0 : _a.split(SEPARATOR)) || []) {
+        nextTick(() => transport.frame_(frame));
+        await null;
+      }
+    reading = null;
+  };
+  transport.open_ = () => {
+    stopped = false;
+    reading || (reading = read());
+  };
+  transport.send_ = async (packets) => await exchange(pack(packets)) != null && count;
+  transport.pause_ = () => {
+    stopped = true;
+    return reading;
+  };
+  transport.close_ = async () => {
+    stopped = true;
+    if (transport.writable) await exchange("1");
+    abort.abort();
+  };
+};
+
+// js/engine/websocket.js
+var websocket = (transport, opts, session) => {
+  let socket;
+  let closed;
+  const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
+  transport.open_ = async (onopen) => {
+    try {
+      socket = transport.ws = await connect(transport, opts, session);
+      socket.binaryType = "arraybuffer";
+      socket.onopen = onopen;
+      socket.onmessage = ({ data }) => transport.frame_(data);
+      socket.onerror = fail;
+      socket.onclose = (context) => transport.end_("transport close", {
+        description: "websocket connection closed",
+        context
+      });
+      if (closed) socket.close();
+    } catch (error) {
+      await null;
+      fail(error);
+    }
+  };
+  transport.send_ = async (packets) => {
+    for (const packet of packets) {
+      const asText = isString(packet.data) || opts.forceBase64;
+      socket.send(asText ? await encode(packet) : packet.data, packet.options);
+    }
+    return packets.length;
+  };
+  transport.close_ = () => {
+    closed = true;
+    socket == null ? void 0 : socket.close();
+  };
+};
+
+// js/engine/engine.js
+var TRANSPORTS = { polling, websocket };
+var websocketWorked;
+var noop = () => {
+};
+var none = (transport) => {
+  transport.open_ = () => nextTick(() => transport.fail_("no transport"));
+};
+var MAX_PONGS = 100;
+var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
+var openEngine = (uri, options) => {
+  const engine = new Emitter();
+  const opts = engine.opts = { upgrade: true, ...readOptions(options) };
+  const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
+  const [secure, host, , query] = parseUrl(uri);
+  const writeBuffer = [];
+  const over = new AbortController();
+  let handshake;
+  let upgrading;
+  let probing;
+  let cancelDeadline = noop;
+  let silence;
+  let pongs = 0;
+  let unsent = 0;
+  const create = (name) => {
+    var _a;
+    const own = readOptions({ ...opts, ...(_a = opts.transportOptions) == null ? void 0 : _a[name] });
+    const transport = {
+      name,
+      url_: () => {
+        var _a2;
+        const isPolling = name == "polling";
+        const params = { ...readQuery(own.query), ...readQuery(query), EIO: 4, transport: name };
+        if ((_a2 = own.timestampRequests) != null ? _a2 : isPolling) params[own.timestampParam || "t"] = Math.random();
+        if (own.forceBase64) params.b64 = 1;
+        if (handshake) params.sid = handshake.sid;
+        return (isPolling ? "http" : "ws") + secure + "://" + host + own.path.replace(/\/?$/, own.addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(params);
+      }
+    };
+    (TRANSPORTS[name] || none)(transport, own, engine);
+    return transport;
+  };
+  const use = (transport) => {
+    engine.transport = transport;
+    transport.frame_ = receive;
+    transport.fail_ = fail;
+    transport.end_ = end;
+  };
+  const release = (transport) => {
+    var _a;
+    transport.frame_ = transport.end_ = transport.fail_ = noop;
+    (_a = transport.close_) == null ? void 0 : _a.call(transport);
+  };
+  const start = () => {
+    const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
+    use(create(remembered ? "websocket" : names[0]));
+    engine.transport.open_();
+  };
+  const end = (...details) => {
+    if (engine.readyState == "closed") return;
+    engine.readyState = "closed";
+    engine.id = null;
+    cancelDeadline();
+    over.abort();
+    release(engine.transport);
+    if (probing) release(probing);
+    probing = false;
+    engine.fire_("close", ...details);
+    writeBuffer.splice(0);
+  };
+  const fail = (message, description, context, isMissing) => {
+    const error = transportError(message, description, context);
+    websocketWorked = false;
+    if (!handshake && (isMissing || opts.tryAllTransports) && names[1]) {
+      release(engine.transport);
+      names.splice(names.indexOf(engine.transport.name), 1);
+      start();
+    } else {
+      engine.fire_("error", error);
+      end("transport error", error);
+    }
+  };
+  const expire = () => end("ping timeout");
+  const receive = (frame) => {
+    var _a;
+    let packet;
+    try {
+      packet = adapt(decode(frame), engine.binaryType);
+      if (packet.type == "open") {
+        const opened = JSON.parse(packet.data);
+        silence = opened.pingInterval + opened.pingTimeout;
+        check(!handshake && isString(opened.sid) && silence >= 0);
+        handshake = opened;
+      }
+    } catch (error) {
+      return fail("server error", error);
+    }
+    const { type } = packet;
+    const { transport } = engine;
+    engine.fire_("packet", packet);
+    if (handshake) {
+      engine._pingTimeoutTime = Date.now() + silence;
+      cancelDeadline();
+      cancelDeadline = later(expire, silence, opts);
+    }
+    if (type == "open") {
+      engine.readyState = type;
+      engine.id = handshake.sid;
+      transport.limit_ = handshake.maxPayload;
+      transport.writable = true;
+      websocketWorked = transport.name == "websocket";
+      engine.fire_("handshake", handshake);
+      engine.fire_("open");
+      flush();
+      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && engine.readyState == "open")
+        probe();
+    } else if (type == "ping") {
+      const size = writeBuffer.length + (((_a = transport.ws) == null ? void 0 : _a.bufferedAmount) || 0);
+      pongs = size && size >= unsent ? pongs + 1 : 0;
+      unsent = size;
+      if (pongs < MAX_PONGS) push("pong");
+      engine.fire_(type);
+    } else if (type == "message") {
+      engine.fire_("data", packet.data);
+      engine.fire_(type, packet.data);
+    } else if (type == "close") {
+      transport.writable = false;
+      end("transport close", { description: "closed by the server" });
+    }
+  };
+  const push = (type, data = "", options2) => {
+    if (!/open/.test(engine.readyState)) return;
+    const packet = { type, data, options: options2 };
+    engine.fire_("packetCreate", packet);
+    writeBuffer.push(packet);
+    flush();
+  };
+  const flush = async () => {
+    const { transport } = engine;
+    if (upgrading) return;
+    if (!handshake || !writeBuffer[0]) {
+      if (engine.readyState == "closing") end("forced close");
+    } else if (transport.writable) {
+      transport.writable = false;
+      const count = await (transport.writing_ = transport.send_(writeBuffer));
+      if (!count || engine.readyState == "closed") return;
+      transport.writable = true;
+      writeBuffer.splice(0, count);
+      if (!writeBuffer[0]) engine.fire_("drain");
+      flush();
+    }
+  };
+  const probe = () => {
+    const old = engine.transport;
+    const next = probing = create("websocket");
+    const giveUp = (...details) => {
+      release(next);
+      probing = upgrading = false;
+      old.open_();
+      engine.fire_("upgradeError", transportError(...details));
+      flush();
+    };
+    next.end_ = next.fail_ = giveUp;
+    next.frame_ = async (frame) => {
+      if (frame != "3probe") return giveUp("probe error");
+      engine.fire_("upgrading", next);
+      await old.pause_();
+      upgrading = probing;
+      await old.writing_;
+      if (!probing) return;
+      upgrading = probing = false;
+      use(next);
+      next.writable = websocketWorked = true;
+      writeBuffer.unshift({ type: "upgrade", data: "" });
+      flush();
+      engine.fire_("upgrade", next);
+    };
+    next.open_(() => next.send_([{ type: "ping", data: "probe" }]));
+  };
+  const listen = (event, listener) => {
+    var _a;
+    return (_a = globalThis.addEventListener) == null ? void 0 : _a.call(globalThis, event, listener, { signal: over.signal });
+  };
+  engine.readyState = "opening";
+  engine.writeBuffer = writeBuffer;
+  engine.binaryType = binaryType;
+  engine.write = engine.send = (data, options2) => {
+    push("message", data, options2);
+    return engine;
+  };
+  engine.close = () => {
+    if (/open/.test(engine.readyState)) {
+      engine.readyState = "closing";
+      flush();
+    }
+    return engine;
+  };
+  engine.isStale_ = () => {
+    const stale = Date.now() > engine._pingTimeoutTime;
+    if (stale) nextTick(expire);
+    return stale;
+  };
+  listen("offline", () => {
+    if (!/^localhost/.test(host))
+      end("transport close", { description: "network connection lost" });
+  });
+  if (opts.closeOnBeforeunload) listen("beforeunload", () => release(engine.transport));
+  start();
+  return engine;
+};
+
+// js/protocol.js
+var CONNECT = 0;
+var DISCONNECT = 1;
+var EVENT = 2;
+var ACK = 3;
+var CONNECT_ERROR = 4;
+var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
+var MAX_ITEMS = 1e4;
+
+// js/parser.js
+var BINARY = 3;
+var PACKET = /^(?:([0-4])|([56])([1-9]\d*)-)(?:(\/[^,]*),?)?(\d{0,15})(.*)$/s;
+var GROUPS = 7;
+var PAYLOAD = /^(0({|$)|1$|2\[["\d-]|3\[|4["{])/;
+var isBinary = (value) => ArrayBuffer.isView(value) || /(ArrayBuffer|Blob|File)]$/.test({}.toString.call(value));
+var Encoder = class {
+  encode({ type, nsp, id = "", data }) {
+    const attachments = [];
+    const json = JSON.stringify(
+      data,
+      type >= EVENT && function(key, value) {
+        const raw = this[key];
+        return isBinary(raw) ? { _placeholder: true, num: attachments.push(raw) - 1 } : value;
+      }
+    );
+    const head = attachments[0] ? `${type + BINARY}${attachments.length}-` : type;
+    return [head + (nsp == "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
+  }
+};
+var Decoder = class extends Emitter {
+  constructor({ maxAttachments } = {}) {
+    super();
+    this.max_ = maxAttachments != null ? maxAttachments : 10;
+  }
+  add(frame) {
+    const pending = this.match_;
+    const match = isString(frame) ? PACKET.exec(frame) : pending;
+    check(match && isString(frame) == !pending && !(match[3] > this.max_));
+    if (pending) pending.push(frame);
+    const complete = match.length == GROUPS + (+match[3] || 0);
+    this.match_ = complete ? null : match;
+    if (complete) this.fire_("decoded", build(match));
+  }
+  destroy() {
+    this.match_ = null;
+  }
+};
+var build = ([, plainType, binaryType2, , nsp = "/", id, json, ...attachments]) => {
+  const type = plainType ? +plainType : binaryType2 - BINARY;
+  const packet = { type, nsp };
+  if (id) packet.id = +id;
+  check(PAYLOAD.test(type + json));
+  if (json)
+    packet.data = JSON.parse(
+      json,
+      binaryType2 && ((_, value) => {
+        if (!(value == null ? void 0 : value._placeholder)) return value;
+        check(isBinary(attachments[value.num]));
+        return attachments[value.num];
+      })
+    );
+  check(type != EVENT || !RESERVED.test(packet.data[0]));
+  return packet;
+};
+
+// js/socket.js
+var Socket = class extends Emitter {
+  constructor(io2, nsp, options) {
+    super();
+    const socket = this;
+    const opts = socket._opts = options || {};
+    const catchAll = new Emitter();
+    const acks = socket.acks = {};
+    const queue = socket._queue = [];
+    let nextId = 0;
+    let joining;
+    let pid;
+    let offset;
+    socket.io = io2;
+    socket.nsp = nsp;
+    socket.auth = opts.auth;
+    socket.connected = socket.recovered = socket.active = false;
+    socket.receiveBuffer = [];
+    socket.sendBuffer = [];
+    socket.flags = {};
+    const send = (type, data, id) => io2.send_({ type, nsp, data, id, options: { alone_: type == DISCONNECT } });
+    const join = () => {
+      if (joining) return;
+      const token = joining = {};
+      const { auth } = socket;
+      const answer = (data) => {
+        if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || void 0);
+      };
+      if (typeof auth == "function") auth(answer);
+      else answer(auth);
+    };
+    const leave = () => {
+      socket.active = joining = false;
+      io2.release_();
+    };
+    const close = (...details) => {
+      socket.connected = joining = false;
+      socket.receiveBuffer = [];
+      delete socket.id;
+      socket.fire_("disconnect", ...details);
+      for (const id in acks)
+        if (!socket.sendBuffer.some((packet) => packet.id == id))
+          acks[id](new Error("socket has been disconnected"));
+    };
+    const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+    const tellCatchAll = (kind, args) => catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
+    const receive = (args) => {
+      const last = args.length - 1;
+      if (pid && last && isString(args[last])) offset = args[last];
+      tellCatchAll("Any", args);
+      socket.fire_(...args);
+    };
+    const sendEvent = (packet) => {
+      tellCatchAll("AnyOutgoing", packet.data);
+      io2.send_(packet);
+    };
+    const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
+      const isLimited = timeout != null;
+      const expire = () => {
+        socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
+        acks[id](new Error("operation has timed out"));
+      };
+      const cancel = isLimited && later(expire, timeout, io2.opts);
+      acks[id] = (error, ...results) => {
+        delete acks[id];
+        if (isLimited) cancel();
+        if (isLimited || takesError) results.unshift(error);
+        else if (error) return false;
+        ack.apply(socket, results);
+        return true;
+      };
+    };
+    const enqueue = (args, flags, callback) => {
+      let tries = 0;
+      const attempt = () => {
+        tries++;
+        transmit(args, flags, answer);
+      };
+      const answer = (error, ...results) => {
+        if (attempt != queue[0]) return;
+        const done = !error || flags.failed_ || tries > opts.retries;
+        if (done) queue.shift();
+        drain();
+        if (done && callback) callback(error, ...results);
+        else if (done && error) console.error(error);
+      };
+      flags.takesError_ = true;
+      queue.push(attempt);
+      if (!queue[1]) drain();
+    };
+    const drain = () => {
+      var _a;
+      if (socket.connected) (_a = queue[0]) == null ? void 0 : _a.call(queue);
+    };
+    const transmit = (data, flags, ack, buffer) => {
+      var _a;
+      const { engine } = io2;
+      const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
+      if (ack) expectAck(packet.id = nextId++, ack, flags);
+      if (flags.volatile && !(engine == null ? void 0 : engine.transport.writable)) return;
+      if (socket.connected && !engine.isStale_())
+        try {
+          sendEvent(packet);
+        } catch (error) {
+          flags.failed_ = true;
+          if (!((_a = acks[packet.id]) == null ? void 0 : _a.call(acks, error))) throw error;
+        }
+      else if (buffer) socket.sendBuffer.push(packet);
+    };
+    const each = (buffer, task) => {
+      var _a;
+      for (const item of buffer.splice(0))
+        try {
+          task(item);
+        } catch (error) {
+          if (!((_a = acks[item.id]) == null ? void 0 : _a.call(acks, error))) console.error(error);
+        }
+    };
+    socket.ack = (id) => {
+      let answered;
+      return (...answer) => {
+        if (!answered) send(ACK, answer, id);
+        answered = true;
+      };
+    };
+    socket.onevent = ({ id, data }) => {
+      const args = [...data];
+      if (id != null) args.push(socket.ack(id));
+      if (socket.connected) receive(args);
+      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io2.engine.close();
+    };
+    socket.onpacket = (packet) => {
+      var _a;
+      const { type, nsp: to, id, data } = packet;
+      if (to != nsp) return;
+      if (type == EVENT) {
+        socket.onevent(packet);
+      } else if (type == ACK) {
+        (_a = acks[id]) == null ? void 0 : _a.call(acks, null, ...data);
+      } else if (type == DISCONNECT) {
+        leave();
+        close("io server disconnect");
+      } else if (type == CONNECT_ERROR) {
+        leave();
+        refuse([data.message, data].find(isString), data.data);
+      } else if (isString(data == null ? void 0 : data.sid)) {
+        socket.id = data.sid;
+        socket.recovered = !!pid && pid == data.pid;
+        pid = data.pid;
+        socket.connected = true;
+        each(socket.receiveBuffer, receive);
+        each(socket.sendBuffer, sendEvent);
+        drain();
+        socket.fire_("connect");
+      } else {
+        refuse("the server speaks Socket.IO 2");
+      }
+    };
+    socket.onopen = join;
+    socket.onclose = close;
+    socket.onerror = (error) => {
+      if (!socket.connected) socket.fire_("connect_error", error);
+    };
+    socket.connect = socket.open = () => {
+      if (!socket.connected) {
+        socket.active = true;
+        if (!io2._reconnecting) io2.open();
+        if (io2._readyState == "open") join();
+      }
+      return socket;
+    };
+    socket.disconnect = socket.close = () => {
+      const { connected } = socket;
+      if (connected) send(DISCONNECT);
+      leave();
+      if (connected) close("io client disconnect");
+      return socket;
+    };
+    socket.emit = (...args) => {
+      const { flags } = socket;
+      socket.flags = {};
+      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      const ack = typeof args[args.length - 1] == "function" && args.pop();
+      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
+      else transmit(args, flags, ack, true);
+      return socket;
+    };
+    for (const kind of ["Any", "AnyOutgoing"]) {
+      socket["listeners" + kind] = () => catchAll.listeners(kind);
+      for (const verb of ["on", "off"])
+        socket[verb + kind] = (listener) => {
+          catchAll[verb](kind, listener);
+          return socket;
+        };
+      socket["prepend" + kind] = (listener) => {
+        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
+        return socket;
+      };
+    }
+  }
+  get disconnected() {
+    return !this.connected;
+  }
+  get volatile() {
+    this.flags.volatile = true;
+    return this;
+  }
+  compress(compress) {
+    this.flags.compress = compress;
+    return this;
+  }
+  timeout(timeout) {
+    this.flags.timeout = timeout;
+    return this;
+  }
+  send(...args) {
+    return this.emit("message", ...args);
+  }
+  emitWithAck(...args) {
+    this.flags.takesError_ = true;
+    return new Promise((resolve, reject) => {
+      this.emit(...args, (error, value) => error ? reject(error) : resolve(value));
+    });
+  }
+};
+
+// js/manager.js
+var DEFAULTS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1e3,
+  reconnectionDelayMax: 5e3,
+  randomizationFactor: 0.5,
+  timeout: 2e4
+};
+var Manager = class extends Emitter {
+  constructor(uri, options) {
+    var _a;
+    super();
+    const manager = this;
+    const opts = manager.opts = readOptions(uri, options);
+    const parser = opts.parser || { Encoder, Decoder };
+    const encoder = new parser.Encoder();
+    const decoder = new parser.Decoder(opts);
+    let attempts = 0;
+    let stopped;
+    let cleanup;
+    manager.uri = uri;
+    const nsps = manager.nsps = {};
+    manager._readyState = "closed";
+    manager._autoConnect = opts.autoConnect !== false;
+    for (const name in DEFAULTS) {
+      (_a = opts[name]) != null ? _a : opts[name] = DEFAULTS[name];
+      manager[name] = (value) => {
+        if (value == null) return opts[name];
+        opts[name] = value;
+        return manager;
+      };
+    }
+    const tell = (event, ...args) => {
+      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
+      manager.fire_(event, ...args);
+    };
+    manager.open = manager.connect = (callback) => {
+      if (manager._readyState != "closed") return manager;
+      manager._readyState = "opening";
+      stopped = false;
+      let live = true;
+      const engine = manager.engine = openEngine(manager.uri, manager.opts);
+      const on = (event, listener) => engine.on(event, (...args) => {
+        if (live) listener(...args);
+      });
+      const fail = (error) => {
+        end("error", error);
+        if (callback) callback(error);
+        else if (!attempts) reconnect();
+      };
+      const cancelTimeout = later(
+        () => fail(new Error("timeout")),
+        opts.timeout === false ? Infinity : opts.timeout,
+        opts
+      );
+      cleanup = () => {
+        var _a2;
+        live = false;
+        cancelTimeout();
+        (_a2 = decoder.destroy) == null ? void 0 : _a2.call(decoder);
+      };
+      on("open", () => {
+        cancelTimeout();
+        manager._readyState = "open";
+        tell("open");
+        callback == null ? void 0 : callback();
+      });
+      on("ping", () => manager.fire_("ping"));
+      on("data", (frame) => {
+        try {
+          decoder.add(frame);
+        } catch (error) {
+          closed("parse error", error);
+        }
+      });
+      on(
+        "error",
+        (error) => manager._readyState == "opening" ? fail(error) : tell("error", error)
+      );
+      on(
+        "close",
+        (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details)
+      );
+      return manager;
+    };
+    decoder.on("decoded", (packet) => {
+      var _a2;
+      check(!(((_a2 = packet.data) == null ? void 0 : _a2.length) > MAX_ITEMS));
+      nextTick(() => tell("packet", packet));
+    });
+    const end = (event, ...details) => {
+      var _a2;
+      cleanup == null ? void 0 : cleanup();
+      manager._readyState = "closed";
+      (_a2 = manager.engine) == null ? void 0 : _a2.close();
+      tell(event, ...details);
+    };
+    const closed = (...details) => {
+      attempts = 0;
+      end("close", ...details);
+      reconnect();
+    };
+    const reconnect = () => {
+      if (manager._reconnecting || stopped || !opts.reconnection) return;
+      if (attempts >= (opts.reconnectionAttempts || Infinity)) {
+        attempts = 0;
+        return manager.fire_("reconnect_failed");
+      }
+      manager._reconnecting = true;
+      cleanup = later(
+        () => {
+          if (opts.reconnection) manager.fire_("reconnect_attempt", attempts);
+          manager._reconnecting = false;
+          if (!stopped && opts.reconnection) manager.open(reconnected);
+        },
+        // The jitter comes after the cap, or all clients of a lost server return at one moment.
+        Math.min(
+          (opts.reconnectionDelay || 1e3) * 2 ** attempts++,
+          opts.reconnectionDelayMax || 5e3
+        ) * (1 + opts.randomizationFactor * (2 * Math.random() - 1)),
+        opts
+      );
+    };
+    const reconnected = (error) => {
+      if (error) {
+        manager.fire_("reconnect_error", error);
+        reconnect();
+      } else {
+        manager.fire_("reconnect", attempts);
+        attempts = 0;
+      }
+    };
+    manager.socket = (nsp, socketOpts) => {
+      const socket = nsps[nsp] || (nsps[nsp] = new Socket(manager, nsp, socketOpts));
+      if (manager._autoConnect && !socket.active) socket.connect();
+      return socket;
+    };
+    manager._close = manager.disconnect = () => {
+      stopped = true;
+      manager._reconnecting = false;
+      closed("forced close");
+    };
+    manager.release_ = () => {
+      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
+    };
+    manager.send_ = (packet) => {
+      for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);
+    };
+    if (manager._autoConnect) manager.open();
+  }
+};
+
+// js/index.js
+var protocol = 5;
+var managers = {};
+var io = (uri, options) => {
+  const opts = readOptions(uri, options);
+  const [secure, host, nsp] = parseUrl(uri);
+  const key = secure + host + opts.path;
+  const shared = managers[key];
+  const alone = (shared == null ? void 0 : shared.nsps[nsp]) || opts.forceNew || opts.multiplex === false;
+  const manager = alone ? new Manager(uri, opts) : managers[key] || (managers[key] = new Manager(uri, opts));
+  return manager.socket(nsp, opts);
+};
+Object.assign(io, { io, connect: io, Manager, Socket, protocol });
+
+// js/global.js
+if (typeof module == "object" && module.exports) module.exports = io.default = io;
+else globalThis.io = io;
