@@ -140,6 +140,64 @@ for (const name of SERVERS)
       });
     });
 
+test("addresses are understood as in a page", WITHIN, async (t) => {
+  const server = await serve(t, "socket.io");
+  const page = await open(server, { mayFail: true });
+  const { host, port } = new URL(server.origin);
+  const expected = {
+    "": host,
+    "/n": host,
+    "?a=b": host,
+    [`:${port}`]: host,
+    [`//a.example:${port}/n`]: `a.example:${port}`,
+    [`localhost:${port}`]: `localhost:${port}`,
+    [`ws://localhost:${port}`]: `localhost:${port}`,
+    [`WS://LOCALHOST:${port}/`]: `LOCALHOST:${port}`,
+    [`http://[::1]:${port}/n`]: `[::1]:${port}`,
+    "ws://ü.example/ñ?x": "ü.example",
+    "https://a.example": "+a.example",
+    "wss://a.example:443/n/": "+a.example",
+  };
+  const found = await page.evaluate((addresses) => {
+    const asked = [];
+    window.WebSocket = class {
+      constructor(url) {
+        const [, secure, host] = /^ws(s?):\/\/([^/]*)\/socket\.io\/\?/.exec(url);
+        asked.push((secure && "+") + host);
+      }
+      close() {}
+    };
+    for (const address of addresses) {
+      const { io: manager } = io(address, { transports: ["websocket"], forceNew: true });
+      manager._close();
+    }
+    return asked;
+  }, Object.keys(expected));
+  assert.deepEqual(found, Object.values(expected));
+});
+
+for (const spoiled of ["missing", "throwing"])
+  test(`a page whose WebSocket is ${spoiled} connects by polling`, WITHIN, async (t) => {
+    const page = await open(await serve(t, "sockeye"));
+    await page.evaluate((spoiled) => {
+      if (spoiled == "missing") delete window.WebSocket;
+      else
+        window.WebSocket = class {
+          constructor() {
+            throw new DOMException("not allowed", "SecurityError");
+          }
+        };
+    }, spoiled);
+    const said = await page.evaluate(async () => {
+      const socket = io({ transports: ["websocket", "polling"] });
+      await socket.emitWithAck("info");
+      const alone = io({ transports: ["websocket"], forceNew: true, reconnection: false });
+      const error = await new Promise((resolve) => alone.once("connect_error", resolve));
+      return [socket.io.engine.transport.name, error.message];
+    });
+    assert.deepEqual(said, ["polling", "websocket error"]);
+  });
+
 describe("the other bundles in a page", { concurrency: 3 }, () => {
   for (const name of SERVERS)
     for (const [client, parser] of [
