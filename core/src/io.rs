@@ -39,13 +39,19 @@ pub enum Input<'a> {
         body: Bytes,
     },
     /// The body asked for by [`Output::ReadBody`] is longer than its limit, by declaration or by
-    /// what arrived.
+    /// what arrived; or it comes in more pieces than the driver puts together.
     BodyTooLarge {
         /// The request it belongs to.
         req: RequestId,
     },
-    /// The client gave up on a request that is still open, or its body did not arrive whole. The
-    /// request gets no answer.
+    /// The body asked for by [`Output::ReadBody`] did not arrive within the time that the driver
+    /// waits. What still comes of it is not to be read.
+    BodyTimedOut {
+        /// The request it belongs to.
+        req: RequestId,
+    },
+    /// The client gave up on a request that is still open, or its body broke off. The request gets
+    /// no answer.
     Aborted {
         /// The request that is gone.
         req: RequestId,
@@ -97,7 +103,8 @@ pub enum Closure {
 #[derive(Debug)]
 pub enum Output<E> {
     /// Read the body of a request, at most `limit` bytes, then feed [`Input::Body`],
-    /// [`Input::BodyTooLarge`] or [`Input::Aborted`]. The answer may come before the body has.
+    /// [`Input::BodyTooLarge`], [`Input::BodyTimedOut`] or [`Input::Aborted`]. The answer may come
+    /// before the body has.
     ReadBody {
         /// The request.
         req: RequestId,

@@ -88,6 +88,24 @@ fn a_body_is_asked_for_with_the_limit_and_one_too_long_ends_the_session_with_413
 }
 
 #[test]
+fn a_body_that_does_not_arrive_in_time_ends_the_session_with_408() {
+    let mut h = engine();
+    let (sid, _) = h.open_polling();
+    let get = h.get(&sid);
+
+    let req = h.post_head(&sid);
+    h.feed(sockeye_core::Input::BodyTimedOut { req });
+    // Nothing of it counts any more.
+    h.feed(sockeye_core::Input::BodyTimedOut { req });
+    h.feed(sockeye_core::Input::Body { req, body: "4a".into() });
+
+    assert_eq!(h.answer(req), "408");
+    assert_eq!(h.answer(get), "400", "no clean close for one whose message was lost");
+    assert_eq!(h.told(), ["closed: transport error"]);
+    assert!(is_over(&mut h, &sid));
+}
+
+#[test]
 fn a_body_as_long_as_the_limit_is_taken() {
     let mut h = engine();
     let (sid, _) = h.open_polling();

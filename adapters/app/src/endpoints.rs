@@ -56,6 +56,7 @@ impl Machine for Pair {
             }
             Input::Body { req, body } => Input::Body { req: *req, body: body.clone() },
             Input::BodyTooLarge { req } => Input::BodyTooLarge { req: *req },
+            Input::BodyTimedOut { req } => Input::BodyTimedOut { req: *req },
             Input::Aborted { req } => Input::Aborted { req: *req },
             Input::Frame { ws, frame } => Input::Frame { ws: *ws, frame: frame.clone() },
             Input::Drained { ws } => Input::Drained { ws: *ws },

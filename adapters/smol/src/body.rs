@@ -19,10 +19,16 @@ use crate::progress::Progress;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     Whole(Bytes),
+    /// It is longer than the limit, or comes in too many chunks.
     TooLarge,
-    /// It was cut short, is malformed, or took too long.
+    /// It took too long.
+    Late,
+    /// It was cut short, or is malformed.
     Broken,
 }
+
+/// How many pieces of a body in chunks are put together, as with the official server.
+const MAX_PIECES: usize = 10_000;
 
 /// Reads a body of at most `limit` bytes; one that is declared to be longer is not touched.
 pub(crate) async fn read<B>(body: B, limit: usize, patience: Duration) -> Arrival
@@ -36,7 +42,7 @@ where
     }
     let late = async {
         Timer::after(patience).await;
-        Arrival::Broken
+        Arrival::Late
     };
     future::or(collect(body, limit), late).await
 }
@@ -47,6 +53,8 @@ where
 {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let in_chunks = body.size_hint().exact().is_none();
+    let mut pieces = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Arrival::Broken;
@@ -55,6 +63,11 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        pieces += 1;
+        if in_chunks && pieces > MAX_PIECES {
+            log::debug!("a request with a body in more than {MAX_PIECES} chunks");
+            return Arrival::TooLarge;
+        }
         let size = first.len() + rest.len() + data.len();
         if size > limit {
             log::debug!("a request with a body of {size} bytes or more, over {limit}");
@@ -196,9 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_stops_arriving_is_broken_after_a_while() {
+    fn a_body_that_stops_arriving_is_late_after_a_while() {
         let body = Pieces { stuck: true, ..Pieces::new([b"1".as_slice()]) };
-        assert_eq!(arrival(body, 5), Arrival::Broken);
+        assert_eq!(arrival(body, 5), Arrival::Late);
+    }
+
+    #[test]
+    fn a_body_in_more_than_ten_thousand_chunks_is_too_large() {
+        let pieces = |count| Pieces { left: vec!["x".into(); count].into(), ..Pieces::new([]) };
+        let arrival = |pieces| smol::block_on(read(pieces, 100_000, Duration::from_secs(60)));
+        assert_eq!(arrival(pieces(10_000)), Arrival::Whole("x".repeat(10_000).into()));
+        assert_eq!(arrival(pieces(10_001)), Arrival::TooLarge);
     }
 
     fn arrival(body: Pieces, limit: usize) -> Arrival {

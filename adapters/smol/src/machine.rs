@@ -82,6 +82,10 @@ fn feed_body(visit: &Visit, ticket: &mut Ticket, arrival: Arrival) -> Result<boo
             hub.feed(Input::BodyTooLarge { req });
             true
         }
+        Arrival::Late => {
+            hub.feed(Input::BodyTimedOut { req });
+            true
+        }
         Arrival::Broken => {
             hub.feed(Input::Aborted { req });
             ticket.close();

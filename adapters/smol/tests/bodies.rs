@@ -151,6 +151,19 @@ fn a_body_cut_short_is_not_taken_for_whole_and_ends_the_session() {
 }
 
 #[test]
+fn a_body_in_too_many_chunks_ends_the_session_with_413() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head(&sid, "Transfer-Encoding: chunked\r\n"));
+    wire.try_send("1\r\n4\r\n".repeat(10_001) + "0\r\n\r\n");
+    assert_eq!(wire.answer().status, 413);
+    eventually("the session ends", || !session_exists(server.address, &sid));
+    bystander.assert_works();
+}
+
+#[test]
 fn a_body_that_does_not_arrive_ends_the_session() {
     let server = TestServer::new();
     let mut bystander = Bystander::new(server.address);
@@ -159,6 +172,7 @@ fn a_body_that_does_not_arrive_ends_the_session() {
     let mut wire = Wire::connect(server.address);
     wire.send(post_head(&sid, "Content-Length: 100\r\n"));
     wire.send("42[");
+    assert_eq!(wire.answer().status, 408);
     assert_eq!(wire.rest(), b"");
     assert!(begun.elapsed() >= quick().body_timeout);
     eventually("the session ends", || !session_exists(server.address, &sid));

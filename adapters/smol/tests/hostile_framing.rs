@@ -179,6 +179,7 @@ fn a_chunk_size_with_room_around_it_is_read_and_one_without_end_takes_no_memory(
         wire.try_send(&zeros[..1 << 12]);
         thread::sleep(quick().body_timeout / 20);
     }
+    assert_eq!(wire.answer().status, 408);
     assert_eq!(wire.rest(), b"");
     assert!(!session_exists(server.address, &sid));
     bystander.assert_works();
@@ -199,6 +200,7 @@ fn a_body_that_trickles_in_ends_its_session_in_time() {
             wire.try_send(piece);
             thread::sleep(quick().body_timeout / 5);
         }
+        assert_eq!(wire.answer().status, 408);
         assert_eq!(wire.rest(), b"");
         assert!(begun.elapsed() < PATIENCE / 2);
         eventually("the session ends", || !session_exists(server.address, &sid));

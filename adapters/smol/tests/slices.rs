@@ -91,6 +91,7 @@ impl Machine for Sliced {
             }
             Input::Body { .. }
             | Input::BodyTooLarge { .. }
+            | Input::BodyTimedOut { .. }
             | Input::Aborted { .. }
             | Input::Drained { .. }
             | Input::Closed { .. } => {}

@@ -244,6 +244,7 @@ impl Driver {
         let input = match cargo {
             Cargo::Whole(body) if body.len() <= limit => Input::Body { req, body },
             Cargo::Whole(_) | Cargo::TooLarge => Input::BodyTooLarge { req },
+            Cargo::Late => Input::BodyTimedOut { req },
         };
         self.machine.handle(input, Instant::now());
     }

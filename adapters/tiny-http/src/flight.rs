@@ -33,6 +33,8 @@ struct State {
 pub(crate) enum Cargo {
     Whole(Bytes),
     TooLarge,
+    /// It took too long.
+    Late,
 }
 
 /// What the driver learns about a request that has arrived.

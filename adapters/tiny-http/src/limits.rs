@@ -39,8 +39,8 @@ pub struct Limits {
     /// balancers keep theirs, which would send a request into a connection that is being closed.
     /// Then the connection is closed.
     pub idle_timeout: Duration,
-    /// How long the body of a request may take to arrive; 30 seconds by default. Then the
-    /// connection is closed.
+    /// How long the body of a request may take to arrive; 30 seconds by default. Then it is
+    /// answered with status 408, and its connection and its session end.
     pub body_timeout: Duration,
     /// How long a write may make no progress at all because the peer does not read; 20 seconds by
     /// default. Then the connection is closed.

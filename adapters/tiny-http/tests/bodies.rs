@@ -224,8 +224,33 @@ fn a_body_that_does_not_arrive_ends_the_connection_and_the_session() {
         wire.try_send("4");
         thread::sleep(quick().body_timeout / 5);
     }
-    wire.rest();
+    assert_eq!(wire.answer().status, 408);
+    assert_eq!(wire.rest(), b"");
     assert!(begun.elapsed() < PATIENCE / 2);
+    eventually("the session ends", || !session_exists(server.address, &sid));
+    bystander.assert_works();
+}
+
+#[test]
+fn a_body_that_does_not_arrive_for_anything_else_is_answered_with_408() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send("POST /elsewhere HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nhello");
+    assert_eq!(wire.answer().status, 408);
+    assert_eq!(wire.rest(), b"");
+    bystander.assert_works();
+}
+
+#[test]
+fn a_body_in_too_many_chunks_ends_the_session_with_413() {
+    let server = TestServer::new();
+    let mut bystander = Bystander::new(server.address);
+    let sid = open(server.address);
+    let mut wire = Wire::connect(server.address);
+    wire.send(post_head(&sid, "Transfer-Encoding: chunked\r\n"));
+    wire.try_send("1\r\n4\r\n".repeat(10_001) + "0\r\n\r\n");
+    assert_eq!(wire.answer().status, 413);
     eventually("the session ends", || !session_exists(server.address, &sid));
     bystander.assert_works();
 }

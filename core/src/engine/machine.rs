@@ -151,6 +151,9 @@ impl Engine {
             Input::BodyTooLarge { req } => {
                 self.with_request(req, |session, cx| session.on_body_too_large(req, cx));
             }
+            Input::BodyTimedOut { req } => {
+                self.with_request(req, |session, cx| session.on_body_timed_out(req, cx));
+            }
             Input::Aborted { req } => {
                 if let Some(open) = self.cx.requests.remove(&req) {
                     self.with(open.session, |session, cx| {

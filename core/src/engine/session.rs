@@ -243,8 +243,16 @@ impl Session {
     }
 
     pub(super) fn on_body_too_large(&mut self, req: RequestId, cx: &mut Context) {
-        cx.respond(req, Response::empty(413));
         cx.totals.too_large += 1;
+        self.refuse_body(req, 413, cx);
+    }
+
+    pub(super) fn on_body_timed_out(&mut self, req: RequestId, cx: &mut Context) {
+        self.refuse_body(req, 408, cx);
+    }
+
+    fn refuse_body(&mut self, req: RequestId, status: u16, cx: &mut Context) {
+        cx.respond(req, Response::empty(status));
         // A clean close might reach the client first, and tell it nothing of an error.
         if let Channel::Polling { get, .. } = &mut self.channel {
             get.take().into_iter().for_each(|req| cx.respond(req, Response::empty(400)));

@@ -197,7 +197,11 @@ impl World {
         let req = *wanted[tape.below(wanted.len())].0;
         let packets: Vec<_> = (0..=tape.below(4)).map(|_| packet(tape)).collect();
         self.requests.insert(req, false);
-        self.feed(Input::Body { req, body: packets.join("\x1e").into() });
+        self.feed(match tape.below(16) {
+            0 => Input::BodyTimedOut { req },
+            1 => Input::BodyTooLarge { req },
+            _ => Input::Body { req, body: packets.join("\x1e").into() },
+        });
     }
 
     fn command(&mut self, tape: &mut Tape<'_>) {

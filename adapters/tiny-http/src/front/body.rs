@@ -11,6 +11,8 @@ pub(crate) enum Framing {
 const MAX_LINE: usize = 1024;
 /// How much may be said in such lines that make up no body.
 const MAX_TRAILERS: usize = 8 * 1024;
+/// How many chunks are put together, as with the official server.
+const MAX_CHUNKS: usize = 10_000;
 /// A size with more digits is either over every limit or begins with needless zeros.
 const MAX_DIGITS: usize = 8;
 
@@ -22,6 +24,7 @@ pub(crate) struct Body {
     part: Part,
     line: Vec<u8>,
     trailers: usize,
+    chunks: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Body {
             Framing::Length(length) => Part::Rest(length),
             Framing::Chunked => Part::Size,
         };
-        Ok(Self { bytes: Vec::new(), limit, part, line: Vec::new(), trailers: 0 })
+        Ok(Self { bytes: Vec::new(), limit, part, line: Vec::new(), trailers: 0, chunks: 0 })
     }
 
     pub(crate) fn is_whole(&self) -> bool {
@@ -131,7 +134,14 @@ impl Body {
             size if size > self.limit - self.bytes.len() => {
                 Err(too_large(size.saturating_add(self.bytes.len()), self.limit))
             }
-            size => Ok(Part::Chunk(size)),
+            size => {
+                self.chunks += 1;
+                if self.chunks > MAX_CHUNKS {
+                    log::debug!("a request with a body in more than {MAX_CHUNKS} chunks");
+                    return Err(Unfit::TooLarge);
+                }
+                Ok(Part::Chunk(size))
+            }
         }
     }
 
@@ -197,6 +207,17 @@ mod tests {
             let chunks = format!("{size}\r\nx\r\n0\r\n\r\n");
             assert_eq!(read(Framing::Chunked, &chunks), Err(Unfit::TooLarge), "{size}");
         }
+    }
+
+    #[test]
+    fn more_than_ten_thousand_chunks_are_too_large() {
+        let read = |count| {
+            let mut body = Body::new(Framing::Chunked, 100_000)?;
+            body.feed(("1\r\nx\r\n".repeat(count) + "0\r\n\r\n").as_bytes())?;
+            Ok(body.is_whole())
+        };
+        assert_eq!(read(10_000), Ok(true));
+        assert_eq!(read(10_001), Err(Unfit::TooLarge));
     }
 
     #[test]

@@ -153,16 +153,21 @@ impl Connection {
 
     /// Does what its deadline is for.
     pub(crate) fn expire(&mut self, shared: &Shared, now: Instant) -> Turn {
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Body(..) => {
+                self.refuse(Refusal(408), shared, now);
+                Turn::Again
+            }
+            Phase::Asked(exchange) if exchange.order.load.is_coming() => {
+                exchange.order.load = Load::Ready(Cargo::Late);
+                self.input = Vec::new();
+                Turn::Again
+            }
             Phase::Ready(_) => {
                 self.refuse(Refusal(503), shared, now);
                 Turn::Again
             }
-            Phase::Head
-            | Phase::Body(..)
-            | Phase::Asked(_)
-            | Phase::Leaving
-            | Phase::Lingering(_) => Turn::Gone,
+            Phase::Head | Phase::Asked(_) | Phase::Leaving | Phase::Lingering(_) => Turn::Gone,
         }
     }
 
@@ -335,6 +340,7 @@ impl Connection {
     pub(super) fn refuse(&mut self, refusal: Refusal, shared: &Shared, now: Instant) -> Step {
         let Refusal(status) = refusal;
         let reason = match status {
+            408 => "Request Timeout",
             413 => "Content Too Large",
             417 => "Expectation Failed",
             431 => "Request Header Fields Too Large",
@@ -347,8 +353,8 @@ impl Connection {
         output.extend_from_slice(line.as_bytes());
         let remote = Some(self.peer);
         let request = Request { method: "GET", target: "/", headers: &[], remote, secure: false };
-        // Nothing is wrong with a request that is too large, or comes when there is no room.
-        let response = if matches!(status, 413 | 503) {
+        // Nothing is wrong with a request that is too large or late, or comes when there is no room.
+        let response = if matches!(status, 408 | 413 | 503) {
             Response::empty(status)
         } else {
             shared.machine.refusal(&request)

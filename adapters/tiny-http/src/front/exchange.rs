@@ -37,8 +37,8 @@ pub(super) enum Load {
     Ready(Cargo),
     /// The driver has it: so many bytes.
     Brought(usize),
-    /// The driver has word that it is too large; the rest is not read.
-    TooLarge,
+    /// The driver has word that it is too large or too late; the rest is not read.
+    Unread,
     /// It is malformed; the rest is not read.
     Spoilt,
 }
@@ -49,7 +49,7 @@ impl Load {
             Self::Coming(body) => body.bytes().len(),
             Self::Ready(Cargo::Whole(body)) => body.len(),
             Self::Brought(length) => *length,
-            Self::Ready(Cargo::TooLarge) | Self::TooLarge | Self::Spoilt => 0,
+            Self::Ready(Cargo::TooLarge | Cargo::Late) | Self::Unread | Self::Spoilt => 0,
         }
     }
 
@@ -84,8 +84,8 @@ impl Load {
         }
         let next = match self {
             Self::Ready(Cargo::Whole(body)) => Self::Brought(body.len()),
-            Self::Ready(Cargo::TooLarge) => Self::TooLarge,
-            Self::Coming(_) | Self::Brought(_) | Self::TooLarge | Self::Spoilt => return false,
+            Self::Ready(Cargo::TooLarge | Cargo::Late) => Self::Unread,
+            Self::Coming(_) | Self::Brought(_) | Self::Unread | Self::Spoilt => return false,
         };
         if let Self::Ready(cargo) = std::mem::replace(self, next) {
             shared.flight.bring(id, cargo);
