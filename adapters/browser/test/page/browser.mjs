@@ -36,7 +36,12 @@ export const inBrowser = () => {
   const launch = () => {
     if (!existsSync(CHROMIUM))
       throw new Error(`no browser at ${CHROMIUM}; install Chromium, or name one in CHROMIUM`);
-    return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    return chromium.launch({
+      executablePath: CHROMIUM,
+      args: FLAGS,
+      // Pages go to the back-forward cache, as they do for users.
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
   };
 
   /** Opens a page of the server's that has `io`; it complains of errors when the test is over. */
