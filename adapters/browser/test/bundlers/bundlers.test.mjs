@@ -1,8 +1,9 @@
 // A sample, built by the bundlers that people use, and run.
 
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import commonjs from "@rollup/plugin-commonjs";
@@ -93,12 +94,22 @@ const byEsbuild = (platform) => (folder, entry, out) =>
     logLevel: "silent",
   });
 
+const byParcel = async (folder, entry, out) => {
+  const [parcel, config] = ["parcel/lib/bin.js", "@parcel/config-default"].map((file) =>
+    createRequire(import.meta.url).resolve(file),
+  );
+  const options = ["--config", config, "--no-cache", "--no-source-maps", "--dist-dir", "parcel"];
+  await run("node", [parcel, "build", entry, ...options], { cwd: folder });
+  await rename(join(folder, "parcel", `${parse(entry).name}.js`), join(folder, out));
+};
+
 const FOR_PAGES = [
   ["webpack", byWebpack("web"), "out.cjs"],
   ["webpack for old browsers", byWebpack(["web", "es5"]), "out.cjs"],
   ["vite", byVite(false), "out.mjs"],
   ["rollup", byRollup({ browser: true }, []), "out.mjs"],
   ["esbuild", byEsbuild("browser"), "out.mjs"],
+  ["parcel", byParcel, "out.cjs"],
 ];
 const FOR_NODE = [
   ["webpack", byWebpack("node"), "out.cjs"],
