@@ -7,7 +7,9 @@ use common::{Harness, secs};
 use returning::{
     ask, away, back, connect, connect_to, expired, is_new, joined, names, offset, returns, server,
 };
-use sockeye_core::{Closure, Emission, Event, RecoveryConfig, Selector, Server, ServerConfig};
+use sockeye_core::{
+    Closure, Emission, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig,
+};
 
 #[test]
 fn nothing_is_recovered_by_default() {
@@ -254,21 +256,87 @@ fn a_socket_of_another_namespace_is_recovered_there() {
 }
 
 #[test]
-fn a_key_works_once_and_not_while_its_socket_is_alive() {
+fn a_client_that_is_back_before_its_connection_is_known_to_be_lost_takes_its_socket_over() {
+    let mut h = server();
+    let client = connect(&mut h);
+    let other = connect(&mut h);
+    h.socket(client.socket).join("room");
+    let seen = offset(&mut h, &client);
+    h.told();
+    h.emit_to(&Selector::all().to("room"), "lost on the way");
+
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+
+    let again = joined(&h, ws, &received[1]);
+    assert_eq!((&again.id, &again.pid), (&client.id, &client.pid));
+    assert_ne!(again.socket, client.socket);
+    assert_eq!(names(&received[..1]), ["lost on the way"]);
+    let events = h.events();
+    assert!(matches!(
+        &events[..],
+        [
+            Event::Disconnected { socket: old, may_return: true, .. },
+            Event::Connected { socket: new, recovered: true, .. },
+        ] if (*old, *new) == (client.socket, again.socket)
+    ));
+    assert!(!h.is_open(client.ws) && h.is_open(other.ws));
+    assert_eq!(h.server.counts().away, 0);
+    assert_eq!(h.server.counts().sockets, 2);
+}
+
+#[test]
+fn a_client_can_come_back_while_its_last_messages_wait_to_be_handled() {
+    let mut h = server();
+    let client = connect(&mut h);
+    let seen = offset(&mut h, &client);
+    let now = h.now;
+    h.socket(client.socket).pause(now);
+    h.frame(client.ws, r#"42["not handled"]"#);
+    h.closed(client.ws, Closure::Error);
+    h.emit(client.socket, "missed", &());
+    h.advance(secs(1));
+    assert_eq!(returns(&mut h), [false; 0]);
+
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+
+    assert_eq!(joined(&h, ws, &received[1]).id, client.id);
+    assert_eq!(names(&received[..1]), ["missed"]);
+    assert_eq!(returns(&mut h), [true]);
+    let counts = h.server.counts();
+    assert_eq!((counts.away, counts.sessions, counts.sockets), (0, 1, 1));
+}
+
+#[test]
+fn a_socket_is_left_alone_by_a_claim_that_can_not_be_met() {
+    let mut h = Harness::with(|config| {
+        config.recovery = Some(RecoveryConfig::default());
+        config.namespaces.push(NamespaceConfig::new("/other"));
+    });
+    let client = connect(&mut h);
+    let seen = offset(&mut h, &client);
+
+    is_new(&mut h, &back(&client.pid, "unknown"), &client);
+    is_new(&mut h, &back("no such key", &seen), &client);
+    let elsewhere = back(&client.pid, &seen).replacen("40", "40/other,", 1);
+    let (_, received) = ask(&mut h, &elsewhere);
+
+    assert!(!received[0].contains(&client.id));
+    assert_eq!(h.server.find(&client.id), Some(client.socket));
+    assert!(h.is_open(client.ws));
+}
+
+#[test]
+fn a_key_works_once_for_each_time_that_its_owner_is_away() {
     let mut h = server();
     let (client, seen) = away(&mut h);
-    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
-    let again = joined(&h, ws, &received[0]);
-    assert_eq!(again.id, client.id);
-    h.told();
-
-    is_new(&mut h, &back(&client.pid, &seen), &client);
-    assert_eq!(h.server.find(&client.id), Some(again.socket), "it is left alone");
-    h.closed(ws, Closure::Error);
-    assert_eq!(returns(&mut h), [true]);
-    let (_, received) = ask(&mut h, &back(&client.pid, &seen));
-
-    assert!(received[0].contains(&client.id), "it has gone again, and comes back again");
+    for _ in 0..3 {
+        let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+        let again = joined(&h, ws, &received[0]);
+        assert_eq!(again.id, client.id);
+        h.told();
+        h.closed(ws, Closure::Error);
+        assert_eq!(returns(&mut h), [true]);
+    }
 }
 
 #[test]

@@ -86,6 +86,9 @@ impl Server {
         let Some(socket) = self.get_mut(id) else { return };
         let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
         let pid = socket.recoverable.as_ref().map(|recoverable| recoverable.pid.clone());
+        if let Some((recovery, pid)) = self.recovery.as_mut().zip(pid.as_ref()) {
+            recovery.connect(pid, id);
+        }
         let recovered = missed.is_some();
         self.by_sid.insert(sid.clone(), id);
         // As with the official server, what was missed comes before the answer.
@@ -143,6 +146,11 @@ impl Server {
         let socket = self.sockets.remove(id.index as usize);
         if let Phase::Connecting(_, Some(timer)) = socket.phase {
             self.timers.clear(timer);
+        }
+        if let Some((recovery, recoverable)) =
+            self.recovery.as_mut().zip(socket.recoverable.as_ref())
+        {
+            recovery.disconnect(&recoverable.pid);
         }
         self.by_sid.remove(&socket.sid);
         self.namespaces[socket.namespace].members.remove(id);

@@ -53,6 +53,8 @@ pub(super) struct Recovery {
     life: String,
     log: PacketLog,
     away: BTreeMap<Sid, Away>,
+    /// The sockets that are connected, by the keys of their clients.
+    connected: BTreeMap<Sid, SocketId>,
     /// How many are away from each namespace.
     namespaces: BTreeMap<Room, usize>,
     /// The keys of those who are away, in the order of their going.
@@ -122,6 +124,7 @@ impl Recovery {
             life: mint.sid().as_str()[14..].to_owned(),
             log: PacketLog::new(),
             away: BTreeMap::new(),
+            connected: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             leavers: BTreeMap::new(),
             departures: 0,
@@ -137,6 +140,16 @@ impl Recovery {
     /// The memory of the log.
     pub(super) const fn bytes(&self) -> usize {
         self.log.bytes()
+    }
+
+    /// Notes that a socket is connected, whose client has this key.
+    pub(super) fn connect(&mut self, pid: &Sid, socket: SocketId) {
+        self.connected.insert(pid.clone(), socket);
+    }
+
+    /// Notes that a socket is connected no more.
+    pub(super) fn disconnect(&mut self, pid: &Sid) {
+        self.connected.remove(pid);
     }
 
     /// Notes that a socket has joined a room: what was sent to it before is not for the socket.
@@ -269,8 +282,10 @@ impl Server {
             offset: String,
         }
         let now = self.now?;
-        let recovery = self.recovery.as_mut()?;
+        self.recovery.as_ref()?;
         let Claim { pid, offset } = auth.get(0).ok()?;
+        self.take_over(namespace, &pid, &offset, now);
+        let recovery = self.recovery.as_mut()?;
         let gone = recovery.purge(now);
         let claimed = recovery.claim(&pid);
         self.tell_expired(gone);
@@ -285,6 +300,20 @@ impl Server {
         };
         let back = Some(Back { next, rooms: membership.rooms().cloned().collect() });
         Some(Return { sid, recoverable: Recoverable { pid, since, membership, back } })
+    }
+
+    /// Ends the connection of a socket whose client is back on another one: it knows sooner that
+    /// the old one is lost than the server does.
+    fn take_over(&mut self, namespace: usize, pid: &str, offset: &str, now: Instant) {
+        let Some(recovery) = &self.recovery else { return };
+        let Some(socket) = recovery.connected.get(pid).and_then(|&id| self.get(id)) else { return };
+        let Some(recoverable) = &socket.recoverable else { return };
+        let Recoverable { since, membership, .. } = &**recoverable;
+        let known = |next: Number| recovery.is_known(next.max(*since), membership);
+        let returns = socket.namespace == namespace && recovery.config.max_sessions > 0;
+        if returns && recovery.after(offset).is_some_and(known) {
+            self.end_session(socket.session, DisconnectReason::TransportClose, now);
+        }
     }
 
     /// What a socket that is let in has missed; `None` if it was not away. One that has waited so
@@ -341,6 +370,10 @@ impl Server {
         let Some(socket) = self.get_mut(id) else { return false };
         let Some(recoverable) = socket.recoverable.take() else { return false };
         let Recoverable { pid, since, membership, .. } = *recoverable;
+        if let Some(recovery) = &mut self.recovery {
+            recovery.disconnect(&pid);
+        }
+        let Some(socket) = self.get_mut(id) else { return false };
         let (sid, namespace) = (socket.sid.clone(), socket.namespace);
         let namespace = Room::clone(&self.namespaces[namespace].name);
         let away = Away { sid, namespace, since, membership, place: 0 };
