@@ -76,6 +76,12 @@ fn answers_are_compressed_from_the_threshold_on_as_the_client_accepts() {
 }
 
 #[test]
+fn an_answer_that_would_take_long_to_compress_is_not_compressed() {
+    assert_eq!(fetch((512 << 10) - 1, "gzip", |_| {}).0, "gzip");
+    assert_eq!(fetch(512 << 10, "gzip", |_| {}).0, "");
+}
+
+#[test]
 fn an_event_may_ask_not_to_be_compressed() {
     let mut h = Harness::<Server>::new();
     let client = h.connect_polling("/");

@@ -3,8 +3,18 @@
 /// How answers are compressed: with gzip or deflate, as the client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// The size in bytes from which on an answer is compressed, by default 1,024.
+    /// The size in bytes from which on an answer is compressed, by default 1,024. One of more than
+    /// 512 KiB is not: everybody else would have to wait while it is compressed.
     pub threshold: usize,
+}
+
+impl Compression {
+    const LIMIT: usize = 512 << 10;
+
+    /// Whether an answer of so many bytes is compressed.
+    pub(super) fn is_for(self, bytes: usize) -> bool {
+        (self.threshold..=Self::LIMIT).contains(&bytes)
+    }
 }
 
 impl Default for Compression {

@@ -80,9 +80,9 @@ impl OpenRequest {
         if let Some(script) = script {
             bytes = Bytes::from(v3::jsonp(&script, &bytes));
         }
-        let large = compression.is_some_and(|it| compressible && bytes.len() >= it.threshold);
+        let compresses = compression.is_some_and(|it| compressible && it.is_for(bytes.len()));
         let encoded = encoding
-            .filter(|_| large)
+            .filter(|_| compresses)
             .and_then(|encoding| Some((encoding, encoding.compress(&bytes)?)));
         let kind = if binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
         let mut response = Response::new(200, kind, bytes);
