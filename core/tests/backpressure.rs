@@ -296,6 +296,27 @@ fn a_paused_client_that_only_pretends_to_upgrade_has_to_wait_with_its_posts() {
 }
 
 #[test]
+fn a_client_that_pretends_to_upgrade_gains_nothing_when_it_is_paused_again_and_again() {
+    let mut h = rated(Excess::Delay);
+    let client = h.connect_polling("/");
+    h.post(&client.sid, vec![r#"42["more"]"#; 1000].join("\x1e"));
+    let mut read = 0;
+    for _ in 0..20 {
+        let ws = h.upgrade(&client.sid);
+        h.frame(ws, "2probe");
+        let post = h.post_head(&client.sid);
+        h.advance(Duration::from_millis(500));
+        if h.wants_body(post).is_none() {
+            break;
+        }
+        h.body(post, r#"42["more"]"#);
+        h.closed(ws, sockeye_core::Closure::Peer);
+        read += 1;
+    }
+    assert_eq!(read, 2);
+}
+
+#[test]
 fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");

@@ -198,6 +198,90 @@ fn a_websocket_that_floods_is_not_read_until_its_messages_are_handled() {
 }
 
 #[test]
+fn messages_that_come_one_by_one_are_handled_at_the_pace_of_those_who_read_too() {
+    let mut relay = Relay::new(|config| config.engine.max_buffered = 64 << 20);
+    let readers = relay.connect(1000);
+    let flooder = readers[0].ws;
+    let message = format!("42[\"{}\"]", "a".repeat(1000));
+    let mut sent = 0;
+
+    // A message for each millisecond, and everybody else reads every fifty milliseconds.
+    for millisecond in 0..3000 {
+        if !relay.h.is_paused(flooder) {
+            relay.h.frame(flooder, message.clone());
+            sent += 1;
+        }
+        relay.turn();
+        if millisecond % 50 == 0 {
+            relay.write(&readers);
+            relay.turn();
+        }
+        relay.h.now += Duration::from_millis(1);
+        relay.h.server.handle_timeout(relay.h.now);
+    }
+
+    assert!(relay.most < 14 << 20, "{} bytes waited", relay.most);
+    assert!((200..1000).contains(&sent), "{sent} were read");
+}
+
+#[test]
+fn a_client_whose_receivers_lag_is_read_again_when_they_have_caught_up() {
+    let mut relay = Relay::new(|_| {});
+    let readers = relay.connect(1000);
+    let flooder = readers[0].ws;
+    let message = format!("42[\"{}\"]", "a".repeat(20_000));
+    relay.h.frame(flooder, message);
+    relay.turn();
+    assert!(relay.h.is_paused(flooder));
+
+    relay.write(&readers);
+    relay.turn();
+    relay.h.now += Duration::from_millis(10);
+    relay.h.server.handle_timeout(relay.h.now);
+    relay.turn();
+
+    assert!(!relay.h.is_paused(flooder));
+}
+
+#[test]
+fn a_client_that_closes_while_its_receivers_lag_is_forgotten_at_once() {
+    let mut relay = Relay::new(|_| {});
+    let readers = relay.connect(1000);
+    let flooder = readers[0].ws;
+    relay.h.frame(flooder, format!("42[\"{}\"]", "a".repeat(20_000)));
+    relay.turn();
+
+    relay.h.closed(flooder, Closure::Peer);
+    relay.turn();
+
+    assert_eq!(relay.heard[1..], ["transport close"]);
+    for reader in &readers[1..] {
+        relay.h.closed(reader.ws, Closure::Peer);
+    }
+    relay.turn();
+    assert_eq!(relay.h.server.counts(), sockeye_core::Counts::default());
+}
+
+#[test]
+fn a_resting_session_that_is_paused_and_resumed_still_rests() {
+    let mut relay = Relay::new(|_| {});
+    let readers = relay.connect(1000);
+    let message = format!("42[\"{}\"]", "a".repeat(20_000));
+    relay.h.frame(readers[0].ws, message);
+    relay.h.frame(readers[0].ws, "42[\"next\"]");
+    relay.turn();
+    assert_eq!(relay.heard.len(), 1);
+    let socket = relay.h.server.find(&readers[0].id).expect("a socket");
+    let now = relay.h.now;
+
+    relay.socket(socket).pause(now);
+    relay.socket(socket).resume(now);
+    relay.turn();
+
+    assert_eq!(relay.heard.len(), 1);
+}
+
+#[test]
 fn nothing_of_a_socket_is_heard_after_it_was_disconnected() {
     for (last, reason) in [
         ("leave", "server namespace disconnect"),
@@ -335,6 +419,22 @@ fn the_next_post_is_read_when_the_last_one_is_handled() {
     relay.run(&[]);
     assert_eq!(relay.heard.len(), 3001);
     assert_eq!(relay.heard[3000], "last");
+}
+
+#[test]
+fn a_post_that_waits_is_answered_when_the_server_closes_the_session() {
+    let mut relay = Relay::new(|_| {});
+    let mut names = vec!["a"; 3000];
+    names[2000] = "close";
+    let sid = relay.post(events(&names));
+    relay.turn();
+    let second = relay.h.request("POST", &Harness::<Server>::target("polling", Some(&sid)), &[]);
+    relay.turn();
+
+    relay.run(&[]);
+
+    assert_eq!(relay.heard.len(), 2002, "the end included");
+    assert_eq!(relay.h.answer(second), "200 ok");
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use super::heartbeat::Heartbeat;
+use super::http;
 use super::session::{Channel, Context, Session};
 use super::upgrade::Probe;
 use crate::io::Output;
 
-/// How many POSTs are read of a client that is paused: the one that is under way when it may
-/// switch, and one that it sends before it knows.
+/// How many POSTs are read of a client whose messages wait: the one that is under way when it may
+/// switch, and one that it sends before it knows. No more until what waits is handled, however
+/// often the client is paused meanwhile.
 const INDULGENCE: u8 = 2;
 
 impl Session {
@@ -18,16 +20,14 @@ impl Session {
             return;
         }
         self.paused = pause;
-        self.indulged = 0;
-        cx.totals.pauses += u64::from(pause);
-        self.adjust_reading(cx);
-        if pause {
-            return;
-        }
         if self.inbox.is_none() {
-            self.read_deferred(cx);
+            self.indulged = 0;
         }
-        self.queue(cx);
+        cx.totals.pauses += u64::from(pause);
+        if pause {
+            return self.adjust_reading(cx);
+        }
+        self.go_on_reading(cx);
         // What it sent meanwhile is still to be read.
         match self.heartbeat {
             Heartbeat::Sent { .. } => self.extend_after_pause(cx, now),
@@ -43,6 +43,15 @@ impl Session {
         let may = upgrades && self.indulged < INDULGENCE;
         self.indulged += u8::from(may);
         may
+    }
+
+    /// Answers the POST that had to wait, of which nothing is wanted any more.
+    pub(super) fn refuse_deferred(&mut self, cx: &mut Context) {
+        if let Channel::Polling { post, .. } = &mut self.channel {
+            if std::mem::take(&mut self.deferred) {
+                post.take().into_iter().for_each(|req| cx.respond(req, http::taken()));
+            }
+        }
     }
 
     /// Reads the POST that had to wait.

@@ -38,7 +38,7 @@ impl Session {
                 self.extend(cx, now);
                 self.ping_again(cx, now);
             }
-            Heartbeat::Awaited(_) if self.inbox.is_some() && !self.paused => {
+            Heartbeat::Awaited(_) if self.is_held_back() && !self.paused => {
                 self.await_ping(cx, now);
             }
             Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {

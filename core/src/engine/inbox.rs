@@ -12,7 +12,6 @@ use bytes::Bytes;
 
 use super::packet::{self, Packet};
 use crate::io::Frame;
-use crate::timers::TimerId;
 
 /// The work that is done before the transports get their turn.
 #[derive(Debug)]
@@ -110,35 +109,11 @@ pub(super) struct Inbox {
     early: usize,
     /// Whether it is in the queue of those that the slices take from.
     pub(super) is_queued: bool,
-    /// How many bytes its packets have made for clients since it rested last.
-    made: usize,
-    /// How many bytes waited to be sent, to all clients, when it was made.
-    floor: usize,
-    rests: u32,
-    /// When it goes on, while it rests.
-    pub(super) resting: Option<TimerId>,
 }
 
 impl Inbox {
-    /// After how many bytes it is checked whether the receivers keep up.
-    const SHARE: usize = 1 << 20;
-    /// How many of the bytes that were made since the inbox exists may wait to be sent.
-    const WINDOW: usize = 8 << 20;
-    /// How long to wait for the receivers, and how often. Those that do not read must not stop
-    /// the others for good.
-    pub(super) const REST: Duration = Duration::from_millis(10);
-    const RESTS: u32 = 25;
-
-    pub(super) fn new(buffered: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            early: 0,
-            is_queued: false,
-            made: 0,
-            floor: buffered,
-            rests: 0,
-            resting: None,
-        }
+    pub(super) const fn new() -> Self {
+        Self { entries: VecDeque::new(), early: 0, is_queued: false }
     }
 
     pub(super) fn push_message(&mut self, message: Frame) {
@@ -184,22 +159,6 @@ impl Inbox {
             }
         }
     }
-
-    /// Counts what a message has led to; returns whether the session is to rest until its
-    /// receivers have caught up. `buffered` is how many bytes wait to be sent to all clients.
-    pub(super) fn has_to_rest(&mut self, made: usize, buffered: usize) -> bool {
-        self.made = self.made.saturating_add(made);
-        if self.made < Self::SHARE {
-            return false;
-        }
-        let lag = buffered.saturating_sub(self.floor);
-        if lag <= Self::WINDOW || self.rests >= Self::RESTS {
-            (self.made, self.rests) = (0, 0);
-            return false;
-        }
-        self.rests += 1;
-        true
-    }
 }
 
 #[cfg(test)]
@@ -221,7 +180,7 @@ mod tests {
 
     #[test]
     fn messages_and_bodies_come_out_in_the_order_of_their_arrival() {
-        let mut inbox = Inbox::new(0);
+        let mut inbox = Inbox::new();
         inbox.push_body(Packets::Current(Some(Bytes::from_static(b"4a\x1ex"))));
         inbox.push_message(Frame::from("b"));
         inbox.push_body(Packets::Current(None));
@@ -236,16 +195,5 @@ mod tests {
         }
         assert_eq!(out, [Some("a".to_owned()), None, Some("b".to_owned()), None]);
         assert!(inbox.next().is_none());
-    }
-
-    #[test]
-    fn a_session_rests_while_its_receivers_lag_but_not_for_ever() {
-        let mut inbox = Inbox::new(1000);
-        let waiting = 1000 + Inbox::WINDOW + 1;
-        assert!(!inbox.has_to_rest(Inbox::SHARE - 1, waiting), "it has made little");
-        assert!(inbox.has_to_rest(1, waiting));
-        assert!(!inbox.has_to_rest(0, 1000 + Inbox::WINDOW), "they have caught up");
-        let rests = (0..).take_while(|_| inbox.has_to_rest(Inbox::SHARE, waiting)).count();
-        assert_eq!(rests, 25);
     }
 }

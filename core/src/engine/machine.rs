@@ -61,8 +61,7 @@ pub struct Engine {
     pub(super) files: CompressedFiles,
     pub(super) shares: Shares,
     pub(super) closing: bool,
-    /// The session whose waiting message was handed over last, and how many bytes had been made
-    /// by then.
+    /// The session whose message was handed over last, and how many bytes had been made by then.
     current: Option<(SessionId, usize)>,
     /// Messages are taken from inboxes, before the outputs that this leads to.
     is_batching: bool,
@@ -183,7 +182,7 @@ impl Engine {
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
                 Alarm::Release(id) => self.with(id, Session::release_now),
                 Alarm::Handshake(id) => self.deny(id, "Forbidden"),
-                Alarm::Rest(id) => self.with(id, Session::on_rested),
+                Alarm::Rest(id) => self.with(id, |session, cx| session.on_rested(cx, now)),
             }
         }
     }
@@ -192,8 +191,7 @@ impl Engine {
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         if let Some((session, made)) = self.current.take() {
-            let made = self.cx.made.wrapping_sub(made);
-            self.with(session, |session, cx| session.go_on(made, cx));
+            self.count_made(session, self.cx.made.wrapping_sub(made));
         }
         loop {
             if self.is_batching {
@@ -212,7 +210,12 @@ impl Engine {
                 {
                     self.with(session, |session, cx| session.put_off(message, cx));
                 }
-                Some(output) => return Some(output),
+                Some(output) => {
+                    if let Output::Event(Event::Message { session, .. }) = output {
+                        self.current = Some((session, self.cx.made));
+                    }
+                    return Some(output);
+                }
                 None if self.cx.backlog.is_empty() || self.cx.slice.is_spent(self.cx.made) => {
                     self.cx.turn += 1;
                     if !self.closed.is_empty() {
@@ -224,6 +227,14 @@ impl Engine {
                 // receiver is written to once.
                 None => self.is_batching = true,
             }
+        }
+    }
+
+    /// Counts what the last message of a session has led to, and has the session go on.
+    fn count_made(&mut self, id: SessionId, made: usize) {
+        let session = self.sessions.get_mut(id.index as usize).filter(|session| session.id == id);
+        if session.is_some_and(|session| session.count_made(made) || session.inbox.is_some()) {
+            self.with(id, Session::go_on);
         }
     }
 

@@ -17,6 +17,7 @@ mod inbox;
 mod machine;
 mod origin;
 mod outbox;
+mod pace;
 mod packet;
 mod pending;
 mod receive;

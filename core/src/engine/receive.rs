@@ -127,12 +127,12 @@ impl Session {
     /// the inbox, but for earlier ones that had to wait, too.
     pub(super) fn has_to_wait(&self, cx: &Context) -> bool {
         let is_behind = self.inbox.as_ref().is_some_and(|inbox| inbox.has_early());
-        self.paused || is_behind || cx.slice.is_out_of_bytes(cx.made)
+        self.paused || self.is_resting() || is_behind || cx.slice.is_out_of_bytes(cx.made)
     }
 
     /// Whether nothing more is to be read from the client: there is something to handle before.
-    pub(super) const fn is_held_back(&self) -> bool {
-        self.paused || self.inbox.is_some()
+    pub(super) fn is_held_back(&self) -> bool {
+        self.paused || self.inbox.is_some() || self.is_resting()
     }
 
     /// Keeps a message that has to wait.
@@ -141,13 +141,12 @@ impl Session {
     }
 
     fn keep(&mut self, cx: &mut Context, add: impl FnOnce(&mut Inbox)) {
-        let mut inbox = match self.inbox.take() {
-            Some(inbox) => inbox,
-            None => Box::new(Inbox::new(cx.buffered)),
-        };
+        let mut inbox = self.inbox.take().unwrap_or_else(|| Box::new(Inbox::new()));
         add(&mut inbox);
-        self.put_back(inbox, cx);
-        self.queue(cx);
+        if !inbox.is_empty() {
+            self.put_back(inbox, cx);
+            self.queue(cx);
+        }
     }
 
     /// Keeps what is left of an inbox; if that is nothing, the client is read again.
@@ -156,22 +155,30 @@ impl Session {
             self.inbox = Some(inbox);
             return self.adjust_reading(cx);
         }
-        inbox.resting.into_iter().for_each(|timer| cx.timers.clear(timer));
+        self.indulged = 0;
         match self.phase {
             Phase::Draining(reason) => self.end(reason, cx),
-            Phase::Open | Phase::Closing | Phase::Gone => {
-                if !self.paused {
-                    self.read_deferred(cx);
-                }
-                self.adjust_reading(cx);
-            }
+            Phase::Open | Phase::Closing | Phase::Gone => self.go_on_reading(cx),
         }
+    }
+
+    /// Handles what the session has received, and reads on when that is done, unless something is
+    /// against it.
+    pub(super) fn go_on_reading(&mut self, cx: &mut Context) {
+        self.queue(cx);
+        if !self.is_held_back() {
+            self.read_deferred(cx);
+        }
+        self.adjust_reading(cx);
     }
 
     /// Has the slices take from the inbox, if there is one and nothing is against it.
     pub(super) fn queue(&mut self, cx: &mut Context) {
-        let Some(inbox) = self.inbox.as_mut().filter(|_| !self.paused) else { return };
-        if inbox.resting.is_none() && !std::mem::replace(&mut inbox.is_queued, true) {
+        if self.paused || self.is_resting() {
+            return;
+        }
+        if let Some(inbox) = self.inbox.as_mut().filter(|inbox| !inbox.is_queued) {
+            inbox.is_queued = true;
             cx.backlog.push_back(self.id);
         }
     }
@@ -181,7 +188,7 @@ impl Session {
         let now = cx.now?;
         let mut inbox = self.inbox.take()?;
         inbox.is_queued = false;
-        if self.paused {
+        if self.paused || self.is_resting() {
             self.inbox = Some(inbox);
             return None;
         }
@@ -206,7 +213,6 @@ impl Session {
             None => None,
         };
         if self.phase == Phase::Gone {
-            inbox.resting.into_iter().for_each(|timer| cx.timers.clear(timer));
             return message;
         }
         self.put_back(inbox, cx);
@@ -216,25 +222,16 @@ impl Session {
         message
     }
 
-    /// Goes on after what the last message of the inbox has led to, which has `made` these bytes.
-    pub(super) fn go_on(&mut self, made: usize, cx: &mut Context) {
-        let (Some(inbox), Some(now)) = (&mut self.inbox, cx.now) else { return };
-        if inbox.resting.is_none() && inbox.has_to_rest(made, cx.buffered) {
-            inbox.resting = Some(cx.timers.set(now, Inbox::REST, Alarm::Rest(self.id)));
-        }
+    /// Goes on after the last message that was handed over.
+    pub(super) fn go_on(&mut self, cx: &mut Context) {
+        self.keep_pace(cx);
         self.queue(cx);
     }
 
-    pub(super) fn on_rested(&mut self, cx: &mut Context) {
-        if let Some(inbox) = &mut self.inbox {
-            inbox.resting = None;
-            self.go_on(0, cx);
-        }
-    }
-
+    /// Forgets what was received and is not handled.
     pub(super) fn drop_inbox(&mut self, cx: &mut Context) {
-        let timer = self.inbox.take().and_then(|inbox| inbox.resting);
-        timer.into_iter().for_each(|timer| cx.timers.clear(timer));
+        self.inbox = None;
+        self.stop_pace(cx);
     }
 
     /// Waits until what the client sent before its end is handled, but not for long.

@@ -7,6 +7,7 @@ use super::config::EngineConfig;
 use super::heartbeat::Heartbeat;
 use super::inbox::{Inbox, Slice};
 use super::outbox::{Body, Codec, Item, Outbox};
+use super::pace::Pace;
 use super::request::{Form, OpenRequest};
 use super::shares::Address;
 use super::upgrade::{Late, Probe};
@@ -101,11 +102,14 @@ pub(super) struct Session {
     pub(super) heartbeat: Heartbeat,
     /// What was received and is not handled yet.
     pub(super) inbox: Option<Box<Inbox>>,
+    /// How many bytes its messages have made for clients since its pace was last checked.
+    pub(super) made: usize,
+    pub(super) pace: Option<Box<Pace>>,
     /// The application wants nothing to be handled until further notice.
     pub(super) paused: bool,
     /// The driver was told not to read from the WebSocket.
     pub(super) stopped: bool,
-    /// How many POSTs were read all the same since then.
+    /// How many POSTs were read although others wait to be handled.
     pub(super) indulged: u8,
     /// The body of the POST is still to be asked for.
     pub(super) deferred: bool,
@@ -151,6 +155,8 @@ impl Session {
             codec,
             heartbeat: Heartbeat::Stopped,
             inbox: None,
+            made: 0,
+            pace: None,
             paused: false,
             stopped: false,
             deferred: false,
@@ -364,6 +370,7 @@ impl Session {
         }
         self.phase = Phase::Closing;
         self.drop_inbox(cx);
+        self.refuse_deferred(cx);
         self.adjust_reading(cx);
         // A client that is about to switch polls no more: it gets the rest on the new way.
         if !self.probe.as_ref().is_some_and(Probe::is_answered) {
@@ -427,7 +434,10 @@ impl Session {
             return;
         }
         match cx.now.filter(|_| self.inbox.is_some()) {
-            None => cx.push(Output::Event(Event::Closed { session: self.id, reason })),
+            None => {
+                self.stop_pace(cx);
+                cx.push(Output::Event(Event::Closed { session: self.id, reason }));
+            }
             Some(now) => self.drain(reason, cx, now),
         }
     }
