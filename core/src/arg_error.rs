@@ -28,7 +28,20 @@ enum Problem {
     #[error("missing")]
     Missing,
     #[error("{0}")]
-    Mismatch(serde_json::Error),
+    Mismatch(String),
+}
+
+/// The greatest length of a part of an error, in bytes. Those of serde hold what the client sent.
+const LIMIT: usize = 200;
+
+fn shorten(mut text: String) -> String {
+    if text.len() > LIMIT {
+        let end = (0..=LIMIT).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
 }
 
 impl ArgError {
@@ -36,10 +49,11 @@ impl ArgError {
         Self { index, path: String::new(), problem: Problem::Missing }
     }
 
-    pub(crate) fn mismatch(index: usize, error: serde_json::Error, path: Option<String>) -> Self {
+    pub(crate) fn mismatch(index: usize, error: &serde_json::Error, path: Option<String>) -> Self {
         // What is of no use to a reader: the value itself, and parts that could not be named.
         let path = path.filter(|path| path != "." && !path.contains('?')).unwrap_or_default();
-        Self { index, path, problem: Problem::Mismatch(error) }
+        let problem = Problem::Mismatch(shorten(error.to_string()));
+        Self { index, path: shorten(path), problem }
     }
 
     /// The same fault, in what is the field of this name to the reader.

@@ -119,6 +119,18 @@ impl Args {
         self.index.as_deref().map_or(&[], |index| &index.attachments)
     }
 
+    /// A copy that shares its memory with nothing else: what came may be a small part of a large
+    /// body, all of which it would keep.
+    pub(crate) fn detached(&self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        let index = self.index.as_deref().map(|index| {
+            let Index { attachments, places, marks } = index;
+            let attachments = attachments.iter().map(copy).collect();
+            Arc::new(Index { attachments, places: places.clone(), marks: marks.clone() })
+        });
+        Self { json: copy(&self.json), index, ..*self }
+    }
+
     /// The bytes of the arguments, with their binary values.
     pub(crate) fn size(&self) -> usize {
         self.json.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
@@ -198,7 +210,7 @@ impl Args {
             Shape::Tuple => T::deserialize(List(&mut self.all())).map_err(|error| {
                 let mut cursor = self.all();
                 let fault = serde_path_to_error::deserialize::<_, T>(List(&mut cursor)).err();
-                ArgError::mismatch(0, error, fault.map(|fault| fault.path().to_string()))
+                ArgError::mismatch(0, &error, fault.map(|fault| fault.path().to_string()))
             }),
         }
     }
@@ -325,7 +337,7 @@ impl Args {
             // Once more, to learn where in it the fault is.
             let mut cursor = self.cursor(start..end);
             let fault = serde_path_to_error::deserialize::<_, T>(&mut cursor).err();
-            ArgError::mismatch(index, error, fault.map(|fault| fault.path().to_string()))
+            ArgError::mismatch(index, &error, fault.map(|fault| fault.path().to_string()))
         });
         (value, end)
     }
@@ -366,7 +378,7 @@ fn read_plain<T: DeserializeOwned>(index: usize, json: &[u8]) -> Result<T, ArgEr
         // Once more, to learn where in it the fault is.
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err();
-        ArgError::mismatch(index, error, fault.map(|fault| fault.path().to_string()))
+        ArgError::mismatch(index, &error, fault.map(|fault| fault.path().to_string()))
     })
 }
 

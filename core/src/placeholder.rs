@@ -15,7 +15,7 @@ pub(crate) struct Placeholder {
 }
 
 /// The placeholders of some JSON, and what they stand in.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     /// From left to right. None is within another one.
     pub(crate) placeholders: Vec<Placeholder>,

@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye_core::{Args, Emission, EmitError, Selector, Server};
+use sockeye_core::{Args, Emission, EmitError, Event, Selector, Server};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -390,4 +390,25 @@ fn arguments_outlive_the_connection_they_came_by() {
     h.closed(client.ws, sockeye_core::Closure::Peer);
 
     assert_eq!(args.get::<String>(0).unwrap(), "x");
+}
+
+#[test]
+fn an_error_about_an_argument_is_short_whatever_the_argument_is() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let long = "é".repeat(1 << 20);
+    let mut h = Harness::<Server>::new();
+    let client = h.connect_websocket("/");
+    h.frame(client.ws, format!("42[\"e\",\"{long}\",{{\"{long}\":1}},{{\"{long}\":\"x\"}}]"));
+    let Some(Event::Received { args, .. }) = h.events().pop() else { panic!("no event") };
+
+    for error in [
+        args.get::<u8>(0).unwrap_err(),
+        args.get::<Nothing>(1).unwrap_err(),
+        args.get::<std::collections::BTreeMap<String, u8>>(2).unwrap_err(),
+    ] {
+        assert!(error.to_string().len() < 500);
+        assert!(format!("{error:?}").len() < 1000);
+    }
 }

@@ -1,5 +1,5 @@
-//! What is kept for those who are away takes no more memory than it may. Allocations can be counted
-//! exactly.
+//! What is kept for those who are away, and of those about whom the application decides, takes no
+//! more memory than it may. Allocations can be counted exactly.
 
 use std::time::{Duration, Instant};
 
@@ -150,4 +150,31 @@ fn a_part_of_what_a_client_has_sent_keeps_nothing_of_the_rest() {
         broadcast(server, &Selector::all(), &args);
     });
     assert!(bodies > 100 * MAX_BYTES, "it would not fit if it was kept");
+}
+
+#[test]
+fn a_client_about_which_the_application_decides_keeps_nothing_but_its_auth() {
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+    let now = Instant::now();
+    let config = ServerConfig { dynamic_namespaces: true, ..ServerConfig::default() };
+    let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let request = Request { method: "GET", target, headers: &[], remote: None, secure: false };
+    server.handle(Input::Upgrade { ws: WsId(1), request }, now);
+    settle(&mut server, now, &mut Vec::new());
+
+    let kept = measure(|| {
+        for n in 0..50 {
+            let connect = format!("40/{n},{{\"a\":1}}");
+            // As a driver may cut it out of what it has read.
+            let mut body = connect.clone().into_bytes();
+            body.resize(100_000, b' ');
+            let frame = Frame::Text(Bytes::from(body).slice(..connect.len()));
+            server.handle(Input::Frame { ws: WsId(1), frame }, now);
+            settle(&mut server, now, &mut Vec::new());
+        }
+    });
+
+    assert_eq!(server.counts().sockets, 50);
+    assert!(kept.bytes_current < 100_000, "{} bytes", kept.bytes_current);
 }

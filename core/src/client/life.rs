@@ -91,9 +91,8 @@ impl Socket {
 
     /// Keeps an event for later; false if there are too many.
     pub(super) fn keep(&mut self, early: Early, limit: usize) -> bool {
-        let args: usize = early.args.iter().map(str::len).sum();
-        let attached: usize = early.args.attachments().iter().map(bytes::Bytes::len).sum();
-        self.early_bytes += OVERHEAD + early.name.len() + args + attached;
+        let early = Early { args: early.args.detached(), ..early };
+        self.early_bytes += OVERHEAD + early.name.len() + early.args.size();
         self.early.push_back(early);
         self.early_bytes <= limit
     }

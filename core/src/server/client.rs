@@ -266,7 +266,12 @@ impl Server {
     ) -> Result<(), Violation> {
         let name = std::str::from_utf8(name).map_err(|_| Violation)?;
         let old = self.clients.get(&session).is_some_and(|client| client.old);
-        let (name, auth) = if old { with_query(name) } else { (name, auth) };
+        let (name, query, auth) = if old {
+            let (name, query) = split_query(name);
+            (name, query, Args::none())
+        } else {
+            (name, None, auth)
+        };
         if !is_valid_name(name) {
             return Err(Violation);
         }
@@ -275,7 +280,7 @@ impl Server {
         if client.sockets.len() >= limit || client.refusals.count >= limit {
             return Err(Violation);
         }
-        if auth.size() > self.config.max_auth_bytes {
+        if query.map_or_else(|| auth.size(), str::len) > self.config.max_auth_bytes {
             client.refusals.add(self.now);
             let message = "Auth is too large";
             let refusal = packet::connect_error(&*self.config.parser, name, old, message, &());
@@ -284,6 +289,7 @@ impl Server {
             }
             return Ok(());
         }
+        let auth = query.map_or(auth, auth_in_query);
         match self.member(session, name.as_bytes()) {
             Some(socket) if self.is_connected(socket) => return Err(Violation),
             // The client asks anew, perhaps with other data.
@@ -310,6 +316,7 @@ impl Server {
         let socket = self.add(session, namespace, back);
         if self.namespaces[namespace].decides && !skip {
             let namespace = self.namespaces[namespace].name.clone();
+            let auth = auth.detached();
             self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });
             let delay = self.config.decision_timeout;
             let alarm = Alarm::Decision(socket);
@@ -330,13 +337,19 @@ fn before_query(name: &[u8]) -> &[u8] {
 }
 
 /// In the old protocol, what a client sends along is a query behind the name.
-fn with_query(name: &str) -> (&str, Args) {
-    let Some((name, query)) = name.split_once('?') else { return (name, Args::none()) };
+fn split_query(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (name, None),
+    }
+}
+
+fn auth_in_query(query: &str) -> Args {
     let mut auth = serde_json::Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         auth.insert(decode_query(key).into(), decode_query(value).into());
     }
     let json = serde_json::Value::Object(auth).to_string();
-    (name, Args::one(json.into()))
+    Args::one(json.into())
 }
