@@ -149,8 +149,8 @@ pub enum Output<E> {
         frames: Frames,
     },
     /// Stop reading from a WebSocket until [`Output::Resume`], so that the peer has to wait. What
-    /// was read before may still be fed; a driver that reads on makes the bounds on what a client
-    /// can have handled at once less strict, and breaks nothing else.
+    /// was read before may still be fed, and waits in memory: a driver that reads on all the same lets
+    /// one client take memory without bound.
     Pause {
         /// The WebSocket.
         ws: WsId,

@@ -23,7 +23,8 @@
 //!
 //! /// What a runtime has to offer.
 //! trait Connections {
-//!     /// Waits for whatever happens next, or for the deadline; `None` means that it has passed.
+//!     /// Waits for whatever happens next, or for the deadline; `None` means that it has passed. One
+//!     /// that has passed goes before anything that has happened.
 //!     fn next(&mut self, deadline: Option<Instant>) -> Option<Input<'_>>;
 //!     fn read_body(&mut self, req: RequestId, limit: usize);
 //!     fn respond(&mut self, req: RequestId, response: Response);
@@ -36,7 +37,7 @@
 //! }
 //!
 //! fn run(mut server: Server, mut io: impl Connections) {
-//!     while !server.is_idle() {
+//!     loop {
 //!         match io.next(server.poll_timeout()) {
 //!             Some(input) => server.handle(input, Instant::now()),
 //!             None => server.handle_timeout(Instant::now()),
@@ -82,8 +83,8 @@
 //!   doubled before the end of the connection, but for volatile events that a client was not
 //!   ready for. Commands apply at once; also those given while an event is being handled.
 //! - **A packet with binary values** goes out as a whole.
-//! - **Outputs** have one order, which depends on the seed and the inputs alone. A driver takes them
-//!   after every input or after several. What a client sends takes effect when the outputs that it
+//! - **Outputs** have one order, which depends on the seed, the inputs, and the points at which the
+//!   driver takes outputs: after every input or after several. What a client sends takes effect when the outputs that it
 //!   leads to are taken, one message after the other, so a command that is given while an event is
 //!   handled applies before the next message is looked at: after
 //!   [`disconnect`](SocketMut::disconnect) nothing more comes from that socket.
@@ -93,21 +94,25 @@
 //!   millisecond later, as [`poll_timeout`](Server::poll_timeout) says, and
 //!   [`handle_timeout`](Server::handle_timeout) begins it. Meanwhile the driver writes and reads for
 //!   everybody else, and nothing more is read from that client. One whose messages are sent on
-//!   faster than the receivers take them has to wait for them, up to 250 ms for each MiB.
+//!   faster than the receivers take them has to wait for them, up to 250 ms for each MiB. So the
+//!   deadline goes before new inputs, and a driver that reads on after [`Output::Pause`] makes
+//!   memory unbounded.
 //! - **What a message costs** is linear: memory and time are in proportion to its bytes and to the
 //!   bytes that it makes the server send, whatever is in it and whatever the application does with
 //!   it, such as keeping it, reading it into types, or sending it on. Data is scanned a fixed number
 //!   of times, however deep it is, and each of many arguments is found without a look at all before
 //!   it. A binary value is named once and shared from its arrival on; what is read into a type is a
 //!   copy. The factor is that of the types: a [`Value`] takes 40 bytes for a single digit. Types that
-//!   serde reads from a copy of its own, as untagged enums are, cost one copy for each of them that
-//!   is within another one, of which [`packet::Limits::depth`] is the limit.
+//!   serde reads from a copy of its own, as untagged enums are, cost one such copy for each of them
+//!   that is within another one, all at once, and each is many times as large as the text: do not
+//!   read what clients send into untagged types that contain themselves.
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
 //!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
 //!   [`Input::Drained`] is all there is to flow control.
 //! - **Every limit** is a field of [`ServerConfig`] or [`engine::EngineConfig`], with a default
-//!   that is safe on the open internet; only how deep data may be is
-//!   [fixed](packet::Limits::DEPTH_TO_SERVER). When everybody has left, [`Server::counts`] is all zeros.
+//!   that is safe on the open internet. Fixed are how deep data may be
+//!   ([`packet::Limits::DEPTH_TO_SERVER`]), the size and the pace of the slices, and two POSTs that
+//!   are read of a paused client which is about to change to a WebSocket. When everybody has left, [`Server::counts`] is all zeros.
 //!
 //! # How to embed it
 //!

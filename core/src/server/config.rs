@@ -27,7 +27,8 @@ pub struct ServerConfig {
     pub connect_timeout: Duration,
     /// The time within which the application must have decided about a socket, by default 45 s;
     /// after it the client is refused with the message `Timed out`, and the application is told
-    /// with [`Event::Withdrawn`](super::Event::Withdrawn).
+    /// with [`Event::Withdrawn`](super::Event::Withdrawn). A client that is in no namespace yet is
+    /// closed after [`connect_timeout`](Self::connect_timeout), if that is over sooner.
     pub decision_timeout: Duration,
     /// The greatest size in bytes of what a client sends along when it asks to join a namespace,
     /// by default 65,536 (64 KiB). A client that sends more is refused with the message
@@ -111,7 +112,9 @@ impl RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Excess {
-    /// Nothing more is read from it for as long as it takes; it is not told.
+    /// Nothing more of it is read or handled for as long as it takes; it is not told. It is
+    /// [paused](crate::engine::Engine::pause): what it has sent waits, and if it leaves meanwhile,
+    /// the application learns of that up to [`close_timeout`](EngineConfig::close_timeout) later.
     Delay,
     /// Its connection is closed.
     Disconnect,

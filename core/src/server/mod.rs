@@ -123,7 +123,10 @@ pub enum Event {
         change: RoomChange,
     },
     /// A socket is not connected any more. Comes exactly once for each `Connected`, after all
-    /// other events of the socket.
+    /// other events of the socket. If some of these still wait, because there are many or the
+    /// client is paused, it comes up to
+    /// [`close_timeout`](crate::engine::EngineConfig::close_timeout) after the connection has
+    /// ended; the socket is there until then.
     Disconnected {
         /// The socket, whose id means nothing from now on.
         socket: SocketId,
