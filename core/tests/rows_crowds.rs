@@ -90,3 +90,43 @@ fn a_question_to_very_many_has_one_deadline_and_is_forgotten_after_it() {
     assert_eq!(h.told(), [format!("gathered [], 0 lost, {} late", clients.len())]);
     assert_eq!((h.server.counts().acks, h.server.counts().timers), (0, before.timers));
 }
+
+#[test]
+fn rooms_that_are_named_again_and_again_cost_no_more_than_their_names() {
+    let (mut h, clients) = crowd(200);
+    for client in &clients {
+        h.socket(client.socket).join("room");
+    }
+    let names = || vec!["room".into(); 40_000];
+    let to = Selector { rooms: names(), ..Selector::default() };
+    let except = Selector { rooms: names(), except: names(), ..Selector::default() };
+    let mut receivers = Vec::new();
+
+    let measured = allocation_counter::measure(|| {
+        for selector in [&to, &except] {
+            receivers.push(h.server.select("/", selector).len());
+        }
+    });
+
+    assert_eq!(receivers, [200, 0]);
+    assert!(measured.bytes_max < 2 << 20, "{} bytes", measured.bytes_max);
+}
+
+#[test]
+fn many_rooms_mean_those_who_are_in_any_of_them_once_and_many_exceptions_nobody_in_any() {
+    let (mut h, clients) = crowd(300);
+    for (number, client) in clients.iter().enumerate() {
+        for other in [number, number / 2, 1000] {
+            h.socket(client.socket).join(&format!("room {other}"));
+        }
+    }
+    let rooms = |range: std::ops::Range<usize>| {
+        range.map(|number| format!("room {number}").into()).collect::<Vec<_>>()
+    };
+    let every = Selector { rooms: rooms(0..2000), ..Selector::default() };
+    let some = Selector { except: rooms(0..100), ..every.clone() };
+
+    assert_eq!(h.server.select("/", &every).len(), 300);
+    let expected: Vec<_> = clients[200..].iter().map(|client| client.socket).collect();
+    assert_eq!(h.server.select("/", &some), expected);
+}

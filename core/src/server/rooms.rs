@@ -12,7 +12,8 @@ pub type Room = Arc<str>;
 /// in none of the excepted ones.
 ///
 /// Every socket is in the room of its own id. A socket is meant once, in however many of the
-/// rooms it is.
+/// rooms it is. To find those that are meant takes time in proportion to the members of all rooms
+/// that are named; naming a room twice costs nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
     /// Any of these rooms; all sockets if it is empty.
@@ -23,6 +24,45 @@ pub struct Selector {
     pub except_socket: Option<SocketId>,
     /// Only sockets of this machine, where several make up one server; by default false.
     pub local: bool,
+}
+
+/// The rooms, each once.
+fn distinct(rooms: &[Room]) -> Vec<&Room> {
+    let mut rooms: Vec<_> = rooms.iter().collect();
+    if rooms.len() > 1 {
+        rooms.sort_unstable();
+        rooms.dedup();
+    }
+    rooms
+}
+
+/// The sockets that are in none of the rooms that are meant.
+enum Excepted<'a> {
+    /// A few rooms, in which each socket is looked for: they may be much larger than those meant.
+    Few(Vec<(Option<&'a BTreeSet<SocketId>>, Option<SocketId>)>),
+    /// The sockets of many rooms, in order.
+    Many(Vec<SocketId>),
+}
+
+impl<'a> Excepted<'a> {
+    const FEW: usize = 8;
+
+    fn new(members: &'a Members, rooms: &[Room], own: impl Fn(&str) -> Option<SocketId>) -> Self {
+        let rooms = distinct(rooms);
+        if rooms.len() > Self::FEW {
+            return Self::Many(members.union(&rooms, own));
+        }
+        Self::Few(rooms.into_iter().map(|room| (members.rooms.get(room), own(room))).collect())
+    }
+
+    fn contains(&self, socket: SocketId) -> bool {
+        match self {
+            Self::Few(rooms) => rooms.iter().any(|(members, own)| {
+                *own == Some(socket) || members.is_some_and(|room| room.contains(&socket))
+            }),
+            Self::Many(sockets) => sockets.binary_search(&socket).is_ok(),
+        }
+    }
 }
 
 /// The sockets of one namespace, ordered by the time of connection, and their rooms.
@@ -86,28 +126,35 @@ impl Members {
         selector: &Selector,
         own: impl Fn(&str) -> Option<SocketId>,
     ) -> Vec<SocketId> {
-        let own = |room: &Room| own(room);
-        let excepted: Vec<_> =
-            selector.except.iter().map(|room| (self.rooms.get(room), own(room))).collect();
+        let excepted = Excepted::new(self, &selector.except, &own);
         let included = |socket: &SocketId| {
-            selector.except_socket != Some(*socket)
-                && !excepted.iter().any(|(members, own)| {
-                    *own == Some(*socket) || members.is_some_and(|room| room.contains(socket))
-                })
+            selector.except_socket != Some(*socket) && !excepted.contains(*socket)
         };
         if selector.rooms.is_empty() {
             return self.all.iter().copied().filter(included).collect();
         }
-        let wanted = |socket: &SocketId| self.all.contains(socket) && included(socket);
+        let mut sockets = self.union(&distinct(&selector.rooms), &own);
+        sockets.retain(|socket| self.all.contains(socket) && included(socket));
+        sockets
+    }
+
+    /// The sockets that are in any of the rooms, in order, each once.
+    fn union(&self, rooms: &[&Room], own: impl Fn(&str) -> Option<SocketId>) -> Vec<SocketId> {
+        /// How many may be collected before those that are there twice are dropped.
+        const AT_ONCE: usize = 1024;
         let mut sockets = Vec::new();
-        for room in &selector.rooms {
-            sockets.extend(self.rooms.get(room).into_iter().flatten().copied().filter(wanted));
-            sockets.extend(own(room).filter(wanted));
+        let mut limit = AT_ONCE;
+        for room in rooms {
+            sockets.extend(self.rooms.get(*room).into_iter().flatten());
+            sockets.extend(own(room));
+            if sockets.len() > limit {
+                sockets.sort_unstable();
+                sockets.dedup();
+                limit = AT_ONCE.max(2 * sockets.len());
+            }
         }
-        if selector.rooms.len() > 1 || sockets.len() > 1 {
-            sockets.sort_unstable();
-            sockets.dedup();
-        }
+        sockets.sort_unstable();
+        sockets.dedup();
         sockets
     }
 
