@@ -113,9 +113,35 @@ pub(crate) struct Tools {
     codec: Cell<Option<Codec>>,
     input: Cell<Vec<u8>>,
     output: Cell<Vec<u8>>,
+    /// What was written in this turn, as [`spend`](Self::spend) counts it.
+    spent: Cell<usize>,
 }
 
 impl Tools {
+    /// How much is written before others have their turn: one message can be for so many that
+    /// everybody else would have to wait for long.
+    pub(crate) const RATION: usize = 2 << 20;
+    /// What a write costs besides its bytes, and what one costs that is blocked: the system looks
+    /// for room all the same.
+    const WRITE: usize = 512;
+    const BLOCKED: usize = 16 * 1024;
+
+    /// Counts a write of so many bytes.
+    pub(crate) fn spend(&self, written: usize, is_blocked: bool) {
+        let cost = written + Self::WRITE + if is_blocked { Self::BLOCKED } else { 0 };
+        self.spent.set(self.spent.get().saturating_add(cost));
+    }
+
+    /// Whether nothing more is to be written before the next turn.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent.get() >= Self::RATION
+    }
+
+    /// Begins a turn.
+    pub(crate) fn begin_turn(&self) {
+        self.spent.set(0);
+    }
+
     /// A codec that knows of nothing.
     pub(crate) fn codec(&self, limit: usize) -> Codec {
         self.codec.take().filter(|codec| codec.limit == limit).unwrap_or_else(|| Codec::new(limit))

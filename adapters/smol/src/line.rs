@@ -84,6 +84,12 @@ impl<S: Stream> Line<S> {
         self.0.borrow_mut().gathering = false;
     }
 
+    /// Whether there is something to write.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let wire = self.0.borrow();
+        wire.batch.is_some() || !wire.unsent.is_empty() || !wire.long.is_empty()
+    }
+
     /// Writes what is gathered; says whether a batch is on its way by that which was not.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, tools: &Tools) -> Poll<io::Result<bool>> {
         let mut wire = self.0.borrow_mut();
@@ -93,7 +99,7 @@ impl<S: Stream> Line<S> {
         let batch = wire.batch.take();
         let had_batch = batch.is_some();
         let mut frames = batch.map_or_else(|| Frames::default().into_iter(), |batch| *batch);
-        match wire.poll_send(cx, &mut frames, false) {
+        match wire.poll_send(cx, &mut frames, false, tools) {
             Poll::Ready(outcome) => {
                 outcome?;
                 wire.stalled = None;
@@ -112,16 +118,20 @@ impl<S: Stream> Line<S> {
 impl<S: Stream> Outlet for Line<S> {
     fn send(&self, frames: Frames, tools: &Tools) -> bool {
         let mut wire = self.0.borrow_mut();
-        if wire.unsent.capacity() == 0 {
-            wire.unsent = tools.output();
-        }
         let mut frames = frames.into_iter();
         let Some(task) = wire.task.take() else {
             wire.batch = Some(Box::new(frames));
             return false;
         };
         let gathering = wire.gathering;
-        let outcome = wire.poll_send(&mut Context::from_waker(&task), &mut frames, gathering);
+        let outcome = if tools.is_spent() && !gathering {
+            Poll::Pending
+        } else {
+            if wire.unsent.capacity() == 0 {
+                wire.unsent = tools.output();
+            }
+            wire.poll_send(&mut Context::from_waker(&task), &mut frames, gathering, tools)
+        };
         match outcome {
             Poll::Ready(Ok(())) => {
                 if !gathering {
@@ -164,6 +174,7 @@ impl<S: Stream> Wire<S> {
         cx: &mut Context<'_>,
         frames: &mut <Frames as IntoIterator>::IntoIter,
         more: bool,
+        tools: &Tools,
     ) -> Poll<io::Result<()>> {
         loop {
             while self.unsent.len() < WRITE_BUFFER && self.long.is_empty() {
@@ -176,8 +187,16 @@ impl<S: Stream> Wire<S> {
             if self.unsent.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_flush(cx))?;
+            let before = self.waiting();
+            let outcome = self.poll_flush(cx);
+            tools.spend(before - self.waiting(), outcome.is_pending());
+            ready!(outcome)?;
         }
+    }
+
+    /// How many bytes are ready to be written.
+    fn waiting(&self) -> usize {
+        self.unsent.len() - self.written + self.long.len()
     }
 
     /// Writes what is in the buffer, and empties it.
@@ -311,6 +330,38 @@ mod tests {
             }
             assert_eq!(heard, (lengths.map(message).to_vec(), lengths.len()), "{appetite}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_when_enough_was_written_waits_for_the_next_turn() {
+        let (line, tools) = (line(usize::MAX), Tools::default());
+        line.end_gathering();
+        let cx = &mut Context::from_waker(Waker::noop());
+        tools.spend(Tools::RATION, false);
+
+        assert!(!line.send(Frames::from_iter([message(100)]), &tools));
+
+        assert!(tools.is_spent() && line.has_unsent());
+        assert!(line.with(|wire| wire.stream.taken.is_empty()));
+        tools.begin_turn();
+        assert!(!tools.is_spent());
+        assert!(matches!(line.poll_write(cx, &tools), Poll::Ready(Ok(true))));
+        assert!(!line.has_unsent());
+        assert_eq!(line.into_wire().stream.taken.len(), 102);
+    }
+
+    #[test]
+    fn writes_that_are_blocked_count_too() {
+        let (line, tools) = (line(0), Tools::default());
+        line.end_gathering();
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(!line.send(Frames::from_iter([message(1 << 20)]), &tools));
+
+        for _ in 0..1_000 {
+            assert!(line.poll_write(cx, &tools).is_pending());
+        }
+
+        assert!(tools.is_spent());
     }
 
     #[test]

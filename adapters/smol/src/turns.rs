@@ -65,6 +65,7 @@ pub(crate) async fn run(hub: Rc<Hub>) {
     loop {
         poll_fn(|cx| hub.turns.poll_wanted(cx)).await;
         hub.reactor.look().await;
+        hub.tools.begin_turn();
         hub.turns.begin();
     }
 }
