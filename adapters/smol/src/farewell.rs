@@ -9,6 +9,7 @@ use async_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use bytes::Bytes;
 use smol::future::{self, poll_fn};
 use sockeye_core::{Closure, Input};
 
@@ -75,6 +76,7 @@ impl From<WsError> for Ending {
 pub(crate) async fn say<S: Stream>(
     line: Rc<Line<S>>,
     codec: Option<Codec>,
+    unread: Bytes,
     limit: usize,
     mut ticket: Ticket,
     ending: Ending,
@@ -85,11 +87,15 @@ pub(crate) async fn say<S: Stream>(
     drop(ticket);
     // The slot had the only other one.
     let Some(line) = Rc::into_inner(line) else { return };
-    let mut end =
-        End { wire: line.into_wire(), codec: codec.unwrap_or_else(|| hub.tools.codec(limit)), hub };
+    let codec = codec.unwrap_or_else(|| hub.tools.codec(limit));
+    let mut end = End { wire: line.into_wire(), codec, unread, hub };
     match ending {
         Ending::Gone | Ending::Broken(None) => {}
-        Ending::Asked => end.close(patience).await,
+        Ending::Asked => {
+            if !end.close(patience).await {
+                linger(end.wire.stream, patience).await;
+            }
+        }
         Ending::Left | Ending::LeftBadly => {
             end.close(patience).await;
             linger(end.wire.stream, patience).await;
@@ -115,21 +121,31 @@ fn tell_machine(ticket: &mut Ticket, ending: Ending) {
 struct End<S> {
     wire: Wire<S>,
     codec: Codec,
+    /// What was read before the end.
+    unread: Bytes,
     hub: Rc<Hub>,
 }
 
 impl<S: Stream> End<S> {
-    /// Closes, or answers a Close frame, and waits until the peer has closed too.
-    async fn close(&mut self, patience: Duration) {
+    /// Closes, or answers a Close frame, and waits until the peer has closed too; says whether it
+    /// has, and has nothing more to say.
+    async fn close(&mut self, patience: Duration) -> bool {
         let closed = async {
             if !self.send(None).await {
-                return;
+                return false;
             }
-            while self.read().await.is_ok() {
-                future::yield_now().await;
+            loop {
+                match self.read().await {
+                    Ok(()) => future::yield_now().await,
+                    Err(ending) => return ending == Ending::Gone,
+                }
             }
         };
-        future::or(closed, late(patience)).await;
+        let too_late = async {
+            late(patience).await;
+            false
+        };
+        future::or(closed, too_late).await
     }
 
     /// Tells the peer what is wrong, and reads no more.
@@ -154,12 +170,15 @@ impl<S: Stream> End<S> {
 
     /// Reads what still comes, up to the Close frame.
     async fn read(&mut self) -> Result<(), Ending> {
+        let Self { wire, codec, unread, hub } = self;
+        let unread = std::mem::take(unread);
         let mut input = [0; 1024];
-        let stream = &mut self.wire.stream;
-        let read = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut input)).await;
-        let read = read.ok().filter(|&read| read > 0).ok_or(Ending::Gone)?;
-        let mut bytes = &input[..read];
-        let Self { wire, codec, hub } = self;
+        let mut bytes = &unread[..];
+        if bytes.is_empty() {
+            let read = poll_fn(|cx| Pin::new(&mut wire.stream).poll_read(cx, &mut input)).await;
+            let read = read.ok().filter(|&read| read > 0).ok_or(Ending::Gone)?;
+            bytes = &input[..read];
+        }
         while wire.answer(&hub.tools, |output| codec.read(&mut bytes, output))?.is_some() {}
         Ok(())
     }

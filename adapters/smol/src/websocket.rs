@@ -30,8 +30,8 @@ const RATION: usize = 64 * 1024;
 /// Serves a WebSocket until it is gone.
 pub(crate) async fn serve<S: Stream + 'static>(mut socket: Socket<S>) {
     let ending = poll_fn(|cx| socket.poll(cx)).await;
-    let Socket { line, codec, limit, ticket, .. } = socket;
-    Box::pin(farewell::say(line, codec, limit, ticket, ending)).await;
+    let Socket { line, codec, unread, limit, ticket, .. } = socket;
+    Box::pin(farewell::say(line, codec, unread, limit, ticket, ending)).await;
 }
 
 /// A WebSocket, and what is to be known to serve it.

@@ -213,6 +213,28 @@ fn a_peer_that_answers_a_close_frame_is_let_go_at_once() {
 }
 
 #[test]
+fn a_peer_that_is_closed_amid_its_own_messages_gets_all_that_was_sent_to_it() {
+    let server = TestServer::new();
+    for (last, code) in [(r#"42["hang up on me"]"#, None), ("4nonsense", None)] {
+        let mut bystander = Bystander::new(server.address);
+        let mut wire = Bystander::new(server.address).wire;
+        let word = "x".repeat(100);
+        let echo = Frame::text(format!(r#"42["echo","{word}"]"#)).bytes();
+        let mut bytes = echo.repeat(500);
+        bytes.extend(Frame::text(last).bytes());
+        bytes.extend(echo.repeat(20_000));
+        wire.try_send(bytes);
+
+        for number in 0..500 {
+            assert_eq!(wire.text(), format!(r#"42["echo","{word}"]"#), "{number}");
+        }
+        assert_eq!(wire.close_code(), code);
+        wire.rest_without_reset();
+        bystander.assert_works();
+    }
+}
+
+#[test]
 fn a_peer_that_sends_a_close_frame_gets_one_and_is_let_go_at_once() {
     let server = TestServer::with(Limits { close_timeout: PATIENCE * 2, ..quick() });
     let mut wire = Bystander::new(server.address).wire;
