@@ -137,3 +137,82 @@ fn a_file_is_compressed_once_for_each_encoding() {
     bodies.dedup();
     assert_eq!(bodies.len(), 6);
 }
+
+/// Emits to clients whose GETs wait; the answers that they get.
+fn broadcast(
+    clients: usize,
+    change: impl FnOnce(&mut EngineConfig),
+    emit: impl FnOnce(&mut Harness<Server>),
+) -> Vec<Response> {
+    let mut h = Harness::<Server>::with(|config| change(&mut config.engine));
+    let clients: Vec<_> = (0..clients).map(|_| h.connect_polling("/")).collect();
+    let waiting: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let target = Harness::<Server>::target("polling", Some(&client.sid));
+            h.request("GET", &target, &[("accept-encoding", b"gzip")])
+        })
+        .collect();
+    emit(&mut h);
+    waiting.into_iter().map(|req| h.response(req)).collect()
+}
+
+#[test]
+fn a_message_for_many_is_compressed_once() {
+    let text = "x".repeat(100_000);
+    let answers = broadcast(
+        50,
+        |_| {},
+        |h| {
+            h.server
+                .emit("/", &Selector::all(), "e", &text, Emission::default())
+                .expect("it is sent");
+        },
+    );
+
+    let first = &answers[0];
+    assert_eq!(encodings(first), ["gzip"]);
+    assert_eq!(decoded(first), format!("42[\"e\",\"{text}\"]").as_bytes());
+    for answer in &answers {
+        assert_eq!(answer.body.as_ptr(), first.body.as_ptr(), "it is the same memory");
+        assert_eq!(answer.headers, first.headers);
+    }
+}
+
+#[test]
+fn a_binary_message_for_many_is_written_once() {
+    let data = serde_bytes::ByteBuf::from(vec![7; 100_000]);
+    let answers = broadcast(
+        50,
+        |config| config.compression = None,
+        |h| {
+            h.server
+                .emit("/", &Selector::all(), "e", &data, Emission::default())
+                .expect("it is sent");
+        },
+    );
+
+    assert!(answers[0].body.len() > 133_000);
+    for answer in &answers {
+        assert_eq!(answer.body.as_ptr(), answers[0].body.as_ptr(), "it is the same memory");
+    }
+}
+
+#[test]
+fn no_more_is_compressed_at_a_time_than_others_can_wait_for() {
+    let mut h = Harness::<Server>::new();
+    let encoding = |h: &mut Harness<Server>| {
+        let client = h.connect_polling("/");
+        h.emit(client.socket, "e", &"x".repeat(100_000));
+        let target = Harness::<Server>::target("polling", Some(&client.sid));
+        let req = h.request("GET", &target, &[("accept-encoding", b"gzip")]);
+        let response = h.response(req);
+        assert!(decoded(&response).len() > 100_000);
+        encodings(&response).concat()
+    };
+    let used: Vec<_> = (0..5).map(|_| encoding(&mut h)).collect();
+    assert_eq!(used, ["gzip", "gzip", "gzip", "", ""]);
+
+    h.advance(std::time::Duration::from_millis(1));
+    assert_eq!(encoding(&mut h), "gzip");
+}

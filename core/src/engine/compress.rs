@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
     /// The size in bytes from which on an answer is compressed, by default 1,024. One of more than
-    /// 512 KiB is not: everybody else would have to wait while it is compressed.
+    /// 512 KiB is not, nor is one after 256 KiB of others in the same millisecond: everybody else
+    /// would have to wait while it is compressed.
     pub threshold: usize,
 }
 

@@ -62,6 +62,13 @@ impl Encoded {
         self.len() + self.count() * Self::OVERHEAD
     }
 
+    /// Whether it shares its memory with another one, and so says the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let text = |it: &Self| it.text.as_ref().map(|text| (text.as_ptr(), text.len()));
+        let binary = |it: &Self| it.binary.as_ref().map(|binary| (binary.as_ptr(), binary.len()));
+        (text(self), binary(self)) == (text(other), binary(other))
+    }
+
     /// A copy that shares its memory with nothing else, and takes no more than it needs.
     pub(crate) fn detached(&self) -> Self {
         let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);

@@ -38,12 +38,14 @@ impl Slice {
         self.began.map(|began| began + Self::PACE)
     }
 
-    /// Begins a new slice, unless the last one has begun just now. `made` counts the bytes that
-    /// were made for clients so far, here and below.
-    pub(super) fn renew(&mut self, made: usize, now: Instant) {
-        if self.next_at().is_none_or(|at| at <= now) {
+    /// Begins a new slice, unless the last one has begun just now; says whether it has. `made`
+    /// counts the bytes that were made for clients so far, here and below.
+    pub(super) fn renew(&mut self, made: usize, now: Instant) -> bool {
+        let is_due = self.next_at().is_none_or(|at| at <= now);
+        if is_due {
             *self = Self { began: Some(now), packets: Self::PACKETS, made };
         }
+        is_due
     }
 
     pub(super) const fn count_packet(&mut self) {

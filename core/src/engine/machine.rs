@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use slab::Slab;
 
+use super::answers::Answers;
 use super::files::CompressedFiles;
 use super::inbox::Slice;
 use super::pending::{PendingHandshakes, Source};
@@ -111,6 +112,7 @@ impl Engine {
             buffered: 0,
             turn: 0,
             slice: Slice::new(),
+            answers: Answers::default(),
             backlog: VecDeque::new(),
             made: 0,
             now: None,
@@ -142,7 +144,7 @@ impl Engine {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.cx.now = Some(now);
         if self.cx.backlog.is_empty() {
-            self.cx.slice.renew(self.cx.made, now);
+            self.cx.renew_slice(now);
         }
         match input {
             Input::Request { req, request } => self.on_request(req, &request, now),
@@ -175,7 +177,7 @@ impl Engine {
     /// late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.cx.now = Some(now);
-        self.cx.slice.renew(self.cx.made, now);
+        self.cx.renew_slice(now);
         while let Some(alarm) = self.cx.timers.pop_expired(now) {
             match alarm {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
@@ -218,6 +220,7 @@ impl Engine {
                 }
                 None if self.cx.backlog.is_empty() || self.cx.slice.is_spent(self.cx.made) => {
                     self.cx.turn += 1;
+                    self.cx.answers.forget();
                     if !self.closed.is_empty() {
                         self.closed.clear();
                     }

@@ -2,6 +2,7 @@
 //! the other. Knows nothing of Socket.IO, and can be used without it.
 
 mod admission;
+mod answers;
 mod compress;
 mod config;
 mod cookie;

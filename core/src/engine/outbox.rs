@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Encoded;
+use super::answers::Answers;
 use super::packet::Payload;
 use super::v3::{self, Part};
 use crate::io::{Frame, Frames};
@@ -70,7 +71,7 @@ pub(super) struct Codec {
 }
 
 /// The body of an answer to a GET.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Body {
     pub(super) bytes: Bytes,
     pub(super) binary: bool,
@@ -187,10 +188,19 @@ impl Outbox {
     }
 
     /// Takes everything, as the body of an answer.
-    pub(super) fn take_body(&mut self, codec: Codec) -> Body {
+    pub(super) fn take_body(&mut self, codec: Codec, answers: &mut Answers) -> Body {
         self.ping = Ping::Written;
         let items = self.take();
-        codec.body(items.as_slices().0, items.as_slices().1)
+        let write = || codec.body(items.as_slices().0, items.as_slices().1);
+        match items.as_slices().0 {
+            // Text alone is a body as it is.
+            [Item::Messages(messages) | Item::Volatile(messages)]
+                if items.len() == 1 && (codec.v3 || !messages.parts().1.is_empty()) =>
+            {
+                answers.body(messages, codec, write)
+            }
+            _ => write(),
+        }
     }
 
     /// Leaves no capacity behind: most clients are idle most of the time.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::answers::Answers;
 use super::compress::{Compression, Encoding};
 use super::cors::is_header_value;
 use super::outbox::Body;
@@ -72,7 +73,12 @@ impl OpenRequest {
     }
 
     /// The answer to a GET with packets.
-    pub(super) fn payload(mut self, body: Body, compression: Option<Compression>) -> Response {
+    pub(super) fn payload(
+        mut self,
+        body: Body,
+        compression: Option<Compression>,
+        answers: &mut Answers,
+    ) -> Response {
         let Body { mut bytes, binary, compressible } = body;
         let extra = self.extra.as_mut();
         let (encoding, script) =
@@ -83,12 +89,12 @@ impl OpenRequest {
         let compresses = compression.is_some_and(|it| compressible && it.is_for(bytes.len()));
         let encoded = encoding
             .filter(|_| compresses)
-            .and_then(|encoding| Some((encoding, encoding.compress(&bytes)?)));
+            .and_then(|encoding| Some((encoding, answers.compress(&bytes, encoding)?)));
         let kind = if binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
         let mut response = Response::new(200, kind, bytes);
         response.add("Cache-Control", "no-store");
         if let Some((encoding, compressed)) = encoded {
-            response.body = compressed.into();
+            response.body = compressed;
             response.add("Content-Encoding", encoding.as_str());
         }
         self.dress(response)

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::answers::Answers;
 use super::config::EngineConfig;
 use super::heartbeat::Heartbeat;
 use super::inbox::{Inbox, Slice};
@@ -32,6 +33,7 @@ pub(super) struct Context {
     /// has happened since the last one.
     pub(super) turn: u64,
     pub(super) slice: Slice,
+    pub(super) answers: Answers,
     /// The sessions whose inboxes the slices take from, in turn.
     pub(super) backlog: VecDeque<SessionId>,
     /// How many bytes were made for clients so far.
@@ -68,10 +70,17 @@ impl Context {
         }
     }
 
+    /// Begins a slice, unless the last one has begun just now.
+    pub(super) fn renew_slice(&mut self, now: Instant) {
+        if self.slice.renew(self.made, now) {
+            self.answers.renew();
+        }
+    }
+
     /// Answers a GET with packets, unless it is gone.
     pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
         if let Some(open) = self.requests.remove(&req) {
-            let response = open.payload(body, self.config.compression);
+            let response = open.payload(body, self.config.compression, &mut self.answers);
             self.push(Output::Respond { req, response });
         }
     }
@@ -348,7 +357,8 @@ impl Session {
         match &mut self.channel {
             Channel::Polling { get, .. } => {
                 let Some(req) = get.take() else { return };
-                cx.deliver(req, self.outbox.take_body(self.codec));
+                let body = self.outbox.take_body(self.codec, &mut cx.answers);
+                cx.deliver(req, body);
             }
             Channel::WebSocket { ready: false, .. } => return,
             Channel::WebSocket { ws, ready } => {

@@ -1,0 +1,70 @@
+//! What answers to GETs have in common: those of one turn are often the same, because a message is
+//! for many clients.
+
+use bytes::Bytes;
+
+use super::Encoded;
+use super::compress::Encoding;
+use super::outbox::{Body, Codec};
+
+/// The answers that were made last. They are forgotten at the end of the turn.
+#[derive(Default)]
+pub(super) struct Answers {
+    written: Option<(Encoded, Codec, Body)>,
+    compressed: Option<(Bytes, Encoding, Bytes)>,
+    /// How many bytes were compressed in the present slice.
+    spent: usize,
+}
+
+impl Answers {
+    /// How much is compressed in one slice. It takes some milliseconds; what is beyond it goes out
+    /// as it is.
+    const BYTES: usize = 256 << 10;
+
+    /// The body that holds nothing but these messages, which `write` writes unless that was done
+    /// just now.
+    pub(super) fn body(
+        &mut self,
+        messages: &Encoded,
+        codec: Codec,
+        write: impl FnOnce() -> Body,
+    ) -> Body {
+        if let Some((last, with, body)) = &self.written {
+            if last.is_same(messages) && *with == codec {
+                return body.clone();
+            }
+        }
+        let body = write();
+        self.written = Some((messages.clone(), codec, body.clone()));
+        body
+    }
+
+    /// The compressed form of a body; `None` if too much was compressed lately.
+    pub(super) fn compress(&mut self, body: &Bytes, encoding: Encoding) -> Option<Bytes> {
+        if let Some((last, with, compressed)) = &self.compressed {
+            let is_same = last.as_ptr() == body.as_ptr() && last.len() == body.len();
+            if is_same && *with == encoding {
+                return Some(compressed.clone());
+            }
+        }
+        if self.spent >= Self::BYTES {
+            return None;
+        }
+        self.spent += body.len();
+        let compressed = Bytes::from(encoding.compress(body)?);
+        self.compressed = Some((body.clone(), encoding, compressed.clone()));
+        Some(compressed)
+    }
+
+    /// Begins a slice.
+    pub(super) const fn renew(&mut self) {
+        self.spent = 0;
+    }
+
+    /// Forgets what was made.
+    pub(super) fn forget(&mut self) {
+        if self.written.is_some() || self.compressed.is_some() {
+            (self.written, self.compressed) = (None, None);
+        }
+    }
+}
