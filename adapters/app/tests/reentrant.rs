@@ -118,7 +118,7 @@ fn handlers_of_sockets_that_can_not_be_opened_may_ask_the_client_when_they_are_d
         };
         assert!(open("/").is_err(), "there is one");
         assert!(open("/a,b").is_err(), "it is no name");
-        world.socket.close();
+        drop(world.socket.close());
         assert!(open("/late").is_err(), "the client is closed");
         assert_eq!(drops.load(Ordering::Relaxed), 3);
     });

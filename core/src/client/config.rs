@@ -70,7 +70,7 @@ pub struct Config {
     /// How long a connection must have lasted for delays and attempts to begin anew after its
     /// loss, by default 5 s.
     pub stable_after: Duration,
-    /// The time for delivering what was sent before the connection is closed, by default 10 s.
+    /// The time for delivering what was emitted before the connection is closed, by default 5 s.
     pub close_timeout: Duration,
     /// The greatest size in bytes of an answer to a GET, and of a WebSocket message, by default
     /// 32 MiB. A larger one ends the connection. What may wait for a client at a server with
@@ -125,7 +125,7 @@ impl Default for Config {
             reconnection_delay_max: Duration::from_secs(5),
             randomization_factor: 0.5,
             stable_after: Duration::from_secs(5),
-            close_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
             max_incoming: 32 << 20,
             max_attachments: 10,
             max_packet_bytes: 16 << 20,

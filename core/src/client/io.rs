@@ -50,6 +50,11 @@ pub enum Input {
         /// The WebSocket that is ready to write.
         ws: WsId,
     },
+    /// The answer to a ping arrived.
+    Pong {
+        /// The WebSocket it came from.
+        ws: WsId,
+    },
     /// A WebSocket could not be opened, or is gone, and not by [`Output::Close`].
     Closed {
         /// The WebSocket that is gone.
@@ -108,6 +113,12 @@ pub enum Output {
         ws: WsId,
         /// The messages, in order.
         frames: Frames,
+    },
+    /// Send a Ping frame (RFC 6455, section 5.5.2), then feed [`Input::Pong`] when the answer
+    /// arrives. A driver that can't need not: after a second the machine goes on without.
+    Ping {
+        /// The WebSocket.
+        ws: WsId,
     },
     /// Close a WebSocket, or stop opening it. What was sent on it is written first, then a Close
     /// frame, with a deadline of the driver's for the answer. No further input is needed.

@@ -12,6 +12,7 @@ use super::outbound::{Buffered, Queued};
 use super::recovery::Recovery;
 use super::{DisconnectReason, Event, Fault, SocketConfig};
 use crate::args::Args;
+use crate::engine::PacketKind;
 use crate::id::{AckId, Sid, SocketId};
 use crate::name::Name;
 use crate::packet;
@@ -89,6 +90,11 @@ impl Socket {
         self.phase == Phase::Connected
     }
 
+    /// Whether something waits for it to be connected, or for an acknowledgement.
+    pub(super) fn holds_data(&self) -> bool {
+        !self.buffer.is_empty() || !self.queue.is_empty()
+    }
+
     /// Keeps an event for later; false if there are too many.
     pub(super) fn keep(&mut self, early: Early, limit: usize) -> bool {
         let early = Early { args: early.args.detached(), ..early };
@@ -157,7 +163,7 @@ impl Client {
             .expect("texts can be written as JSON");
         socket.phase = Phase::Joining;
         self.unanswered.insert(socket.namespace.clone());
-        self.write(&packet);
+        self.write_as(PacketKind::Control, &packet);
     }
 
     /// The server has let a socket in.
@@ -216,7 +222,7 @@ impl Client {
     fn leave(&mut self, namespace: &str) {
         self.left.insert(namespace.into());
         let farewell = packet::disconnect(&*self.cx.config.parser, namespace);
-        self.write(&farewell);
+        self.write_as(PacketKind::Leave, &farewell);
     }
 
     /// The server does not let a socket in.

@@ -57,6 +57,8 @@ pub struct Client {
     pub(super) timers: Timers<Alarm>,
     /// The bytes that wait in the sockets.
     pub(super) waiting: usize,
+    /// To give up delivering what was emitted before the end that the application asked for.
+    pub(super) farewell: Option<TimerId>,
     /// The time of the last input.
     now: Option<Instant>,
 }
@@ -74,6 +76,8 @@ pub(super) enum Alarm {
     Try(SocketId, AckId),
     /// To give up waiting for the rest of a packet.
     Attachments,
+    /// To give up what is not delivered at the end.
+    ShutDown,
 }
 
 impl Client {
@@ -104,6 +108,7 @@ impl Client {
             acks: Acks::default(),
             timers: Timers::new(),
             waiting: 0,
+            farewell: None,
             now: None,
         })
     }
@@ -139,6 +144,7 @@ impl Client {
             Input::Drained { ws } => {
                 self.with_websocket(ws, |link, cx| link.on_drained(cx, now));
             }
+            Input::Pong { ws } => self.with_websocket(ws, |link, cx| link.on_pong(cx, now)),
             Input::Closed { ws, cause, code, message } => {
                 let ending = match cause {
                     Closure::Peer => Ending::TransportClose,
@@ -151,6 +157,7 @@ impl Client {
             Input::Offline => self.on_offline(now),
         }
         self.follow(now);
+        self.wind_down(now);
         self.flush(now);
     }
 
@@ -170,9 +177,11 @@ impl Client {
                     self.attachment_timer = None;
                     self.break_off(Fault::Unfinished, now);
                 }
+                Alarm::ShutDown => self.on_shut_down_timeout(now),
             }
             self.follow(now);
         }
+        self.wind_down(now);
         self.flush(now);
     }
 
@@ -187,6 +196,7 @@ impl Client {
         let Some(link) = self.link.as_mut().filter(|link| link.has_backlog()) else { return false };
         link.read_on(&mut self.cx, now);
         self.follow(now);
+        self.wind_down(now);
         self.flush(now);
         true
     }
@@ -262,8 +272,10 @@ impl Client {
         self.by_name.get(namespace).copied()
     }
 
-    /// Disconnects all sockets, which closes the connection. What was emitted before is still
-    /// delivered if it can be; see [`is_idle`](Self::is_idle).
+    /// Disconnects all sockets, which closes the connection. What has left its socket is still
+    /// delivered if it can be, within the [`close_timeout`](Config::close_timeout); see
+    /// [`is_idle`](Self::is_idle). What waits for its socket to be connected stays with it:
+    /// [`shut_down`](Self::shut_down) sends that, too.
     pub fn close(&mut self, now: Instant) {
         let ids: Vec<_> = self.sockets.keys().copied().collect();
         for id in ids {

@@ -19,6 +19,7 @@
 //!     fn abort(&mut self, req: RequestId);
 //!     fn open(&mut self, ws: WsId, target: &str, headers: Headers, limit: usize);
 //!     fn send(&mut self, ws: WsId, frames: Frames);
+//!     fn ping(&mut self, ws: WsId);
 //!     fn close(&mut self, ws: WsId);
 //! }
 //!
@@ -34,6 +35,7 @@
 //!                     io.open(ws, &target, headers, limit);
 //!                 }
 //!                 Output::Send { ws, frames } => io.send(ws, frames),
+//!                 Output::Ping { ws } => io.ping(ws),
 //!                 Output::Close { ws } => io.close(ws),
 //!                 Output::Event(Event::Connected { .. }) => {
 //!                     let Some(mut socket) = client.socket(socket) else { continue };
@@ -69,6 +71,7 @@ mod backoff;
 mod config;
 mod cookies;
 pub mod differences;
+mod ending;
 mod error;
 mod inbound;
 mod io;

@@ -8,7 +8,7 @@ use super::life::Socket;
 use super::machine::{Alarm, Client};
 use crate::ack::Owed;
 use crate::args::Args;
-use crate::engine::Encoded;
+use crate::engine::{Encoded, PacketKind};
 use crate::error::{AckError, EmitError};
 use crate::id::{AckId, SocketId};
 use crate::timers::TimerId;
@@ -50,10 +50,14 @@ impl Client {
         Ok(())
     }
 
-    /// Lets a packet leave at the next [`flush`](Self::flush).
+    /// Lets what was emitted leave at the next [`flush`](Self::flush).
     pub(super) fn write(&mut self, packet: &Encoded) {
+        self.write_as(PacketKind::Data, packet);
+    }
+
+    pub(super) fn write_as(&mut self, kind: PacketKind, packet: &Encoded) {
         if let Some(link) = &mut self.link {
-            link.push(packet);
+            link.push(kind, packet);
         }
     }
 

@@ -35,7 +35,7 @@ pub use compress::Compression;
 pub use config::{EngineConfig, HeaderHook, Stage, StaticFile};
 pub use cookie::{Cookie, SameSite};
 pub use cors::{Cors, Origins};
-pub(crate) use dialer::{Context, Dialer, Ending, Report};
+pub(crate) use dialer::{Context, Dialer, Ending, PacketKind, Report};
 pub use encoded::Encoded;
 pub(crate) use handshake::decode as decode_query;
 pub use handshake::{Admission, Handshake, HandshakeId};

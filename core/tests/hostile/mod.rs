@@ -288,6 +288,8 @@ impl Victim {
                     self.websockets.retain(|other| *other != ws);
                     self.busy.remove(&ws);
                 }
+                // A server need not answer it.
+                Output::Ping { .. } => {}
                 Output::Event(event) => self.told.push(words::client(&event)),
             }
         }

@@ -76,7 +76,8 @@ impl Net {
             | Arrival::Refused(id, _)
             | Arrival::ClientFrame(id, _)
             | Arrival::ClientClosed(id, _)
-            | Arrival::ClientDrained(id) => *id,
+            | Arrival::ClientDrained(id)
+            | Arrival::Pong(id) => *id,
             other => panic!("nothing for the client: {other:?}"),
         };
         let Some(link) = self.links.get_mut(&id).filter(|link| link.client) else { return };
@@ -114,6 +115,7 @@ impl Net {
                 link.client_busy = false;
                 ToClient::Drained { ws }
             }
+            Arrival::Pong(_) => ToClient::Pong { ws },
             other => panic!("nothing for the client: {other:?}"),
         };
         client.handle(input, now);

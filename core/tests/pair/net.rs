@@ -110,6 +110,7 @@ pub(crate) enum Arrival {
     ClientFrame(u64, Frame),
     ClientClosed(u64, Closure),
     ClientDrained(u64),
+    Pong(u64),
 }
 
 impl Net {
@@ -257,6 +258,10 @@ impl Net {
                 }
             }
             FromClient::Send { ws: WsId(id), frames } => self.on_send(id, frames, now),
+            FromClient::Ping { ws: WsId(id) } => {
+                let there = now + self.latency.0;
+                self.toward_client(id, Arrival::Pong(id), there);
+            }
             FromClient::Close { ws: WsId(id) } => {
                 self.hang_up(id);
                 self.toward_server(id, Arrival::ServerClosed(id, Closure::Peer), now);

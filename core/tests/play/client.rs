@@ -164,6 +164,7 @@ impl World {
                 self.websockets.insert(ws, (true, false));
                 self.feed(Input::Drained { ws });
             }
+            5 if open => self.feed(Input::Pong { ws }),
             4 if open => {
                 let frame = Frame::Binary(Bytes::copy_from_slice(tape.bytes()));
                 self.feed(Input::Frame { ws, frame });
@@ -181,7 +182,8 @@ impl World {
         let data = "x".repeat(tape.below(100));
         let emission = Emission { volatile: tape.flip(), ..Emission::default() };
         let mut socket = self.client.socket(id).expect("it is never removed before the end");
-        match tape.below(6) {
+        match tape.below(7) {
+            6 => self.client.shut_down(Duration::from_secs(1), now),
             0 | 1 => drop(socket.emit("e", &data, emission, now)),
             2 => {
                 let timeout = tape.flip().then_some(Duration::from_secs(1));
@@ -209,6 +211,9 @@ impl World {
                     let state = self.websockets.insert(ws, (true, true));
                     assert_eq!(state, Some((true, false)), "at most one Send is in flight");
                     assert!(frames.as_slice().iter().all(super::is_valid), "{frames:?}");
+                }
+                Output::Ping { ws } => {
+                    assert_eq!(self.websockets.get(&ws), Some(&(true, false)), "ready to write");
                 }
                 Output::Close { ws } => assert!(self.websockets.remove(&ws).is_some()),
                 Output::Event(event) => self.hear(event),

@@ -232,6 +232,8 @@ impl Net {
                 let key = self.add(link);
                 self.on_open(client, key);
             }
+            // A driver need not answer it.
+            FromClient::Ping { .. } => {}
             FromClient::Send { ws: WsId(id), frames } => {
                 let key = self.key(client, id);
                 let link = self.link(key);

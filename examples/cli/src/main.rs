@@ -97,8 +97,8 @@ fn run(options: Options) -> Result<(), Failure> {
     if let (Format::Machine, Err(failure)) = (format, &done) {
         session.screen.tell(&Report::Error(failure.message.clone()));
     }
-    session.end();
-    done
+    let ended = session.end();
+    done.and_then(|()| ended.map_err(|error| Failure::connection(error.to_string())))
 }
 
 /// Whether what goes there is to be coloured.

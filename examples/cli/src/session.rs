@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
-use sockeye_smol::client::{ConnectError, Connection, DisconnectReason, Socket};
+use sockeye_smol::client::{ConnectError, Connection, DisconnectReason, Socket, Undelivered};
 use sockeye_smol::{AckFailure, AckSender, EmitError};
 
 use crate::command::{Command, full_name};
@@ -100,12 +100,13 @@ impl Session {
         })
     }
 
-    /// Disconnects, after what was emitted has left.
-    pub(crate) fn end(self) {
-        self.root.close();
+    /// Disconnects, after what was emitted is delivered.
+    pub(crate) fn end(self) -> Result<(), Undelivered> {
+        let closing = self.root.close();
         // Nobody takes what is told from now on.
         drop(self.told);
         let _ = self.thread.join();
+        smol::block_on(closing)
     }
 
     /// Takes note of what happened, and tells of it.

@@ -93,7 +93,8 @@ impl Hub {
     }
 
     fn get(&self, key: SocketId) -> Option<Socket> {
-        self.driven.with(|state| state.sockets.get(&key).cloned())
+        let inner = self.driven.with(|state| state.sockets.get(&key).cloned());
+        inner.map(Socket::from_inner)
     }
 
     /// Those who listen in a loop, and are still there.

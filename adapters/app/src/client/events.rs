@@ -9,7 +9,7 @@ use futures_core::Stream;
 use sockeye_core::client::DisconnectReason;
 use sockeye_core::{Args, Name};
 
-use super::Refused;
+use super::{Refused, Socket};
 use crate::ack::AckSender;
 
 /// Something that happened to a socket; see [`Socket::events`](super::Socket::events).
@@ -44,7 +44,26 @@ pub enum Event {
 /// Up to 10,000 events wait to be taken. Further ones are dropped, and
 /// [`Lagged`](Event::Lagged) tells how many.
 #[derive(Debug)]
-pub struct Events(pub(super) Arc<Queue>);
+pub struct Events {
+    queue: Arc<Queue>,
+    /// Keeps the connection.
+    _socket: Option<Socket>,
+}
+
+impl Events {
+    pub(super) fn new(queue: Arc<Queue>, socket: Socket) -> Self {
+        Self { queue, _socket: Some(socket) }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // What nobody takes any more may hold acknowledgements, which keep the connection.
+        self.queue.end();
+        let events = std::mem::take(&mut self.queue.lock().events);
+        drop(events);
+    }
+}
 
 /// What waits to be taken.
 #[derive(Debug, Default)]
@@ -67,6 +86,9 @@ impl Queue {
 
     pub(super) fn push(&self, event: Event) {
         let mut waiting = self.lock();
+        if waiting.ended {
+            return;
+        }
         // What is missing is told where it is missing.
         if waiting.events.len() < MAX_WAITING && waiting.missing == 0 {
             waiting.events.push_back(event);
@@ -97,7 +119,7 @@ impl Stream for Events {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         // A waker is the executor's: it is cloned and dropped when nothing is locked.
         let waker = cx.waker().clone();
-        let mut waiting = self.0.lock();
+        let mut waiting = self.queue.lock();
         if let Some(event) = waiting.events.pop_front() {
             return Poll::Ready(Some(event));
         }
@@ -126,24 +148,24 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_in_time_is_told_to_be_missing_where_it_is() {
-        let mut events = Events(Arc::default());
+        let mut events = Events { queue: Arc::default(), _socket: None };
         for _ in 0..MAX_WAITING + 3 {
-            events.0.push(Event::Connected { recovered: false });
+            events.queue.push(Event::Connected { recovered: false });
         }
         for _ in 0..MAX_WAITING {
             let event = take(&mut events);
             assert!(matches!(event, Poll::Ready(Some(Event::Connected { .. }))));
             // Comes too early to have a place.
-            events.0.push(Event::Connected { recovered: true });
+            events.queue.push(Event::Connected { recovered: true });
         }
         let missing = 3 + MAX_WAITING as u64;
         let told = take(&mut events);
         assert!(matches!(told, Poll::Ready(Some(Event::Lagged(n))) if n == missing));
-        events.0.push(Event::Connected { recovered: true });
+        events.queue.push(Event::Connected { recovered: true });
         let event = take(&mut events);
         assert!(matches!(event, Poll::Ready(Some(Event::Connected { recovered: true }))));
         assert!(matches!(take(&mut events), Poll::Pending));
-        events.0.end();
+        events.queue.end();
         assert!(matches!(take(&mut events), Poll::Ready(None)));
     }
 }

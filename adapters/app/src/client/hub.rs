@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
 use log::Level;
@@ -12,9 +13,10 @@ use sockeye_core::packet::Limits;
 use sockeye_core::{AckError, AckId, ConfigError, SocketId};
 
 use super::builder::{Client, Handlers, Shared};
+use super::closing::Undelivered;
 use super::events::Queue;
 use super::machine::{Machine, Runtime};
-use super::socket::Socket;
+use super::socket::{Inner, Socket};
 use super::{ConnectError, Error, Refused};
 use crate::ack::Slot;
 use crate::driven::{Driven, Source, Wake};
@@ -26,13 +28,17 @@ pub(crate) struct Hub {
     pub(super) driven: Driven<State>,
     pub(super) shared: Shared,
     limits: Limits,
+    /// How many handles there are.
+    pub(super) handles: AtomicUsize,
+    /// The connection goes on without handles.
+    pub(super) is_detached: AtomicBool,
 }
 
 /// What is changed under the lock.
 pub(crate) struct State {
     pub(super) client: Core,
     pub(super) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
-    pub(super) sockets: HashMap<SocketId, Socket>,
+    pub(super) sockets: HashMap<SocketId, Arc<Inner>>,
     /// Who waits until a socket is connected.
     pub(super) connecting: HashMap<SocketId, Vec<Connecting>>,
     /// The last refusals, of sockets that have not asked again.
@@ -40,9 +46,11 @@ pub(crate) struct State {
     /// Who listens to a socket in a loop.
     pub(super) queues: HashMap<SocketId, Vec<Arc<Queue>>>,
     /// It ends when nothing is left of the connection.
-    closing: bool,
-    /// Nobody drives it any more.
-    over: bool,
+    pub(super) closing: bool,
+    /// Who waits for the end.
+    pub(super) ending: Vec<Arc<Slot<Result<(), Undelivered>>>>,
+    /// How it ended; nobody drives it any more.
+    pub(super) outcome: Option<Result<(), Undelivered>>,
 }
 
 /// Somebody who waits until a socket is connected.
@@ -100,9 +108,16 @@ impl Hub {
             refused: HashMap::new(),
             queues: HashMap::new(),
             closing: false,
-            over: false,
+            ending: Vec::new(),
+            outcome: None,
         };
-        let hub = Arc::new(Self { driven: Driven::new(state), shared, limits });
+        let hub = Arc::new(Self {
+            driven: Driven::new(state),
+            shared,
+            limits,
+            handles: AtomicUsize::new(0),
+            is_detached: AtomicBool::new(false),
+        });
         let mut sockets = Vec::new();
         for (name, handlers) in namespaces {
             let handlers = Arc::new(handlers);
@@ -120,7 +135,7 @@ impl Hub {
         // If there is no socket for them, they are dropped when nothing is locked.
         let handlers = Arc::new(handlers);
         self.driven.command(|state| {
-            if state.closing || state.over {
+            if state.is_ending() {
                 return Err(ConnectError::Disconnected);
             }
             Ok(self.add(state, name, &handlers)?)
@@ -145,7 +160,7 @@ impl Hub {
             ConfigError { field: "namespace", problem }
         })?;
         let socket = Socket::new(self, key, name, Arc::clone(handlers));
-        state.sockets.insert(key, socket.clone());
+        state.sockets.insert(key, Arc::clone(socket.inner()));
         Ok(socket)
     }
 
@@ -160,16 +175,6 @@ impl Hub {
 
     pub(super) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
         &self.shared.state
-    }
-
-    /// Closes the connection, and has the adapter stop driving when nothing is left of it.
-    pub(super) fn close(&self) {
-        let settled = self.driven.command(|state| {
-            state.closing = true;
-            state.client.close(Instant::now());
-            state.settle_all()
-        });
-        settled.tell(&Err(ConnectError::Disconnected));
     }
 }
 
@@ -207,6 +212,7 @@ impl Machine for Hub {
             | Output::Abort { .. }
             | Output::Open { .. }
             | Output::Send { .. }
+            | Output::Ping { .. }
             | Output::Close { .. }) => runtime.perform(output),
         });
     }
@@ -220,17 +226,22 @@ impl Machine for Hub {
     }
 
     fn abandon(&self) {
-        let (sockets, settled, waiting, queues) = self.driven.with(|state| {
-            state.over = true;
+        let (sockets, settled, waiting, queues, ending, outcome) = self.driven.with(|state| {
+            let all_is_well = state.client.is_idle() && state.client.is_delivered();
+            let outcome = if all_is_well { Ok(()) } else { Err(Undelivered) };
+            state.outcome = Some(outcome);
+            let ending = std::mem::take(&mut state.ending);
             let settled = state.settle_all();
             // Sockets hold the machine that holds them.
             let sockets = std::mem::take(&mut state.sockets);
             let (waiting, queues) = (&mut state.waiting, &mut state.queues);
-            (sockets, settled, std::mem::take(waiting), std::mem::take(queues))
+            let (waiting, queues) = (std::mem::take(waiting), std::mem::take(queues));
+            (sockets, settled, waiting, queues, ending, outcome)
         });
         settled.tell(&Err(ConnectError::Disconnected));
         waiting.values().for_each(|slot| slot.fill(Err(AckError::Disconnected)));
         queues.values().flatten().for_each(|queue| queue.end());
+        ending.iter().for_each(|slot| slot.fill(outcome));
         drop(sockets);
     }
 }
@@ -238,6 +249,11 @@ impl Machine for Hub {
 impl State {
     /// Whether nobody drives the client any more, so that nothing will happen.
     pub(super) const fn is_over(&self) -> bool {
-        self.over
+        self.outcome.is_some()
+    }
+
+    /// Whether nothing more is to be emitted or connected.
+    pub(super) const fn is_ending(&self) -> bool {
+        self.closing || self.is_over()
     }
 }

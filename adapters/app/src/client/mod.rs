@@ -22,6 +22,7 @@
 
 mod builder;
 mod calls;
+mod closing;
 mod dispatch;
 mod events;
 mod hub;
@@ -30,6 +31,7 @@ mod socket;
 
 pub use builder::{Client, Namespace};
 pub use calls::{ConnectCall, DisconnectCall, RefusedCall};
+pub use closing::{Closing, Undelivered};
 pub use events::{Event, Events};
 pub use machine::{Machine, Runtime};
 pub use socket::{Emitter, Socket};

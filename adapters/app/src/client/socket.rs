@@ -13,6 +13,7 @@ use sockeye_core::{AckPayload, Emission, EmitError, EventPayload, Name, SocketId
 
 use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
+use super::closing::Closing;
 use super::events::{Events, Queue};
 use super::hub::{Connecting, Hub};
 use crate::ack::{AckFuture, Slot};
@@ -25,13 +26,15 @@ use crate::typed::{self, TypedHandler};
 
 /// A client's connection to a namespace of its server.
 ///
-/// A handle: cloning it copies a pointer, and it may be kept and used anywhere, on any thread. The
-/// connection goes on when all handles are dropped, for the sake of the handlers; it ends with
-/// [`disconnect`](Self::disconnect) or [`close`](Self::close).
-#[derive(Clone)]
+/// A handle: cloning it copies a pointer, and it may be kept and used anywhere, on any thread.
+///
+/// When the last handle of a client is dropped, those of its other namespaces and what
+/// [`events`](Self::events) gives included, the client is closed as by [`close`](Self::close):
+/// what was emitted is still delivered as long as the program runs. A client that lives for its
+/// handlers alone is [detached](Self::detach). Handlers that keep a handle keep the connection.
 pub struct Socket(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     hub: Arc<Hub>,
     key: SocketId,
     namespace: String,
@@ -45,7 +48,29 @@ pub(super) struct Own {
     pub(super) single: Vec<BoxHandler<EventCall<Socket>>>,
 }
 
+impl Clone for Socket {
+    fn clone(&self) -> Self {
+        Self::from_inner(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.0.hub.let_go();
+    }
+}
+
 impl Socket {
+    pub(super) fn from_inner(inner: Arc<Inner>) -> Self {
+        inner.hub.hold();
+        Self(inner)
+    }
+
+    /// What it is a handle of, which does not keep the connection.
+    pub(super) const fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+
     pub(super) fn new(
         hub: &Arc<Hub>,
         key: SocketId,
@@ -53,7 +78,8 @@ impl Socket {
         handlers: Arc<Handlers>,
     ) -> Self {
         let hub = Arc::clone(hub);
-        Self(Arc::new(Inner { hub, key, namespace, handlers, listeners: OnceLock::new() }))
+        let listeners = OnceLock::new();
+        Self::from_inner(Arc::new(Inner { hub, key, namespace, handlers, listeners }))
     }
 
     /// The name of the namespace.
@@ -103,10 +129,11 @@ impl Socket {
     #[must_use]
     pub fn of(&self, namespace: &str) -> Option<Self> {
         let name = full_name(namespace);
-        self.0.hub.driven.with(|state| {
+        let inner = self.0.hub.driven.with(|state| {
             let key = state.client.find(&name)?;
             state.sockets.get(&key).cloned()
-        })
+        });
+        inner.map(Self::from_inner)
     }
 
     /// Makes a socket for a further namespace of the same server, with handlers of its own, as
@@ -137,10 +164,15 @@ impl Socket {
 
     // Its life.
 
-    /// Connects; does nothing if it is connected, or tries to be.
+    /// Connects; does nothing if it is connected, or tries to be, or the client was closed.
     pub fn connect(&self) {
-        self.0.hub.driven.with(|state| state.refused.remove(&self.0.key));
-        self.command(|socket, now| socket.connect(now));
+        let is_ending = self.0.hub.driven.with(|state| {
+            state.refused.remove(&self.0.key);
+            state.is_ending()
+        });
+        if !is_ending {
+            self.command(|socket, now| socket.connect(now));
+        }
     }
 
     /// Waits until it is connected, through as many attempts as it takes.
@@ -201,10 +233,41 @@ impl Socket {
         settled.tell(&Err(ConnectError::Disconnected));
     }
 
-    /// Ends the whole client, all of its sockets included: nothing happens any more after what was
-    /// emitted before is delivered, and the adapter stops.
-    pub fn close(&self) {
-        self.0.hub.close();
+    /// Ends the whole client, all of its sockets included, once everything that was emitted is
+    /// delivered: connected sockets disconnect after it has left, with
+    /// [retries](Namespace::retries) after it is acknowledged, and those that are still being
+    /// connected go on until they are. The rest is given up after the
+    /// [`close_timeout`](super::Config::close_timeout), by default 5 s.
+    ///
+    /// It begins at once. Await what is returned to know that all is delivered, in particular
+    /// before the end of the program:
+    ///
+    /// ```
+    /// # async fn example(socket: sockeye_app::client::Socket) -> Result<(), sockeye_app::client::Undelivered> {
+    /// socket.emit("chat message", "goodbye");
+    /// socket.close().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Nothing can be emitted or connected any more, and acknowledgements that the server owes are
+    /// not waited for: await those first. Delivered means that the server has answered the request,
+    /// or that the WebSocket was written and closed; to know that the server has done something
+    /// with an event, ask for an acknowledgement.
+    pub fn close(&self) -> Closing {
+        self.0.hub.close(None)
+    }
+
+    /// The same within another time than the
+    /// [`close_timeout`](super::Config::close_timeout). Called again, it sets the time anew.
+    pub fn close_within(&self, timeout: Duration) -> Closing {
+        self.0.hub.close(Some(timeout))
+    }
+
+    /// Lets the client go on when all handles are dropped, for the sake of its handlers. It ends
+    /// with [`close`](Self::close), which handlers may call that have a parameter of type
+    /// `Socket`, or when its driver is dropped.
+    pub fn detach(self) {
+        self.0.hub.detach();
     }
 
     /// Replaces what the server is told at each connect from now on: an object, or nothing if it is
@@ -294,8 +357,12 @@ impl Socket {
         emission: Emission,
     ) -> Result<bool, EmitError> {
         let payload = EventPayload::new(event, data, self.0.hub.limits())?;
-        let sent = self.command(|socket, now| socket.emit_payload(payload, emission, now));
-        sent.unwrap_or(Err(EmitError::Disconnected))
+        self.0.hub.driven.command(|state| {
+            let ending = state.is_ending();
+            let socket = state.client.socket(self.0.key).filter(|_| !ending);
+            let mut socket = socket.ok_or(EmitError::Disconnected)?;
+            socket.emit_payload(payload, emission, Instant::now())
+        })
     }
 
     fn question<T>(
@@ -307,8 +374,8 @@ impl Socket {
         let payload = EventPayload::new(event, data, self.0.hub.limits());
         let asked = payload.and_then(|payload| {
             self.0.hub.driven.command(|state| {
-                let over = state.is_over();
-                let socket = state.client.socket(self.0.key).filter(|_| !over);
+                let ending = state.is_ending();
+                let socket = state.client.socket(self.0.key).filter(|_| !ending);
                 let mut socket = socket.ok_or(EmitError::Disconnected)?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
                 let slot = Arc::new(Slot::default());
@@ -322,7 +389,7 @@ impl Socket {
     // Listening.
 
     /// What happens to this socket from now on, one after the other, for those who prefer loops
-    /// to handlers. Handlers run all the same.
+    /// to handlers. Handlers run all the same. It keeps the connection as a handle does.
     ///
     /// ```
     /// # use futures_core::Stream;
@@ -353,7 +420,7 @@ impl Socket {
                 state.queues.entry(self.0.key).or_default().push(Arc::clone(&queue));
             }
         });
-        Events(queue)
+        Events::new(queue, self.clone())
     }
 
     /// Adds a listener for an event, besides the handlers of the [`Client`](super::Client).

@@ -37,6 +37,7 @@ impl Runtime for Work {
                 self.drained = true;
             }
             Output::Close { .. } => self.ws = None,
+            Output::Ping { .. } => {}
             other @ (Output::Request { .. } | Output::Abort { .. } | Output::Event(_)) => {
                 panic!("not expected here: {other:?}")
             }

@@ -30,6 +30,10 @@ impl Address {
         if authority.as_str().contains('@') {
             return Err(ConnectError::Url("a URL holds no user: use extra headers"));
         }
+        let is_port = authority.port_u16().is_some_and(|port| port > 0);
+        if !is_port && authority.as_str() != authority.host() {
+            return Err(ConnectError::Url("a port is a number from 1 to 65535"));
+        }
         let host = authority.host();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         if host.is_empty() {
@@ -87,6 +91,11 @@ mod tests {
     #[test]
     fn what_is_no_address_of_a_server_is_refused() {
         for url in ["", "localhost:3000", "ftp://a", "http://", "http://u@a", "http://:1", "/x"] {
+            assert_eq!(parse(url), None, "{url}");
+        }
+        let ports =
+            ["http://a:99999", "http://a:0", "ws://a:", "http://[::1]:65536", "http://a:8o"];
+        for url in ports {
             assert_eq!(parse(url), None, "{url}");
         }
     }

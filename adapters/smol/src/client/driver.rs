@@ -20,14 +20,14 @@ use super::address::Address;
 use super::http::{self, Pool};
 use super::link::Tls;
 use super::websocket;
+use super::wishes::Wishes;
 use crate::signal::Signal;
-use crate::slot::Slot;
 use crate::spelling::Spelling;
 
 /// Runs a client; made by [`Connector::build`](super::Connector::build).
 #[must_use = "a client does nothing unless it is run"]
 pub struct Driver {
-    machine: Arc<dyn Machine>,
+    machine: Abandoning,
     address: Address,
     tls: Tls,
 }
@@ -45,22 +45,23 @@ pub(super) struct Hub {
     /// When the main task looks at the machine again.
     due: Cell<Option<Instant>>,
     requests: RefCell<HashMap<RequestId, smol::Task<()>>>,
-    websockets: RefCell<HashMap<WsId, Rc<Slot>>>,
+    websockets: RefCell<HashMap<WsId, Rc<Wishes>>>,
     pub(super) pool: Pool,
     pub(super) spelling: Spelling,
 }
 
 impl Driver {
     pub(super) fn new(machine: Arc<dyn Machine>, address: Address, tls: Tls) -> Self {
-        Self { machine, address, tls }
+        Self { machine: Abandoning(machine), address, tls }
     }
 
     /// Runs the client until it is [closed](super::Socket::close). The future stays on its thread.
     ///
-    /// Dropping it ends the client at once.
+    /// Dropping it ends the client at once, and what is not delivered is lost.
     pub async fn run(self) {
         let Self { machine, address, tls } = self;
-        let _abandoning = Abandoning(Arc::clone(&machine));
+        let abandoning = machine;
+        let machine = Arc::clone(&abandoning.0);
         let executor = Rc::new(LocalExecutor::new());
         let signal = Arc::new(Signal::default());
         let woken = Arc::clone(&signal);
@@ -152,7 +153,7 @@ impl Hub {
         self.signal.raise();
     }
 
-    fn slot(&self, ws: WsId) -> Option<Rc<Slot>> {
+    fn wishes(&self, ws: WsId) -> Option<Rc<Wishes>> {
         self.websockets.borrow().get(&ws).cloned()
     }
 }
@@ -172,21 +173,26 @@ impl Runtime for Hands<'_> {
             }
             Output::Abort { req } => drop(hub.requests.borrow_mut().remove(&req)),
             Output::Open { ws, target, headers, protocols, limit } => {
-                let slot = Rc::new(Slot::default());
-                hub.websockets.borrow_mut().insert(ws, Rc::clone(&slot));
+                let wishes = Rc::new(Wishes::default());
+                hub.websockets.borrow_mut().insert(ws, Rc::clone(&wishes));
                 let wanted = websocket::Wanted { ws, target, headers, protocols, limit };
-                hub.spawn(websocket::serve(Rc::clone(hub), slot, wanted))
+                hub.spawn(websocket::serve(Rc::clone(hub), wishes, wanted))
                     .into_iter()
                     .for_each(smol::Task::detach);
             }
             Output::Send { ws, frames } => {
-                if let Some(slot) = hub.slot(ws) {
-                    slot.send(frames);
+                if let Some(wishes) = hub.wishes(ws) {
+                    wishes.send(frames);
+                }
+            }
+            Output::Ping { ws } => {
+                if let Some(wishes) = hub.wishes(ws) {
+                    wishes.ping();
                 }
             }
             Output::Close { ws } => {
-                if let Some(slot) = hub.slot(ws) {
-                    slot.close();
+                if let Some(wishes) = hub.wishes(ws) {
+                    wishes.close();
                 }
             }
             Output::Event(_) => {}

@@ -14,14 +14,16 @@
 //!     socket.emit("chat message", "hello");
 //!     let answer: String = socket.emit_with_ack("who is there", ()).await?;
 //!     println!("{answer}");
-//!     socket.close();
+//!     socket.close().await?; // delivers what was emitted
 //!     # Ok(())
 //! })
 //! # }
 //! ```
 //!
 //! A client runs on a thread of its own, so it can be used from any program, async or not. Those
-//! who have an executor can run it there, with [`Connector::build`].
+//! who have an executor can run it there, with [`Connector::build`]. The end of the program ends the
+//! thread with all that is not delivered: [`Socket::close`] tells when it is. Dropping the last
+//! handle closes the client, too; [`Socket::detach`] lets it go on.
 //!
 //! With the feature `tls`, addresses may begin with `https` or `wss`. Servers must have a
 //! certificate that this system trusts; [`Connector::tls`] changes whom to trust.
@@ -32,6 +34,8 @@ mod handshake;
 mod http;
 mod link;
 mod websocket;
+mod wire;
+mod wishes;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -110,10 +114,9 @@ impl Connector {
     ///
     /// If the first attempt fails, or the server refuses.
     pub async fn connect(&self, client: Client, url: &str) -> Result<Socket, ConnectError> {
-        let socket = Closing(Some(self.start(client, url)?));
-        let Some(connecting) = &socket.0 else { return Err(ConnectError::Disconnected) };
-        connecting.connected_at_once().await?;
-        socket.keep().ok_or(ConnectError::Disconnected)
+        let socket = self.start(client, url)?;
+        socket.connected_at_once().await?;
+        Ok(socket)
     }
 
     /// Begins to connect a client; see [`Connect::start`].
@@ -176,22 +179,5 @@ impl Connector {
             return Err(ConnectError::Url("https and wss need the feature `tls`"));
         }
         Ok(None)
-    }
-}
-
-/// Closes a client that nobody waits for any more.
-struct Closing(Option<Socket>);
-
-impl Closing {
-    fn keep(mut self) -> Option<Socket> {
-        self.0.take()
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.take() {
-            socket.close();
-        }
     }
 }

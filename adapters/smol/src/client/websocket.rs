@@ -2,31 +2,30 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::error::CapacityError;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error as WsError, Message};
 use bytes::Bytes;
-use futures_sink::Sink;
+use smol::Timer;
 use smol::future::{self, poll_fn};
-use smol::stream::{Stream as _, StreamExt};
 use sockeye_core::client::Input;
-use sockeye_core::{Closure, Frame, Frames, Headers, WsId};
+use sockeye_core::{Closure, Frame, Headers, WsId};
 
 use super::driver::Hub;
 use super::handshake::{self, Failure};
+use super::wire::{Wire, Wrote};
+use super::wishes::Wishes;
 use crate::linger::late;
-use crate::slot::Slot;
-use crate::stream::Stream;
 
 /// How many messages are read before others have their turn.
 const BURST: u32 = 64;
-/// How long a WebSocket that was closed here waits for the server to close it too.
+/// How long a WebSocket that was closed here waits until everything is written, and then for the
+/// server to close it too.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A WebSocket that is to be opened.
@@ -49,19 +48,19 @@ enum Ending {
 }
 
 /// Opens a WebSocket, and serves it until it is gone.
-pub(super) async fn serve(hub: Rc<Hub>, slot: Rc<Slot>, wanted: Wanted) {
+pub(super) async fn serve(hub: Rc<Hub>, wishes: Rc<Wishes>, wanted: Wanted) {
     let ws = wanted.ws;
     let given_up = poll_fn(|cx| {
-        if slot.is_closed() {
+        if wishes.is_closed() {
             return Poll::Ready(None);
         }
-        slot.wake_on_change(cx);
+        wishes.wake_on_change(cx);
         Poll::Pending
     });
     let opened = future::or(given_up, async { Some(open(&hub, wanted).await) }).await;
-    let stream = match opened {
+    let wire = match opened {
         None => return hub.end_websocket(ws),
-        Some(Ok(stream)) => stream,
+        Some(Ok(wire)) => wire,
         Some(Err(failure)) => {
             hub.end_websocket(ws);
             return hub.feed(match failure {
@@ -73,88 +72,86 @@ pub(super) async fn serve(hub: Rc<Hub>, slot: Rc<Slot>, wanted: Wanted) {
         }
     };
     hub.feed(Input::Opened { ws });
-    let mut socket = Socket { stream, unsent: None, ws, slot, hub };
+    let mut socket = Socket { wire, ws, wishes, hub, patience: None };
     let ending = poll_fn(|cx| socket.poll(cx)).await;
     socket.end(ending).await;
 }
 
-async fn open(hub: &Rc<Hub>, wanted: Wanted) -> Result<WebSocketStream<Box<dyn Stream>>, Failure> {
+async fn open(hub: &Rc<Hub>, wanted: Wanted) -> Result<Wire, Failure> {
     let Wanted { target, headers, protocols, limit, .. } = wanted;
     let (stream, tail) = handshake::open(hub, target, headers, &protocols).await?;
-    let config =
-        WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
-    let (tail, role) = (tail.to_vec(), Role::Client);
-    Ok(WebSocketStream::from_partially_read(stream, tail, role, Some(config)).await)
+    Ok(Wire::new(stream, &tail, limit))
 }
 
 struct Socket {
-    stream: WebSocketStream<Box<dyn Stream>>,
-    /// The rest of the batch that is being written.
-    unsent: Option<<Frames as IntoIterator>::IntoIter>,
+    wire: Wire,
     ws: WsId,
-    slot: Rc<Slot>,
+    wishes: Rc<Wishes>,
     hub: Rc<Hub>,
+    /// Runs since it is to be closed: a server that does not read is not waited for.
+    patience: Option<Timer>,
 }
 
 impl Socket {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        self.slot.forget_waker();
+        self.wishes.forget_waker();
         for _ in 0..BURST {
-            while let Poll::Ready(wrote) = self.write(cx) {
-                match wrote {
-                    Ok(true) => self.hub.feed(Input::Drained { ws: self.ws }),
-                    Ok(false) if self.slot.is_closed() => return Poll::Ready(Ending::Asked),
-                    Ok(false) => break,
-                    Err(error) => return Poll::Ready(Ending::Broken(error)),
-                }
+            if let Poll::Ready(ending) = self.poll_write(cx) {
+                return Poll::Ready(ending);
             }
-            let message = match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => message,
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Ending::Broken(error)),
-                Poll::Ready(None) => return Poll::Ready(Ending::Left(None)),
+            let message = match self.wire.poll_read(cx) {
+                Poll::Ready(Ok(message)) => message,
+                Poll::Ready(Err(error)) => return Poll::Ready(Ending::Broken(error)),
                 Poll::Pending => {
-                    self.slot.wake_on_change(cx);
+                    self.wishes.wake_on_change(cx);
                     return Poll::Pending;
                 }
             };
-            let frame = match message {
-                Message::Text(text) => Frame::Text(Bytes::from(text)),
-                Message::Binary(bytes) => Frame::Binary(bytes),
+            let ws = self.ws;
+            self.hub.feed(match message {
+                Message::Text(text) => Input::Frame { ws, frame: Frame::Text(Bytes::from(text)) },
+                Message::Binary(bytes) => Input::Frame { ws, frame: Frame::Binary(bytes) },
+                Message::Pong(_) => Input::Pong { ws },
                 Message::Close(frame) => return Poll::Ready(Ending::Left(frame)),
-                // Pongs are sent by the library; raw frames are only ever written.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-            };
-            self.hub.feed(Input::Frame { ws: self.ws, frame });
+                // Pings are answered with what is written next; raw frames are only ever written.
+                Message::Ping(_) | Message::Frame(_) => continue,
+            });
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Writes one batch to its end; says whether there was one.
-    fn write(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, WsError>> {
-        if self.unsent.is_none() {
-            self.unsent = self.slot.take_batch().map(Frames::into_iter);
-        }
-        let Some(frames) = &mut self.unsent else {
-            return Poll::Ready(Ok(false));
-        };
-        let mut stream = Pin::new(&mut self.stream);
+    /// Writes what there is to write; ready at the end.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         loop {
-            ready!(stream.as_mut().poll_ready(cx))?;
-            let Some(frame) = frames.next() else { break };
-            stream.as_mut().start_send(match frame {
-                Frame::Text(text) => Message::Text(Utf8Bytes::try_from(text)?),
-                Frame::Binary(bytes) => Message::Binary(bytes),
-            })?;
+            match self.wire.poll_write(cx) {
+                Poll::Ready(Ok(Wrote::Batch)) => self.hub.feed(Input::Drained { ws: self.ws }),
+                Poll::Ready(Ok(Wrote::All)) => {
+                    if let Some(frames) = self.wishes.take_batch() {
+                        self.wire.send(frames);
+                    } else if self.wishes.take_ping() {
+                        if let Err(error) = self.wire.ping() {
+                            return Poll::Ready(Ending::Broken(error));
+                        }
+                    } else if self.wishes.is_closed() {
+                        return Poll::Ready(Ending::Asked);
+                    } else {
+                        return Poll::Pending;
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Ending::Broken(error)),
+                Poll::Pending if self.wishes.is_closed() => {
+                    let timer = self.patience.get_or_insert_with(|| Timer::after(PATIENCE));
+                    return Pin::new(timer).poll(cx).map(|_| Ending::Broken(timed_out()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        ready!(stream.poll_flush(cx))?;
-        self.unsent = None;
-        Poll::Ready(Ok(true))
     }
 
     /// Tells the machine, unless it knows, and the server, if it can hear.
     async fn end(self, ending: Ending) {
-        let Self { mut stream, ws, hub, .. } = self;
+        let Self { mut wire, ws, hub, .. } = self;
         let too_large = matches!(
             &ending,
             Ending::Broken(WsError::Capacity(CapacityError::MessageTooLong { .. }))
@@ -177,15 +174,28 @@ impl Socket {
         }
         let frame = too_large
             .then(|| CloseFrame { code: CloseCode::Size, reason: Utf8Bytes::from_static("") });
-        let farewell = async {
-            // If that fails, so be it: the connection ends either way.
-            if stream.close(frame).await.is_ok() {
-                while let Some(Ok(_)) = stream.next().await {}
+        let closed = wire.close(frame);
+        // If that fails, so be it: the connection ends either way.
+        let farewell = poll_fn(|cx| {
+            if matches!(wire.poll_write(cx), Poll::Ready(Err(_))) {
+                return Poll::Ready(());
             }
-        };
-        if !matches!(ending, Ending::Broken(_)) || too_large {
+            match wire.poll_read(cx) {
+                Poll::Ready(Ok(_)) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(Err(_)) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        if (!matches!(ending, Ending::Broken(_)) || too_large) && closed.is_ok() {
             future::or(farewell, late(PATIENCE)).await;
         }
         hub.end_websocket(ws);
     }
+}
+
+fn timed_out() -> WsError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

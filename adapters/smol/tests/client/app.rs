@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sockeye_smol::core::RecoveryConfig;
-use sockeye_smol::{Ack, App, Args, Auth, Namespace, Refusal, ServerConfig, Socket};
+use sockeye_smol::{
+    Ack, App, Args, Auth, DisconnectReason, Namespace, Refusal, ServerConfig, Socket,
+};
 
 pub(crate) fn app() -> App {
     let recovery = Some(RecoveryConfig::default());
@@ -20,6 +22,13 @@ pub(crate) fn app() -> App {
                     socket.emit("auth", auth.0);
                 },
             )
+        })
+        .of("/watched", |namespace| {
+            namespace
+                .on("tell", |socket: Socket, n: u32| socket.broadcast().emit("told", n))
+                .on_disconnect(|socket: Socket, reason: DisconnectReason| {
+                    socket.broadcast().emit("gone", reason.to_string());
+                })
         })
         .of("/secret", |namespace| {
             namespace.middleware(|auth: Auth<HashMap<String, String>>| {

@@ -64,7 +64,7 @@ fn verdict(transport: Transport, url: &str) -> String {
     let wait = || told.recv_timeout(Duration::from_secs(5));
     let fault = wait().unwrap_or_else(|_| "nothing is wrong".to_owned());
     let then = wait().unwrap_or_default();
-    socket.close();
+    block_on(socket.close()).unwrap();
     if then == "attempt 1" { fault } else { format!("{fault}, and then {then:?}") }
 }
 
@@ -219,7 +219,7 @@ fn a_client_waits_for_the_rest_of_a_message_without_being_lost() {
     let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
     let socket = block_on(Client::new().config(config).connect(&url)).unwrap();
     assert_eq!(socket.id().as_deref(), Some("me"));
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 #[test]

@@ -12,6 +12,10 @@ use sockeye_smol::client::{
 };
 use sockeye_smol::{Ack, AckFailure, Args, Bytes, Value};
 
+pub(crate) use crate::ending::{
+    a_client_that_is_detached_goes_on_without_handles, what_was_emitted_before_the_end_arrives,
+    what_was_emitted_before_the_last_handle_was_dropped_arrives,
+};
 use crate::host::{Host, Kind};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,7 +31,7 @@ pub(crate) fn quick(config: Config) -> Config {
     Config { reconnection_delay, reconnection_delay_max, ..config }
 }
 
-fn ways() -> [Vec<Transport>; 3] {
+pub(crate) fn ways() -> [Vec<Transport>; 3] {
     let (polling, websocket) = (Transport::Polling, Transport::WebSocket);
     [vec![polling, websocket], vec![polling], vec![websocket]]
 }
@@ -57,7 +61,7 @@ pub(crate) fn a_client_connects_by_each_transport(kind: Kind) {
         // Longer than a ping and its answer may take.
         std::thread::sleep(Duration::from_millis(1_000));
         assert!(socket.is_connected());
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -73,7 +77,7 @@ pub(crate) fn a_client_upgrades(kind: Kind) {
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "Upgraded");
     let seen: String = block_on(socket.emit_with_ack("transport", ())).unwrap();
     assert_eq!(seen, "websocket");
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 pub(crate) fn a_client_may_offer_subprotocols(kind: Kind) {
@@ -93,7 +97,7 @@ pub(crate) fn a_client_may_offer_subprotocols(kind: Kind) {
         }
         let seen: String = block_on(socket.emit_with_ack("transport", ())).unwrap();
         assert_eq!(seen, "websocket");
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn values_come_back_as_they_were_sent(kind: Kind) {
             assert_eq!(back.get::<Value>(0).unwrap(), value);
             assert_eq!(back.get::<u8>(1).unwrap(), 1);
         }
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -134,7 +138,7 @@ pub(crate) fn values_come_back_in_acknowledgements(kind: Kind) {
             let answer = socket.emit_with_ack::<(Value, u8)>("ack", (&value, 1));
             assert_eq!(block_on(answer).unwrap(), (value, 1));
         }
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -149,7 +153,7 @@ pub(crate) fn a_server_gets_its_answers(kind: Kind) {
         let answer = next(&told);
         assert_eq!(answer.get::<i64>(0).unwrap(), 42);
         assert_eq!(answer.get::<Bytes>(1).unwrap(), Bytes::from_static(b"ab"));
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -165,7 +169,7 @@ pub(crate) fn many_events_keep_their_order(kind: Kind) {
         for (n, answer) in (0..500).zip(answers) {
             assert_eq!(block_on(answer).unwrap(), n);
         }
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -189,7 +193,7 @@ pub(crate) fn several_namespaces_share_a_connection(kind: Kind) {
     socket.connect();
     block_on(socket.connected()).unwrap();
     assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 3)).unwrap(), 3);
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 pub(crate) fn a_namespace_can_be_joined_later(kind: Kind) {
@@ -226,7 +230,7 @@ pub(crate) fn a_namespace_can_be_joined_later(kind: Kind) {
         let unsound = root.open(name, |namespace| namespace.auth(auth));
         assert!(matches!(unsound, Err(ConnectError::Config(_))), "{name} {unsound:?}");
     }
-    root.close();
+    block_on(root.close()).unwrap();
     let late = root.open("/later", |namespace| namespace);
     assert!(matches!(late, Err(ConnectError::Disconnected)), "{late:?}");
 }
@@ -253,7 +257,7 @@ pub(crate) fn what_is_told_at_connect_may_be_asked_anew(kind: Kind) {
     socket.disconnect();
     socket.connect();
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), 1);
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 pub(crate) fn a_client_that_is_refused_learns_why(kind: Kind) {
@@ -267,7 +271,8 @@ pub(crate) fn a_client_that_is_refused_learns_why(kind: Kind) {
     let unknown = block_on(Client::new().connect(&host.url("/unknown")));
     assert_eq!(unknown.unwrap_err().to_string(), "the server refuses: Invalid namespace");
     let client = Client::new().of("secret", |it| it.auth(json!({ "token": "let me in" })));
-    block_on(client.connect(&host.url("/secret"))).unwrap().close();
+    let socket = block_on(client.connect(&host.url("/secret"))).unwrap();
+    block_on(socket.close()).unwrap();
 }
 
 pub(crate) fn a_client_that_is_removed_stays_so_until_it_connects_again(kind: Kind) {
@@ -284,7 +289,7 @@ pub(crate) fn a_client_that_is_removed_stays_so_until_it_connects_again(kind: Ki
     assert!(matches!(waited, Err(ConnectError::Disconnected)), "{waited:?}");
     socket.connect();
     block_on(socket.connected()).unwrap();
-    socket.close();
+    block_on(socket.close()).unwrap();
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "io client disconnect");
 }
 
@@ -308,7 +313,7 @@ pub(crate) fn a_client_comes_back_to_a_server_that_was_away(kind: Kind) {
         block_on(socket.connected()).unwrap();
         assert_ne!(socket.id(), first);
         assert_eq!(next(&echo).get::<String>(0).unwrap(), "buffered");
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -325,7 +330,7 @@ pub(crate) fn a_client_that_was_cut_off_gets_what_it_has_missed(kind: Kind) {
         assert_eq!(words, ["one", "two", "three"]);
         assert!(socket.is_recovered());
         assert_eq!(socket.id(), id);
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 
@@ -363,7 +368,7 @@ pub(crate) fn a_socket_can_be_listened_to_in_a_loop(kind: Kind) {
                 }
                 Event::Disconnected(reason) => {
                     told.push(reason.to_string());
-                    socket.close();
+                    socket.close().await.unwrap();
                 }
                 other @ (Event::Refused(_) | Event::Lagged(_) | _) => panic!("{other:?}"),
             }
@@ -387,7 +392,7 @@ pub(crate) fn a_client_that_is_closed_is_gone(kind: Kind) {
     let socket = block_on(client.connect(&host.url(""))).unwrap();
     let answer = socket.emit_with_ack::<u8>("ack", 1);
     assert_eq!(block_on(answer).unwrap(), 1);
-    socket.close();
+    block_on(socket.close()).unwrap();
     assert!(!socket.is_active());
     socket.emit("echo", 1);
     let failed = block_on(socket.emit_with_ack::<u8>("ack", 1));

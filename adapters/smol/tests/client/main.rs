@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not expected fails the test")]
 
 mod app;
+mod ending;
 mod host;
 mod hostile;
 mod list;
@@ -48,4 +49,7 @@ against_both!(
     an_answer_that_does_not_come_is_an_error,
     a_socket_can_be_listened_to_in_a_loop,
     a_client_that_is_closed_is_gone,
+    what_was_emitted_before_the_end_arrives,
+    what_was_emitted_before_the_last_handle_was_dropped_arrives,
+    a_client_that_is_detached_goes_on_without_handles,
 );

@@ -34,7 +34,7 @@ fn a_definition_of_an_event_serves_both_sides() {
     let echo = told.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!(echo, Echo { text: "x".to_owned(), n: 1 });
     assert_eq!(block_on(socket.ask(Ask { n: 7 })).unwrap(), 7);
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_client_runs_on_an_executor_of_ones_own() {
     let talking = async {
         socket.connected().await.unwrap();
         assert_eq!(socket.emit_with_ack::<u8>("ack", 1).await.unwrap(), 1);
-        socket.close();
+        socket.close().await.unwrap();
     };
     block_on(future::zip(driver.run(), talking));
 }
@@ -123,7 +123,7 @@ fn attempts_are_told_and_come_to_an_end() {
         (0..6).map(|_| told.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
     let expected = ["failed 0", "attempt 1", "failed 1", "attempt 2", "failed 2", "GaveUp"];
     assert_eq!(told, expected);
-    socket.close();
+    block_on(socket.close()).unwrap();
 }
 
 #[test]

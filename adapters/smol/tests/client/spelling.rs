@@ -26,7 +26,7 @@ fn names(transport: Transport) -> Vec<String> {
         stream.read_exact(&mut byte).unwrap();
         head.push(byte[0]);
     }
-    socket.close();
+    smol::block_on(socket.close()).unwrap();
     let head = String::from_utf8(head).unwrap();
     let lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
     let mut names: Vec<String> = lines.map(|(name, _)| name.to_owned()).collect();

@@ -71,7 +71,7 @@ fn a_client_connects_by_https_and_wss_to_whom_it_trusts() {
         let client = Client::new().config(config);
         let socket = block_on(connector.connect(client, &url)).unwrap();
         assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
-        socket.close();
+        block_on(socket.close()).unwrap();
     }
 }
 

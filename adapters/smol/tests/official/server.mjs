@@ -46,6 +46,10 @@ io.of("/custom").on("connection", (socket) => {
   socket.emit("auth", socket.handshake.auth);
   events(socket);
 });
+io.of("/watched").on("connection", (socket) => {
+  socket.on("tell", (n) => socket.broadcast.emit("told", n));
+  socket.on("disconnect", (reason) => socket.broadcast.emit("gone", reason));
+});
 io.of("/secret").use((socket, next) => {
   const error = new Error("not authorized");
   error.data = { code: 7 };

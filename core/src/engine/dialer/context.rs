@@ -16,6 +16,8 @@ pub(crate) struct Context {
     pub(super) cookies: Cookies,
     /// Counts the inputs, so that it is known whether something happened during this one.
     pub(crate) turn: u64,
+    /// Something that was emitted was lost with its session.
+    pub(crate) lost_data: bool,
     outputs: VecDeque<Output>,
     reports: VecDeque<Report>,
     last_id: u64,
@@ -51,7 +53,7 @@ impl Context {
     pub(crate) fn new(config: Config, mint: Mint) -> Self {
         let (outputs, reports) = (VecDeque::new(), VecDeque::new());
         let cookies = Cookies::default();
-        Self { config, mint, cookies, turn: 1, outputs, reports, last_id: 0 }
+        Self { config, mint, cookies, turn: 1, lost_data: false, outputs, reports, last_id: 0 }
     }
 
     pub(crate) fn push(&mut self, output: Output) {

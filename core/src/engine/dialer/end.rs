@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::fence::Fence;
 use super::{Channel, Context, Dialer, Ending, Phase, Report};
 use crate::client::{Fault, Output};
 use crate::engine::Transport;
@@ -32,8 +33,11 @@ impl Dialer {
 
     /// Goes when everything is delivered.
     pub(super) fn finish_closing(&mut self, cx: &mut Context) {
-        let is_posting = matches!(self.channel, Channel::Polling { post: Some(_), .. });
-        if self.phase == Phase::Closing && self.outbox.is_empty() && !is_posting {
+        let is_sending = match self.channel {
+            Channel::Polling { ref post, .. } => post.is_some(),
+            Channel::WebSocket { ready, .. } => !ready,
+        };
+        if self.phase == Phase::Closing && self.outbox.is_empty() && !is_sending {
             self.phase = Phase::Gone;
             self.release(cx);
         }
@@ -74,10 +78,12 @@ impl Dialer {
     /// Lets go of requests and WebSockets, and forgets what was not sent.
     pub(super) fn release(&mut self, cx: &mut Context) {
         self.drop_probe(cx);
+        cx.lost_data |= self.outbox.holds_data();
         self.outbox.clear();
         self.backlog = None;
         self.heartbeat = None;
         self.farewell_due = None;
+        self.fence = Fence::Passed;
         match std::mem::replace(&mut self.channel, Channel::NONE) {
             Channel::Polling { get, post } => {
                 for exchange in post.into_iter().chain(get) {

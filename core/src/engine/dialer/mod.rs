@@ -7,6 +7,7 @@
 
 mod context;
 mod end;
+mod fence;
 mod open;
 mod outbox;
 mod packet;
@@ -19,8 +20,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 pub(crate) use context::{Context, Ending, Report};
+use fence::Fence;
 use open::Open;
 use outbox::Outbox;
+pub(crate) use outbox::PacketKind;
 use packet::Packet;
 use polling::Exchange;
 use probe::Probe;
@@ -45,6 +48,7 @@ pub(crate) struct Dialer {
     /// The greatest size of the body of a POST.
     max_payload: Option<usize>,
     outbox: Outbox,
+    fence: Fence,
     heartbeat: Option<Heartbeat>,
     /// When to give up delivering what was sent before the end.
     farewell_due: Option<Instant>,
@@ -110,6 +114,7 @@ impl Dialer {
             sid: String::new(),
             max_payload: None,
             outbox: Outbox::default(),
+            fence: Fence::Passed,
             heartbeat: None,
             farewell_due: None,
             spent: 0,
@@ -156,6 +161,11 @@ impl Dialer {
     /// How many bytes wait to be sent, with the overhead of the messages.
     pub(crate) const fn buffered(&self) -> usize {
         self.outbox.unsent()
+    }
+
+    /// Whether something that the application has emitted is not known to have arrived.
+    pub(crate) fn holds_data(&self) -> bool {
+        self.outbox.holds_data()
     }
 
     /// How many requests and WebSockets are open.
@@ -213,6 +223,7 @@ impl Dialer {
             Channel::WebSocket { ready, .. } => *ready = true,
             Channel::Polling { .. } => return self.on_probe_drained(cx, now),
         }
+        self.outbox.on_arrived();
         self.flush(cx, now);
         self.finish_closing(cx);
     }
@@ -289,7 +300,8 @@ impl Dialer {
         let heartbeat = self.heartbeat.and_then(|heartbeat| heartbeat.due);
         let probe = self.probe.as_ref().and_then(|probe| probe.due);
         let requests = self.requests().filter_map(|exchange| exchange.due);
-        requests.chain(heartbeat).chain(probe).chain(self.farewell_due).min()
+        let others = [self.farewell_due, self.fence.due()].into_iter().flatten();
+        requests.chain(heartbeat).chain(probe).chain(others).min()
     }
 
     pub(crate) fn on_deadline(&mut self, cx: &mut Context, now: Instant) {
@@ -297,6 +309,9 @@ impl Dialer {
         if is_due(self.farewell_due) {
             self.phase = Phase::Gone;
             return self.release(cx);
+        }
+        if is_due(self.fence.due()) {
+            self.pass_fence(cx, now);
         }
         if is_due(self.heartbeat.and_then(|heartbeat| heartbeat.due)) {
             return self.end(Ending::PingTimeout, None, cx);
@@ -326,15 +341,15 @@ impl Dialer {
     }
 
     /// Lets messages wait for [`flush`](Self::flush).
-    pub(crate) fn push(&mut self, messages: &Encoded) {
+    pub(crate) fn push(&mut self, kind: PacketKind, messages: &Encoded) {
         if self.phase == Phase::Open {
-            self.outbox.push(messages);
+            self.outbox.push(kind, messages);
         }
     }
 
     /// Writes what waits, if there is a way to.
     pub(crate) fn flush(&mut self, cx: &mut Context, now: Instant) {
-        if self.outbox.is_empty() || self.is_pausing() {
+        if self.outbox.is_empty() || self.is_pausing() || self.is_fenced(cx, now) {
             return;
         }
         match &mut self.channel {
@@ -344,6 +359,7 @@ impl Dialer {
                 let mut frames = Frames::new();
                 self.outbox.take_frames(cx.config.force_base64, &mut frames);
                 cx.push(Output::Send { ws: *ws, frames });
+                self.raise_fence();
             }
             Channel::Polling { post: Some(_), .. } | Channel::WebSocket { ready: false, .. } => {
                 return;

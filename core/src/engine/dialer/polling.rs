@@ -78,6 +78,9 @@ impl Dialer {
             self.backlog = Some(response.body);
             return self.read_on(cx, now);
         }
+        if is_post {
+            self.outbox.on_arrived();
+        }
         self.flush(cx, now);
         self.proceed(cx, now);
         self.finish_closing(cx);

@@ -82,6 +82,7 @@ impl Dialer {
         let mut frames = Frames::new();
         frames.push(Frame::Text(Bytes::from_static(b"5")));
         self.outbox.take_frames(cx.config.force_base64, &mut frames);
+        self.raise_fence();
         self.spent = cx.turn;
         self.channel = Channel::WebSocket { ws: probe.ws, ready: false };
         cx.push(Output::Send { ws: probe.ws, frames });
