@@ -1,8 +1,12 @@
 //! Reports for machines: one JSON object per line.
+//!
+//! What a server sends may be shown on a terminal after all, so what would steer one is escaped, as
+//! JSON can.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use sockeye_smol::Value;
 
+use crate::print::plain as escaped;
 use crate::report::{Ack, Report};
 use crate::value::Arguments;
 
@@ -66,7 +70,8 @@ impl Object {
     }
 
     fn with(mut self, key: &str, value: &impl Serialize) -> Self {
-        let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+        let json =
+            serde_json::to_string(value).map_or_else(|_| "null".to_owned(), |it| escaped(&it));
         self.0 += if self.0.len() > 1 { "," } else { "" };
         self.0 += &format!("\"{key}\":{json}");
         self
@@ -75,12 +80,12 @@ impl Object {
 
 /// Writes arguments as a JSON array.
 pub(crate) fn array(args: &Arguments) -> String {
-    serde_json::to_string(&plain(args)).unwrap_or_default()
+    escaped(&serde_json::to_string(&plain(args)).unwrap_or_default())
 }
 
 /// Writes a value as JSON.
 pub(crate) fn value(value: &Value) -> String {
-    serde_json::to_string(&Plain(value)).unwrap_or_default()
+    escaped(&serde_json::to_string(&Plain(value)).unwrap_or_default())
 }
 
 fn plain(args: &Arguments) -> Vec<Plain<'_>> {
@@ -126,9 +131,11 @@ fn base64(data: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{array, base64, line};
+    use sockeye_smol::Value;
+
+    use super::{array, base64, line, value};
     use crate::report::{Ack, Report};
-    use crate::value::list;
+    use crate::value::{Arguments, list};
 
     #[test]
     fn each_report_is_an_object_on_one_line() {
@@ -137,6 +144,23 @@ mod tests {
         let report = Report::Event { namespace, name, args, ack: Some(Ack::Open(2)) };
         let expected = r#"{"type":"event","time":12,"namespace":"/n","name":"e","args":["a\nb",{"x":{"$binary":"YWI="}}],"ack":2}"#;
         assert_eq!(line(&report, 12), expected);
+    }
+
+    #[test]
+    fn nothing_that_a_server_sends_steers_the_terminal() {
+        let text = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{61c}\u{2028}\u{fc}";
+        let args = Arguments(vec![Value::String(text.to_owned())]);
+        let shown = [
+            array(&args),
+            value(&args.0[0]),
+            line(&Report::Refused { namespace: text.into(), message: text.into(), data: args }, 1),
+        ];
+        let steers = |c: char| !c.is_ascii_graphic() && !matches!(c, ' ' | '\u{fc}');
+        for shown in shown {
+            assert!(!shown.contains(steers), "{shown:?}");
+            let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            assert!(read.to_string().contains('\u{202e}'), "it stands for what it was");
+        }
     }
 
     #[test]

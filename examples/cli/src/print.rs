@@ -88,12 +88,16 @@ pub(crate) fn human(report: &Report, clock: &str, paint: Paint) -> String {
         }
         Report::NoAnswer { namespace, name, message } => {
             let title = titled(namespace, name, &Arguments::default(), paint);
-            ("x", Tone::Bad, format!("{title}: no answer: {message}"))
+            ("x", Tone::Bad, format!("{title}: no answer: {}", plain(message)))
         }
-        Report::Status { namespace, state, current } => {
-            (if *current { "*" } else { " " }, Tone::Name, format!("{}: {state}", plain(namespace)))
+        Report::Status { namespace, state, current } => (
+            if *current { "*" } else { " " },
+            Tone::Name,
+            format!("{}: {}", plain(namespace), plain(state)),
+        ),
+        Report::Note(text) => {
+            return text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
         }
-        Report::Note(text) => return text.clone(),
         Report::Error(message) => ("!", Tone::Bad, plain(message)),
     };
     format!("{} {} {text}", paint.over(Tone::Faint, clock), paint.over(tone, sign))
@@ -188,7 +192,7 @@ pub(crate) fn quoted(name: &str) -> String {
 /// Leaves nothing in a text of the server's that would steer the terminal.
 pub(crate) fn plain(text: &str) -> String {
     let steers = |c: char| {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
     };
     if !text.contains(steers) {
@@ -268,6 +272,11 @@ mod tests {
             data: list(r#"[{"code": 7}]"#, &mut |_| Err(String::new())).unwrap(),
         };
         assert_eq!(line(&refused), r#"12:00:00.000 x refused by /: a\u000d\u000ab {"code":7}"#);
+        let (namespace, state) = ("/".to_owned(), "refused: \x1b[2J".to_owned());
+        let status = Report::Status { namespace, state: state.clone(), current: true };
+        for told in [line(&status), line(&Report::Note(state))] {
+            assert!(told.ends_with(r"refused: \u001b[2J"), "{told:?}");
+        }
     }
 
     #[test]
