@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
 
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -113,33 +114,40 @@ pub(crate) struct Tools {
     codec: Cell<Option<Codec>>,
     input: Cell<Vec<u8>>,
     output: Cell<Vec<u8>>,
-    /// What was written in this turn, as [`spend`](Self::spend) counts it.
-    spent: Cell<usize>,
+    /// The time that writes took in this turn.
+    spent: Cell<Duration>,
 }
 
 impl Tools {
-    /// How much is written before others have their turn: one message can be for so many that
+    /// For how long is written before others have their turn: one message can be for so many that
     /// everybody else would have to wait for long.
-    pub(crate) const RATION: usize = 2 << 20;
-    /// What a write costs besides its bytes, and what one costs that is blocked: the system looks
-    /// for room all the same.
-    const WRITE: usize = 512;
-    const BLOCKED: usize = 16 * 1024;
+    pub(crate) const RATION: Duration = Duration::from_millis(4);
+    /// From how many bytes on a write is timed, and may have to wait. To a peer that does not read,
+    /// one can take a hundred times as long as to one that does.
+    pub(crate) const LONG_WRITE: usize = 4 * 1024;
+    /// What any other one is taken to need.
+    const SHORT_WRITE: Duration = Duration::from_micros(5);
 
-    /// Counts a write of so many bytes.
-    pub(crate) fn spend(&self, written: usize, is_blocked: bool) {
-        let cost = written + Self::WRITE + if is_blocked { Self::BLOCKED } else { 0 };
-        self.spent.set(self.spent.get().saturating_add(cost));
+    /// Counts the time of a write of so many bytes.
+    pub(crate) fn time<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> T {
+        let began = (bytes >= Self::LONG_WRITE).then(Instant::now);
+        let outcome = write();
+        self.spend(began.map_or(Self::SHORT_WRITE, |began| began.elapsed()));
+        outcome
     }
 
-    /// Whether nothing more is to be written before the next turn.
+    fn spend(&self, time: Duration) {
+        self.spent.set(self.spent.get().saturating_add(time));
+    }
+
+    /// Whether nothing long is to be written before the next turn.
     pub(crate) fn is_spent(&self) -> bool {
         self.spent.get() >= Self::RATION
     }
 
     /// Begins a turn.
     pub(crate) fn begin_turn(&self) {
-        self.spent.set(0);
+        self.spent.set(Duration::ZERO);
     }
 
     /// A codec that knows of nothing.

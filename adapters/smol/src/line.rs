@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use smol::Timer;
-use sockeye_core::Frames;
+use sockeye_core::{Frame, Frames};
 
 use crate::codec::{self, Tools};
 use crate::stream::Stream;
@@ -35,6 +35,8 @@ pub(crate) struct Wire<S> {
     long: Bytes,
     /// The rest of a batch that is not on its way yet.
     batch: Option<Box<<Frames as IntoIterator>::IntoIter>>,
+    /// What is not written yet is long.
+    is_long: bool,
     /// Runs while a write is blocked.
     stalled: Option<Box<Timer>>,
     patience: Duration,
@@ -52,6 +54,7 @@ impl<S: Stream> Line<S> {
             written: 0,
             long: Bytes::new(),
             batch: None,
+            is_long: false,
             stalled: None,
             patience,
             broken: false,
@@ -84,10 +87,9 @@ impl<S: Stream> Line<S> {
         self.0.borrow_mut().gathering = false;
     }
 
-    /// Whether there is something to write.
-    pub(crate) fn has_unsent(&self) -> bool {
-        let wire = self.0.borrow();
-        wire.batch.is_some() || !wire.unsent.is_empty() || !wire.long.is_empty()
+    /// Whether what is not written yet has to wait for the next turn.
+    pub(crate) fn has_to_wait(&self, tools: &Tools) -> bool {
+        tools.is_spent() && self.0.borrow().is_long
     }
 
     /// Writes what is gathered; says whether a batch is on its way by that which was not.
@@ -103,6 +105,7 @@ impl<S: Stream> Line<S> {
             Poll::Ready(outcome) => {
                 outcome?;
                 wire.stalled = None;
+                wire.is_long = false;
                 tools.return_output(std::mem::take(&mut wire.unsent));
                 Poll::Ready(Ok(had_batch))
             }
@@ -118,13 +121,15 @@ impl<S: Stream> Line<S> {
 impl<S: Stream> Outlet for Line<S> {
     fn send(&self, frames: Frames, tools: &Tools) -> bool {
         let mut wire = self.0.borrow_mut();
+        let length: usize = frames.as_slice().iter().map(Frame::len).sum();
+        let is_long = length >= Tools::LONG_WRITE;
         let mut frames = frames.into_iter();
         let Some(task) = wire.task.take() else {
             wire.batch = Some(Box::new(frames));
             return false;
         };
         let gathering = wire.gathering;
-        let outcome = if tools.is_spent() && !gathering {
+        let outcome = if is_long && tools.is_spent() {
             Poll::Pending
         } else {
             if wire.unsent.capacity() == 0 {
@@ -143,6 +148,7 @@ impl<S: Stream> Outlet for Line<S> {
             Poll::Ready(Err(_)) => wire.broken = true,
             Poll::Pending => wire.batch = Some(Box::new(frames)),
         }
+        wire.is_long = is_long;
         // It ends, or sees to it that this does not take too long.
         task.wake_by_ref();
         wire.task = Some(task);
@@ -187,16 +193,9 @@ impl<S: Stream> Wire<S> {
             if self.unsent.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            let before = self.waiting();
-            let outcome = self.poll_flush(cx);
-            tools.spend(before - self.waiting(), outcome.is_pending());
-            ready!(outcome)?;
+            let bytes = self.unsent.len() - self.written + self.long.len();
+            ready!(tools.time(bytes, || self.poll_flush(cx)))?;
         }
-    }
-
-    /// How many bytes are ready to be written.
-    fn waiting(&self) -> usize {
-        self.unsent.len() - self.written + self.long.len()
     }
 
     /// Writes what is in the buffer, and empties it.
@@ -242,7 +241,6 @@ mod tests {
     use async_tungstenite::tungstenite::Message;
     use async_tungstenite::tungstenite::protocol::{Role, WebSocket};
     use smol::io::{AsyncRead, AsyncWrite};
-    use sockeye_core::Frame;
 
     use super::*;
 
@@ -337,31 +335,28 @@ mod tests {
         let (line, tools) = (line(usize::MAX), Tools::default());
         line.end_gathering();
         let cx = &mut Context::from_waker(Waker::noop());
-        tools.spend(Tools::RATION, false);
+        tools.time(1 << 20, || std::thread::sleep(Tools::RATION));
 
-        assert!(!line.send(Frames::from_iter([message(100)]), &tools));
+        assert!(!line.send(Frames::from_iter([message(10_000)]), &tools));
 
-        assert!(tools.is_spent() && line.has_unsent());
+        assert!(line.has_to_wait(&tools));
         assert!(line.with(|wire| wire.stream.taken.is_empty()));
         tools.begin_turn();
-        assert!(!tools.is_spent());
-        assert!(matches!(line.poll_write(cx, &tools), Poll::Ready(Ok(true))));
-        assert!(!line.has_unsent());
-        assert_eq!(line.into_wire().stream.taken.len(), 102);
+        assert!(!line.has_to_wait(&tools));
+        while line.poll_write(cx, &tools).is_pending() {}
+        assert_eq!(line.into_wire().stream.taken.len(), 10_004);
     }
 
     #[test]
-    fn writes_that_are_blocked_count_too() {
-        let (line, tools) = (line(0), Tools::default());
+    fn what_is_short_is_sent_at_any_time() {
+        let (line, tools) = (line(usize::MAX), Tools::default());
         line.end_gathering();
-        let cx = &mut Context::from_waker(Waker::noop());
-        assert!(!line.send(Frames::from_iter([message(1 << 20)]), &tools));
+        line.with(|wire| wire.stream.sated = false);
+        tools.time(1 << 20, || std::thread::sleep(Tools::RATION));
 
-        for _ in 0..1_000 {
-            assert!(line.poll_write(cx, &tools).is_pending());
-        }
+        assert!(line.send(Frames::from_iter([message(100)]), &tools));
 
-        assert!(tools.is_spent());
+        assert_eq!(line.into_wire().stream.taken.len(), 102);
     }
 
     #[test]

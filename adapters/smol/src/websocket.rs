@@ -110,7 +110,7 @@ impl<S: Stream + 'static> Socket<S> {
             if let Some(ending) = self.write(cx) {
                 return Some(ending);
             }
-            if self.has_to_write_later() {
+            if self.line.has_to_wait(&self.hub.tools) {
                 self.hub.turns.wait(cx);
                 return None;
             }
@@ -139,15 +139,10 @@ impl<S: Stream + 'static> Socket<S> {
         }
     }
 
-    /// Whether there is something to write for which it is another one's turn.
-    fn has_to_write_later(&self) -> bool {
-        self.hub.tools.is_spent() && self.line.has_unsent()
-    }
-
     /// Writes until there is nothing more to write, and then closes if that is wanted.
     fn write(&self, cx: &mut Context<'_>) -> Option<Ending> {
         loop {
-            if self.has_to_write_later() {
+            if self.line.has_to_wait(&self.hub.tools) {
                 return None;
             }
             match self.line.poll_write(cx, &self.hub.tools) {
