@@ -192,11 +192,15 @@
       }
     };
     transport.send_ = async (packets) => {
-      for (const packet of packets) {
-        const asText = isString(packet.data) || opts.forceBase64;
-        socket.send(asText ? await encode(packet) : packet.data, packet.options);
+      try {
+        for (const packet of packets) {
+          const asText = isString(packet.data) || opts.forceBase64;
+          socket.send(asText ? await encode(packet) : packet.data, packet.options);
+        }
+        return packets.length;
+      } catch (error) {
+        fail(error);
       }
-      return packets.length;
     };
     transport.close_ = () => {
       closed = true;

@@ -143,15 +143,18 @@ test("a failed POST ends the session", async (t) => {
 });
 
 test("a Blob that cannot be read ends the session", async (t) => {
-  const server = await scripted(t);
-  const socket = open(t, server.url, { transports: ["polling"], reconnectionDelay: 1000 });
-  await next(socket, "connect");
   const { arrayBuffer } = Blob.prototype;
   t.after(() => (Blob.prototype.arrayBuffer = arrayBuffer));
   Blob.prototype.arrayBuffer = () => Promise.reject(new Error("gone"));
-  socket.emit("e", new Blob(["x"]));
-  const [reason] = await next(socket, "disconnect");
-  assert.equal(reason, "transport error");
+  for (const transports of [["polling"], ["websocket"]]) {
+    const server = await scripted(t);
+    const options = { transports, forceBase64: true, reconnectionDelay: 1000 };
+    const socket = open(t, server.url, options);
+    await next(socket, "connect");
+    socket.emit("e", new Blob(["x"]));
+    const [reason] = await next(socket, "disconnect");
+    assert.equal(reason, "transport error");
+  }
 });
 
 test("silence of the server is a ping timeout", async (t) => {
