@@ -31,7 +31,7 @@ const ARRIVAL: Factor = Factor(16);
 /// A `Value` has 40 bytes, that of a single digit too, and lists grow by doubling.
 const READING: Factor = Factor(150);
 /// Thrice the arguments are written, in memory that grows by doubling.
-const SENDING: Factor = Factor(20);
+const SENDING: Factor = Factor(24);
 
 /// Makes an event of the bytes, has it arrive, and does with it what applications do.
 ///
