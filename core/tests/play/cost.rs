@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use sockeye_core::engine::Encoded;
 use sockeye_core::packet::{DefaultParser, Parser};
 use sockeye_core::{
     Args, Emission, Event, Frame, Input, Output, Responder, Server, ServerConfig, SocketId, Value,
@@ -31,7 +32,7 @@ const ARRIVAL: Factor = Factor(16);
 /// A `Value` has 40 bytes, that of a single digit too, and lists grow by doubling.
 const READING: Factor = Factor(150);
 /// Thrice the arguments are written, in memory that grows by doubling.
-const SENDING: Factor = Factor(24);
+const SENDING: Factor = Factor(20);
 
 /// Makes an event of the bytes, has it arrive, and does with it what applications do.
 ///
@@ -69,6 +70,11 @@ fn scanned() -> usize {
     return sockeye_core::__private::scanned();
     #[cfg(not(fuzzing))]
     0
+}
+
+/// What messages count against limits: a message without any bytes has a cost, too.
+fn size(frames: &[Frame]) -> usize {
+    frames.iter().map(|frame| frame.len() + Encoded::OVERHEAD).sum()
 }
 
 /// A client on a server that waits to be told what to do.
@@ -123,7 +129,7 @@ impl Peer {
 
     /// The arguments of the event that these frames are, if they are one.
     fn receive(&mut self, frames: Vec<Frame>) -> Option<(Args, Option<Responder>)> {
-        let length = frames.iter().map(Frame::len).sum();
+        let length = size(&frames);
         let mut frames = frames.into_iter();
         self.within("arrival", ARRIVAL, length, |this| {
             for frame in frames.by_ref() {
@@ -190,11 +196,11 @@ impl Peer {
                 let _ = socket.ack(ack, args);
             }
             let (_, mut sent) = this.drain();
-            let mut went = sent.iter().map(Frame::len).sum();
+            let mut went = size(&sent);
             let mut socket = this.server.socket(this.socket).expect("it is connected");
             if socket.emit("e", args, Emission::default()).is_ok() {
                 sent = this.drain().1;
-                went += sent.iter().map(Frame::len).sum::<usize>();
+                went += size(&sent);
             }
             (sent, went)
         })
