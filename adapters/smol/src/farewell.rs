@@ -127,8 +127,8 @@ struct End<S> {
 }
 
 impl<S: Stream> End<S> {
-    /// Closes, or answers a Close frame, and waits until the peer has closed too; says whether it
-    /// has, and has nothing more to say.
+    /// Closes, or answers a Close frame, and waits until the peer has closed too, but not for long;
+    /// false if what it says instead can't be understood.
     async fn close(&mut self, patience: Duration) -> bool {
         let closed = async {
             if !self.send(None).await {
@@ -143,7 +143,7 @@ impl<S: Stream> End<S> {
         };
         let too_late = async {
             late(patience).await;
-            false
+            true
         };
         future::or(closed, too_late).await
     }
