@@ -33,14 +33,17 @@ fn config() -> ServerConfig {
         // faster has to wait; nothing of it is lost.
         rate: Some(RateLimit { packets: 100, per: Duration::from_secs(20), excess: Excess::Delay }),
         // The largest packet is the answer to who enters a room, with all pictures.
-        max_packet_bytes: 6_000_000,
+        max_packet_bytes: 2_000_000,
         // Nothing is sent along.
         max_auth_bytes: 1_000,
         ..ServerConfig::default()
     };
     // The largest message is a picture, which is a third longer by long-polling.
     config.engine.max_payload = 1_000_000;
-    config.engine.max_sessions = 10_000;
+    // Whoever asks for much and does not read it is closed when somewhat more waits than the
+    // pictures of a room. So all sessions together take 4 GB at the very most.
+    config.engine.max_buffered = 2_000_000;
+    config.engine.max_sessions = 2_000;
     // Names are free again soon after somebody vanished.
     config.engine.ping_interval = Duration::from_secs(10);
     config.engine.ping_timeout = Duration::from_secs(8);
