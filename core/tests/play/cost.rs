@@ -28,11 +28,12 @@ const CONSTANT: u64 = 60_000;
 /// How often a byte may be scanned. Of many arguments each is found with a look at 15 others.
 const SCANS: u64 = 60;
 
-const ARRIVAL: Factor = Factor(16);
+/// MessagePack notes 8 bytes for each list, which may be of 3 bytes, in memory that grows by doubling.
+const ARRIVAL: Factor = Factor(24);
 /// A `Value` has 40 bytes, that of a single digit too, and lists grow by doubling.
 const READING: Factor = Factor(150);
-/// Thrice the arguments are written, in memory that grows by doubling.
-const SENDING: Factor = Factor(20);
+/// Thrice the arguments are written, in the same way.
+const SENDING: Factor = Factor(24);
 
 /// Makes an event of the bytes, has it arrive, and does with it what applications do.
 ///
