@@ -193,7 +193,11 @@ impl Runtime for Hands<'_> {
             Output::Accept { ws, headers, limit } => {
                 hub.decide(ws.0, Verdict::Accept(headers, limit));
             }
-            Output::Refuse { ws, response } => hub.decide(ws.0, Verdict::Answer(response, true)),
+            Output::Refuse { ws, response } => {
+                let text = String::from_utf8_lossy(&response.body);
+                log::debug!("a WebSocket is refused with {}: {text}", response.status);
+                hub.decide(ws.0, Verdict::Answer(response, true));
+            }
             Output::Send { ws, frames } => {
                 hub.sent.set(hub.sent.get() + 1);
                 if hub.slot(ws.0).is_some_and(|slot| slot.send_now(frames, &hub.tools)) {
