@@ -131,8 +131,10 @@ impl Args {
         Self { json: copy(&self.json), index, ..*self }
     }
 
-    /// The bytes of the arguments, with their binary values.
-    pub(crate) fn size(&self) -> usize {
+    /// The bytes of the arguments, with their binary values: what they take in memory, without a
+    /// constant.
+    #[must_use]
+    pub fn size(&self) -> usize {
         self.json.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 

@@ -264,3 +264,28 @@ fn names_that_cannot_be_are_refused() {
     pair.open("/");
     assert_eq!(pair.client.open("/", SocketConfig::default(), now), Err(OpenError::Taken));
 }
+
+#[test]
+fn a_server_that_does_not_say_whether_it_lets_a_socket_in_is_left_and_asked_again() {
+    let mut pair = Pair::with(
+        |config| {
+            config.transports = vec![pair::WEBSOCKET];
+            config.connect_timeout = Some(secs(5));
+        },
+        |server| server.decision_timeout = secs(1000),
+    );
+    let id = pair.open("/secret");
+    pair.run(secs(4));
+    assert!(pair.client.is_connected() && !pair.socket(id).is_connected());
+    pair.clear();
+    pair.run(secs(4));
+    let told = pair.told();
+    let lost = "the server does not answer who asks to be let in";
+    assert!(told[0].contains(lost) && told[1].starts_with("reconnecting"), "{told:?}");
+    let asking = pair.socket_asking.take().unwrap();
+    pair.server.accept(asking);
+    pair.settle();
+    pair.run(secs(60));
+    assert!(pair.socket(id).is_connected(), "it is not given up once it is let in");
+    pair.finish();
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sockeye_core::{ArgError, EmitError};
+use sockeye_core::{AckError, ArgError, EmitError};
 
 use crate::reply::BoxError;
 use crate::socket::Socket;
@@ -62,6 +62,10 @@ pub enum Fault {
     /// An event or acknowledgement could not be sent.
     #[error("{0}")]
     Emit(#[from] EmitError),
+    /// A client gave an event up that the server did not acknowledge, after all
+    /// [retries](crate::client::Namespace::retries) or at its end.
+    #[error("given up without an acknowledgement: {0}")]
+    GivenUp(AckError),
 }
 
 impl Fault {
@@ -92,6 +96,7 @@ impl Fault {
             Self::Argument(error) | Self::Auth(error) => Some(error),
             Self::Handler(error) => Some(&**error),
             Self::Emit(error) => Some(error),
+            Self::GivenUp(error) => Some(error),
             Self::State(_) | Self::Captures(_) | Self::NoAck | Self::Gone | Self::Panic(_) => None,
         }
     }

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use sockeye_core::SocketId;
 
+use crate::client::Busy;
 use crate::socket::Socket;
 
 /// Names one socket of all servers in this process.
@@ -96,25 +97,45 @@ impl Drop for Awaiting {
 
 /// A handler that waits, until this is dropped.
 #[derive(Debug)]
-pub struct Waiting {
-    socket: Socket,
-    is_counted: bool,
+pub struct Waiting(Whose);
+
+#[derive(Debug)]
+enum Whose {
+    Server(Counted),
+    Client(#[allow(dead_code, reason = "it counts until it is dropped")] Busy),
 }
 
 impl Waiting {
-    /// Begins to wait, for the client itself if it `asks`.
+    /// Begins to wait in a server, for the client itself if it `asks`.
     pub(crate) fn new(socket: &Socket, asks: bool) -> Self {
         socket.shard().count_handler(true);
-        let mut waiting = Self { socket: socket.clone(), is_counted: false };
-        waiting.set_asking(asks);
-        waiting
+        let mut waiting = Counted { socket: socket.clone(), is_counted: false };
+        waiting.count(!asks);
+        Self(Whose::Server(waiting))
+    }
+
+    /// Waits in a client.
+    pub(crate) const fn in_client(busy: Busy) -> Self {
+        Self(Whose::Client(busy))
     }
 
     /// Says whether the handler waits for the client itself, and so does not count.
     pub(crate) fn set_asking(&mut self, asks: bool) {
-        self.count(!asks);
+        match &mut self.0 {
+            Whose::Server(waiting) => waiting.count(!asks),
+            Whose::Client(_) => {}
+        }
     }
+}
 
+/// A handler of a server that waits.
+#[derive(Debug)]
+struct Counted {
+    socket: Socket,
+    is_counted: bool,
+}
+
+impl Counted {
     fn count(&mut self, counts: bool) {
         if std::mem::replace(&mut self.is_counted, counts) == counts {
             return;
@@ -129,7 +150,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.count(false);
         self.socket.shard().count_handler(false);

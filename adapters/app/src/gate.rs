@@ -72,7 +72,8 @@ impl Refusal {
             | Fault::NoAck
             | Fault::Gone
             | Fault::Panic(_)
-            | Fault::Emit(_) => Self::new("internal error"),
+            | Fault::Emit(_)
+            | Fault::GivenUp(_) => Self::new("internal error"),
         }
     }
 

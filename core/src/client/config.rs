@@ -25,6 +25,11 @@ pub struct Config {
     /// Headers to add to each request and WebSocket handshake, by default none. Names are in lower
     /// case.
     pub extra_headers: Headers,
+    /// Whether the application is asked before each attempt to connect, by default not: with
+    /// [`Event::Attempting`](super::Event::Attempting), which [`Client::attempt`] answers.
+    ///
+    /// [`Client::attempt`]: super::Client::attempt
+    pub ask_attempts: bool,
     /// Whether cookies that the server sets with its answers to long-polling are sent back, by
     /// default not; load balancers may need that. At most 32 of 4,096 bytes each are kept.
     pub cookies: bool,
@@ -55,6 +60,10 @@ pub struct Config {
     /// The time that opening a connection may take, with all transports that are tried, by
     /// default 20 s.
     pub timeout: Option<Duration>,
+    /// The time in which the server must have answered whether it lets a socket in, by default
+    /// 60 s: more than servers here take to decide. After it the connection ends, and is opened
+    /// again.
+    pub connect_timeout: Option<Duration>,
     /// Whether to connect again after a failure or loss, by default true.
     pub reconnection: bool,
     /// After how many attempts in a row to give up, by default never.
@@ -108,6 +117,7 @@ impl Default for Config {
             add_trailing_slash: true,
             query: Vec::new(),
             extra_headers: Vec::new(),
+            ask_attempts: false,
             cookies: false,
             protocols: Vec::new(),
             transports: vec![Transport::Polling, Transport::WebSocket],
@@ -119,6 +129,7 @@ impl Default for Config {
             timestamp_param: Some("t".to_owned()),
             request_timeout: None,
             timeout: Some(Duration::from_secs(20)),
+            connect_timeout: Some(Duration::from_secs(60)),
             reconnection: true,
             reconnection_attempts: None,
             reconnection_delay: Duration::from_secs(1),
@@ -172,16 +183,76 @@ impl Config {
         )?;
         check(self.max_incoming > 0, "max_incoming", "must not be zero")?;
         check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
-        let is_name = |name: &str| !name.is_empty() && is_plain(name) && !name.contains(':');
-        let is_header = |name: &str, value: &str| {
-            is_name(name) && !value.contains(|c: char| c.is_control() && c != '\t')
-        };
-        let good = self.extra_headers.iter().all(|(name, value)| is_header(name, value));
-        check(good, "extra_headers", "must be names and values without line breaks")?;
+        check_headers(&self.extra_headers)?;
         let once = |(index, name): (usize, &String)| !self.protocols[..index].contains(name);
         let good = self.protocols.iter().all(|name| is_token(name))
             && self.protocols.iter().enumerate().all(once);
         check(good, "protocols", "must be tokens, each one once")
+    }
+}
+
+fn check_headers(headers: &Headers) -> Result<(), ConfigError> {
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_name = |name: &str| !name.is_empty() && is_plain(name) && !name.contains(':');
+    let is_header = |name: &str, value: &str| {
+        is_name(name) && !value.contains(|c: char| c.is_control() && c != '\t')
+    };
+    if headers.iter().all(|(name, value)| is_header(name, value)) {
+        return Ok(());
+    }
+    let problem = "must be names and values without line breaks";
+    Err(ConfigError { field: "extra_headers", problem })
+}
+
+/// Where one attempt to connect goes and what is sent along, as far as it is not what the
+/// [`Config`] says; for the whole life of the connection that comes of it.
+#[derive(Clone, Default)]
+pub struct Attempt {
+    pub(crate) address: Option<Arc<str>>,
+    pub(crate) query: Option<Vec<(String, String)>>,
+    pub(crate) headers: Option<Headers>,
+}
+
+impl Attempt {
+    /// An attempt as the [`Config`] says.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the address of the server, in the form that the driver understands.
+    #[must_use]
+    pub fn address(mut self, address: &str) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// Adds a pair to the query of each request; with the first one, the pairs of
+    /// [`Config::query`] are left out.
+    #[must_use]
+    pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.get_or_insert_default().push((key.into(), value.into()));
+        self
+    }
+
+    /// Adds a header to each request and WebSocket handshake; with the first one,
+    /// [`Config::extra_headers`] are left out.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let header = (name.into().into(), value.into().into());
+        self.headers.get_or_insert_default().push(header);
+        self
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        self.headers.as_ref().map_or(Ok(()), check_headers)
+    }
+}
+
+/// Shows no secrets.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -197,7 +268,8 @@ pub struct SocketConfig {
     ///
     /// With any number but 0 each event that is not volatile asks for an acknowledgement, which
     /// the server has to give; events are sent one after the other, each when the one before is
-    /// done. So each arrives at least once, unless it is given up; the server may see it twice.
+    /// done. So each arrives at least once, unless it is given up, which is
+    /// [`Event::GivenUp`](super::Event::GivenUp); the server may see it twice.
     pub retries: u32,
     /// The time that an acknowledgement may take where no other is given, by default any. With
     /// [`retries`](Self::retries), the time of each try.

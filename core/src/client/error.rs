@@ -68,6 +68,12 @@ pub enum Fault {
     /// The binary values of a packet did not come in time.
     #[error("a packet is not completed in time")]
     Unfinished,
+    /// The server did not say in time whether it lets a socket in.
+    #[error("the server does not answer who asks to be let in")]
+    Unanswered,
+    /// The application did not say where to connect to.
+    #[error("no attempt: {0}")]
+    NoAttempt(String),
     /// There is no network.
     #[error("no network")]
     Offline,

@@ -1,5 +1,7 @@
 //! What a driver feeds into a client, and what it must do.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Event;
@@ -96,6 +98,8 @@ pub enum Output {
     Open {
         /// The machine's name for the WebSocket.
         ws: WsId,
+        /// The server, if [`Attempt::address`](super::Attempt::address) named one.
+        address: Option<Arc<str>>,
         /// Path and query.
         target: String,
         /// Headers to add to the handshake.
@@ -135,6 +139,8 @@ pub enum Output {
 pub struct Fetch {
     /// `GET` or `POST`.
     pub method: &'static str,
+    /// The server, if [`Attempt::address`](super::Attempt::address) named one.
+    pub address: Option<Arc<str>>,
     /// Path and query.
     pub target: String,
     /// The headers. `host`, framing headers such as `content-length`, and what content encodings

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::config::Kind;
 use super::error::Refusal;
 use super::link::State;
-use super::machine::Client;
+use super::machine::{Alarm, Client};
 use super::outbound::{Buffered, Queued};
 use super::recovery::Recovery;
 use super::{DisconnectReason, Event, Fault, SocketConfig};
@@ -16,6 +16,7 @@ use crate::engine::PacketKind;
 use crate::id::{AckId, Sid, SocketId};
 use crate::name::Name;
 use crate::packet;
+use crate::timers::TimerId;
 
 pub(super) struct Socket {
     pub(super) namespace: Box<str>,
@@ -36,6 +37,8 @@ pub(super) struct Socket {
     pub(super) queue: BTreeMap<AckId, Queued>,
     /// How many acknowledgements are owed to it.
     pub(super) owed: usize,
+    /// To give up waiting for the server to let it in.
+    joining: Option<TimerId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,7 @@ impl Socket {
             buffer: BTreeMap::new(),
             queue: BTreeMap::new(),
             owed: 0,
+            joining: None,
         }
     }
 
@@ -119,11 +123,11 @@ impl Client {
             Phase::Asking | Phase::Joining | Phase::Connected => return,
         }
         self.ensure_link(now);
-        self.begin_join(id);
+        self.begin_join(id, now);
     }
 
     /// Asks the server to let a socket in, if it waits for that and there is a connection.
-    pub(super) fn begin_join(&mut self, id: SocketId) {
+    pub(super) fn begin_join(&mut self, id: SocketId, now: Instant) {
         if !matches!(self.state, State::Open) {
             return;
         }
@@ -136,10 +140,10 @@ impl Client {
                 self.set_phase(id, Phase::Asking);
                 self.cx.tell(Event::Authenticating { socket: id });
             }
-            Kind::None => self.join(id, None),
+            Kind::None => self.join(id, None, now),
             Kind::Object(json) => {
                 let json = Arc::clone(json);
-                self.join(id, Some(&json));
+                self.join(id, Some(&json), now);
             }
         }
     }
@@ -151,7 +155,7 @@ impl Client {
     }
 
     /// Sends the CONNECT packet.
-    pub(super) fn join(&mut self, id: SocketId, auth: Option<&str>) {
+    pub(super) fn join(&mut self, id: SocketId, auth: Option<&str>, now: Instant) {
         let parser = Arc::clone(&self.cx.config.parser);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         // What it has missed would be taken for leftovers of before it left.
@@ -162,6 +166,8 @@ impl Client {
         let packet = packet::join(&*parser, &socket.namespace, auth, claim)
             .expect("texts can be written as JSON");
         socket.phase = Phase::Joining;
+        let timeout = self.cx.config.connect_timeout;
+        socket.joining = timeout.map(|it| self.timers.set(now, it, Alarm::Joining(id)));
         self.unanswered.insert(socket.namespace.clone());
         self.write_as(PacketKind::Control, &packet);
     }
@@ -176,7 +182,7 @@ impl Client {
         if !self.unanswered.remove(namespace) {
             return;
         }
-        let Some(id) = self.joining(namespace) else { return self.leave_again(namespace) };
+        let Some(id) = self.joining(namespace) else { return self.leave_again(namespace, now) };
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let good = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
         let welcome = auth.get::<Welcome>(0).ok().filter(|welcome| good(&welcome.sid));
@@ -191,6 +197,7 @@ impl Client {
             socket.recovery.reset(pid);
         }
         let sid = Sid::new(&sid);
+        socket.joining.take().into_iter().for_each(|timer| self.timers.clear(timer));
         socket.phase = Phase::Connected;
         socket.sid = Some(sid.clone());
         socket.recovered = recovered;
@@ -212,10 +219,10 @@ impl Client {
 
     /// The server has let in a socket that has left since it asked. Whoever wants to be in now
     /// has to ask anew.
-    fn leave_again(&mut self, namespace: &str) {
+    fn leave_again(&mut self, namespace: &str, now: Instant) {
         self.leave(namespace);
         if let Some(id) = self.find(namespace) {
-            self.begin_join(id);
+            self.begin_join(id, now);
         }
     }
 
@@ -234,17 +241,26 @@ impl Client {
             let Refusal { message, data } = Refusal::parse(error);
             self.refuse(id, message, data, now);
         } else if let Some(id) = self.find(namespace) {
-            self.begin_join(id);
+            self.begin_join(id, now);
         }
     }
 
     fn refuse(&mut self, id: SocketId, message: String, data: Args, now: Instant) {
         if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.joining.take().into_iter().for_each(|timer| self.timers.clear(timer));
             socket.phase = Phase::Inactive;
             socket.drop_early();
         }
         self.cx.tell(Event::Refused { socket: id, message, data });
         self.release_link(now);
+    }
+
+    /// The server does not say whether it lets a socket in.
+    pub(super) fn on_joining_timeout(&mut self, id: SocketId, now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.joining = None;
+            self.lose(DisconnectReason::TransportError, Fault::Unanswered, now);
+        }
     }
 
     /// The server has removed a socket from its namespace.
@@ -261,6 +277,7 @@ impl Client {
         match socket.phase {
             Phase::Inactive => return,
             Phase::Waiting | Phase::Asking | Phase::Joining => {
+                socket.joining.take().into_iter().for_each(|timer| self.timers.clear(timer));
                 socket.phase = Phase::Inactive;
                 socket.drop_early();
             }
@@ -285,6 +302,7 @@ impl Client {
         match socket.phase {
             Phase::Inactive => {}
             Phase::Waiting | Phase::Asking | Phase::Joining => {
+                socket.joining.take().into_iter().for_each(|timer| self.timers.clear(timer));
                 socket.phase = Phase::Waiting;
                 socket.drop_early();
             }

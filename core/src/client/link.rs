@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::machine::{Alarm, Client};
-use super::{DisconnectReason, Event, Fault};
+use super::{Attempt, DisconnectReason, Event, Fault};
 use crate::engine::{Dialer, Report, Transport};
+use crate::error::ConfigError;
 use crate::packet::Decoder;
 use crate::timers::TimerId;
 
@@ -55,6 +56,41 @@ impl Client {
     }
 
     fn dial(&mut self, attempt: u32, now: Instant) {
+        let timeout = self.cx.config.timeout;
+        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Opening));
+        self.state = State::Opening { timer, attempt };
+        self.is_asking = self.cx.config.ask_attempts;
+        if self.is_asking {
+            return self.cx.tell(Event::Attempting);
+        }
+        self.begin_dial(Attempt::new(), now);
+    }
+
+    /// Says where the attempt goes that [`Event::Attempting`] asks about, and what is sent along.
+    /// Does nothing if none is (any more).
+    ///
+    /// # Errors
+    ///
+    /// If a header can't be sent; the application is still being asked then.
+    pub fn attempt(&mut self, attempt: Attempt, now: Instant) -> Result<(), ConfigError> {
+        attempt.validate()?;
+        if std::mem::take(&mut self.is_asking) {
+            self.begin_dial(attempt, now);
+            self.flush(now);
+        }
+        Ok(())
+    }
+
+    /// Gives up the attempt that [`Event::Attempting`] asks about; another one follows as after any
+    /// that fails.
+    pub fn fail_attempt(&mut self, message: String, now: Instant) {
+        if std::mem::take(&mut self.is_asking) {
+            self.on_failed(Fault::NoAttempt(message), now);
+            self.wind_down(now);
+        }
+    }
+
+    fn begin_dial(&mut self, attempt: Attempt, now: Instant) {
         let config = &self.cx.config;
         let mut transports: VecDeque<_> = config.transports.iter().copied().collect();
         let remembered = config.remember_upgrade && self.remembered;
@@ -67,10 +103,7 @@ impl Client {
         if !config.try_all_transports {
             transports.clear();
         }
-        let timeout = config.timeout;
-        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Opening));
-        self.state = State::Opening { timer, attempt };
-        self.link = Some(Dialer::dial(first, transports, &mut self.cx, now));
+        self.link = Some(Dialer::dial(first, transports, attempt, &mut self.cx, now));
     }
 
     fn on_opened(&mut self, transport: Transport, now: Instant) {
@@ -82,7 +115,7 @@ impl Client {
         self.cx.tell(Event::Opened { transport, attempts: attempt });
         let ids: Vec<_> = self.sockets.keys().copied().collect();
         for id in ids {
-            self.begin_join(id);
+            self.begin_join(id, now);
         }
     }
 
@@ -97,6 +130,7 @@ impl Client {
         let State::Opening { timer, attempt } = self.state else { return };
         timer.into_iter().for_each(|timer| self.timers.clear(timer));
         self.state = State::Idle;
+        self.is_asking = false;
         self.link = None;
         self.remembered = false;
         self.cx.tell(Event::Failed { attempt, fault });
@@ -133,7 +167,7 @@ impl Client {
         self.lose(DisconnectReason::ParseError, fault, now);
     }
 
-    fn lose(&mut self, reason: DisconnectReason, fault: Fault, now: Instant) {
+    pub(super) fn lose(&mut self, reason: DisconnectReason, fault: Fault, now: Instant) {
         if let Some(mut link) = self.link.take() {
             self.cx.ignore_reports();
             link.abort(&mut self.cx);
@@ -187,6 +221,7 @@ impl Client {
             }
             State::Open => {}
         }
+        self.is_asking = false;
         self.backoff.reset();
         self.opened = None;
         self.forget_talk();

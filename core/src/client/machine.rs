@@ -38,6 +38,8 @@ pub struct Client {
     /// Connections that still deliver what was sent before they were closed.
     pub(super) leaving: Vec<Dialer>,
     pub(super) backoff: Backoff,
+    /// The application is asked where the attempt goes.
+    pub(super) is_asking: bool,
     /// When the connection was opened.
     pub(super) opened: Option<Instant>,
     /// A WebSocket has worked, and nothing has failed since.
@@ -59,6 +61,8 @@ pub struct Client {
     pub(super) waiting: usize,
     /// To give up delivering what was emitted before the end that the application asked for.
     pub(super) farewell: Option<TimerId>,
+    /// No further packets of an answer are looked at.
+    paused: bool,
     /// The time of the last input.
     now: Option<Instant>,
 }
@@ -76,6 +80,8 @@ pub(super) enum Alarm {
     Try(SocketId, AckId),
     /// To give up waiting for the rest of a packet.
     Attachments,
+    /// To give up waiting for a socket to be let in.
+    Joining(SocketId),
     /// To give up what is not delivered at the end.
     ShutDown,
 }
@@ -97,6 +103,7 @@ impl Client {
             link: None,
             leaving: Vec::new(),
             backoff: Backoff::default(),
+            is_asking: false,
             opened: None,
             remembered: false,
             sockets: BTreeMap::new(),
@@ -109,6 +116,7 @@ impl Client {
             timers: Timers::new(),
             waiting: 0,
             farewell: None,
+            paused: false,
             now: None,
         })
     }
@@ -177,6 +185,7 @@ impl Client {
                     self.attachment_timer = None;
                     self.break_off(Fault::Unfinished, now);
                 }
+                Alarm::Joining(socket) => self.on_joining_timeout(socket, now),
                 Alarm::ShutDown => self.on_shut_down_timeout(now),
             }
             self.follow(now);
@@ -193,6 +202,9 @@ impl Client {
 
     /// Looks at some more of the last answer; false if there is no more.
     fn read_on(&mut self, now: Instant) -> bool {
+        if self.paused {
+            return false;
+        }
         let Some(link) = self.link.as_mut().filter(|link| link.has_backlog()) else { return false };
         link.read_on(&mut self.cx, now);
         self.follow(now);
@@ -223,6 +235,14 @@ impl Client {
                 return None;
             }
         }
+    }
+
+    /// Has the packets wait that have arrived by long-polling and were not looked at yet, or goes
+    /// on with them: for drivers that have more events than they can handle. No more are asked for
+    /// meanwhile. From WebSockets the driver itself stops reading. A server that does not get an
+    /// answer to its ping ends the connection.
+    pub const fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.

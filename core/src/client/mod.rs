@@ -82,7 +82,7 @@ mod outbound;
 mod recovery;
 mod socket;
 
-pub use config::{Auth, Config, SocketConfig};
+pub use config::{Attempt, Auth, Config, SocketConfig};
 pub use error::{AuthError, DisconnectReason, Fault, OpenError};
 pub use io::{Fetch, Input, Output};
 pub use machine::Client;
@@ -135,6 +135,10 @@ pub enum Event {
         /// Which one, from 1 on.
         attempt: u32,
     },
+    /// An attempt to connect begins, the first one or another, and the application is
+    /// [to be asked](Config::ask_attempts) where it goes: answer with [`Client::attempt`] or
+    /// [`Client::fail_attempt`], within the [`timeout`](Config::timeout) of the attempt.
+    Attempting,
     /// There were as many attempts as [allowed](Config::reconnection_attempts); there will be no
     /// more without [`SocketMut::connect`].
     GaveUp,
@@ -184,6 +188,16 @@ pub enum Event {
         ack: AckId,
         /// The arguments of the answer, or why there is none.
         result: Result<Args, AckError>,
+    },
+    /// An event without an acknowledgement for the application was given up after all
+    /// [retries](SocketConfig::retries), or with its socket: the server may not have got it.
+    GivenUp {
+        /// The socket.
+        socket: SocketId,
+        /// The name of the event.
+        name: Name,
+        /// What became of the last try.
+        error: AckError,
     },
     /// The socket is not connected any more. Comes exactly once for each `Connected`.
     Disconnected {

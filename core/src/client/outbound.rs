@@ -11,6 +11,7 @@ use crate::args::Args;
 use crate::engine::{Encoded, PacketKind};
 use crate::error::{AckError, EmitError};
 use crate::id::{AckId, SocketId};
+use crate::name::Name;
 use crate::timers::TimerId;
 
 /// A packet that waits until its socket is connected.
@@ -21,8 +22,8 @@ pub(super) struct Buffered {
 /// A packet that is sent until it is acknowledged.
 pub(super) struct Queued {
     packet: Encoded,
-    /// Whether the application waits for the acknowledgement.
-    wanted: bool,
+    /// Its name, if the application does not wait for the acknowledgement.
+    unasked: Option<Name>,
     timeout: Option<Duration>,
     tries: u32,
     /// Whether it is sent, and not given up yet.
@@ -90,13 +91,13 @@ impl Client {
         id: SocketId,
         key: AckId,
         packet: Encoded,
-        wanted: bool,
+        unasked: Option<Name>,
         timeout: Option<Duration>,
         now: Instant,
     ) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         self.waiting += packet.cost();
-        let queued = Queued { packet, wanted, timeout, tries: 0, is_sent: false, timer: None };
+        let queued = Queued { packet, unasked, timeout, tries: 0, is_sent: false, timer: None };
         socket.queue.insert(key, queued);
         self.drain_queue(id, now);
     }
@@ -163,8 +164,10 @@ impl Client {
         let Some(queued) = queued else { return false };
         self.waiting -= queued.packet.cost();
         queued.timer.into_iter().for_each(|timer| self.timers.clear(timer));
-        if queued.wanted {
-            self.cx.tell(Event::Acked { socket: id, ack: key, result });
+        match (queued.unasked, result) {
+            (None, result) => self.cx.tell(Event::Acked { socket: id, ack: key, result }),
+            (Some(name), Err(error)) => self.cx.tell(Event::GivenUp { socket: id, name, error }),
+            (Some(_), Ok(_)) => {}
         }
         true
     }

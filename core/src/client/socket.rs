@@ -115,7 +115,7 @@ impl SocketMut<'_> {
                 Kind::Object(json) => Some(&**json),
                 Kind::None | Kind::Ask => None,
             };
-            self.client.join(self.id, json);
+            self.client.join(self.id, json, now);
             self.client.flush(now);
         }
         Ok(())
@@ -156,9 +156,10 @@ impl SocketMut<'_> {
         let key = self.client.acks.next_id();
         let timeout = self.get().config.ack_timeout;
         if self.get().config.retries > 0 && !emission.volatile {
+            let name = payload.name();
             let packet = self.encode(payload, Some(key))?;
             self.client.check_room(&packet)?;
-            self.client.enqueue(self.id, key, packet, false, timeout, now);
+            self.client.enqueue(self.id, key, packet, Some(name), timeout, now);
             self.client.flush(now);
             return Ok(true);
         }
@@ -218,7 +219,7 @@ impl SocketMut<'_> {
         self.client.check_room(&packet)?;
         let timeout = timeout.or_else(|| self.get().config.ack_timeout);
         if self.get().config.retries > 0 {
-            self.client.enqueue(self.id, ack, packet, true, timeout, now);
+            self.client.enqueue(self.id, ack, packet, None, timeout, now);
             self.client.flush(now);
             return Ok(ack);
         }

@@ -8,6 +8,7 @@ use super::{Limits, RESERVED, arguments};
 use crate::args::Args;
 use crate::error::EmitError;
 use crate::json::{self, Outline};
+use crate::name::Name;
 
 /// The name and the arguments of an event, encoded.
 ///
@@ -76,6 +77,12 @@ impl EventPayload {
     #[must_use]
     pub fn args(&self) -> Args {
         self.0.args()
+    }
+
+    /// The name of the event.
+    pub(crate) fn name(&self) -> Name {
+        let json = &self.0.json[Payload::ROOM + 1..self.0.first];
+        Name::from_json(Bytes::copy_from_slice(json))
     }
 
     /// Whether the event has this name, which consists of letters and `_`.

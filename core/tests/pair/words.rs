@@ -30,6 +30,7 @@ pub(crate) fn client(event: &Told) -> String {
         Told::Disconnected { reason, returns: false, .. } => {
             format!("disconnected for good: {reason}")
         }
+        Told::GivenUp { name, error, .. } => format!("gave up {name}: {error}"),
         other => panic!("unknown event {other:?}"),
     }
 }

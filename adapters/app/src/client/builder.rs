@@ -4,12 +4,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use sockeye_core::client::{Config, SocketConfig};
+use sockeye_core::client::{Attempt, Config, SocketConfig};
 use sockeye_core::{ConfigError, TypedEvent};
 
 use super::calls::{ConnectCall, DisconnectCall, RefusedCall};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(super) state: Vec<Arc<dyn Any + Send + Sync>>,
     pub(super) on_error: Option<OnError<Error>>,
     pub(super) on_connection: Option<ConnectionHandler>,
+    pub(super) max_handlers: Option<NonZeroUsize>,
+    pub(super) ask_attempt: Option<AskAttempt>,
 }
 
 type ConnectionHandler = Box<dyn Fn(&Connection) + Send + Sync>;
@@ -57,6 +60,10 @@ pub(crate) struct Handlers {
 /// Asks what a server is to be told, as JSON.
 pub(super) type AskAuth = Box<dyn Fn() -> Asked + Send + Sync>;
 pub(super) type Asked = Pin<Box<dyn Future<Output = Result<serde_json::Value, BoxError>>>>;
+
+/// Asks where an attempt to connect goes.
+type AskAttempt = Box<dyn Fn() -> AskedAttempt + Send + Sync>;
+type AskedAttempt = Pin<Box<dyn Future<Output = Result<Attempt, BoxError>>>>;
 
 impl Client {
     /// Makes a client for the namespace `/`, without handlers.
@@ -99,6 +106,19 @@ impl Client {
         self
     }
 
+    /// Sets how many handlers for events may be waiting at once, by default 100.
+    ///
+    /// Further events, and what else happens to their sockets, are told when one of them is done.
+    /// Acknowledgements are not held up, so handlers may await those. When 16 MiB of events wait,
+    /// nothing more is read from the server until half of them are handled; a server whose pings are
+    /// not answered meanwhile ends the connection. Handlers that wait for a further event can wait
+    /// for ever when they are so many: such a wait needs a time limit.
+    #[must_use]
+    pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
+        self.shared.max_handlers = Some(limit);
+        self
+    }
+
     /// Sets what hears of the connection that all sockets share: opened, upgraded, lost, tried
     /// again.
     #[must_use]
@@ -137,6 +157,38 @@ impl Client {
         E: Into<BoxError>,
     {
         self.of("/", |namespace| namespace.auth_with(ask))
+    }
+
+    /// Asks before each attempt to connect, the first one and all others, where it is to go and
+    /// what is sent along: another address, a fresh token in the query or in a header. What is not
+    /// said is as in address and options. An error fails the attempt, and another one follows as
+    /// after any that fails.
+    ///
+    /// The path of an address names no namespace here; its query is added to that of requests.
+    ///
+    /// ```
+    /// use sockeye_app::client::{Attempt, Client};
+    ///
+    /// async fn least_busy() -> Result<String, std::io::Error> {
+    ///     Ok("https://node-7.example.com".to_owned())
+    /// }
+    ///
+    /// let client = Client::new().attempt_with(|| async {
+    ///     let address = least_busy().await?;
+    ///     Ok::<_, std::io::Error>(Attempt::new().address(&address).header("x-key", "secret"))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn attempt_with<R, E>(mut self, ask: impl Fn() -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<Attempt, E>> + 'static,
+        E: Into<BoxError>,
+    {
+        self.shared.ask_attempt = Some(Box::new(move || {
+            let asked = ask();
+            Box::pin(async move { asked.await.map_err(Into::into) })
+        }));
+        self
     }
 
     /// Adds a handler for being connected to `/`, again or for the first time.
@@ -183,6 +235,7 @@ impl Client {
     ///
     /// If an option has a value that can't work.
     pub fn into_machine(mut self) -> Result<(Arc<dyn Machine>, Vec<Socket>), ConfigError> {
+        self.config.ask_attempts = self.shared.ask_attempt.is_some();
         if self.namespaces.is_empty() {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
@@ -259,7 +312,8 @@ impl Namespace {
     }
 
     /// Has events sent again that the server does not acknowledge, up to so many times, each after
-    /// this time: see [`SocketConfig::retries`].
+    /// this time: see [`SocketConfig::retries`]. Events that are given up after that are reported
+    /// to [`Client::on_error`], with [`Fault::GivenUp`](crate::Fault::GivenUp).
     #[must_use]
     pub fn retries(mut self, retries: u32, ack_timeout: Duration) -> Self {
         self.0.config.retries = retries;

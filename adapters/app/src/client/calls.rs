@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use sockeye_core::client::DisconnectReason;
 
+use super::held::Busy;
 use super::socket::Socket;
 use super::{Error, Refused};
 use crate::call::{Call, FromCall, Label, Origin};
 use crate::error::Fault;
+use crate::flow::Waiting;
 use crate::marker::Itself;
 
 /// The server let a socket in.
@@ -39,6 +41,10 @@ impl Origin for Socket {
 
     fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
         self.hub().states()
+    }
+
+    fn count(&self, _: bool) -> Option<Waiting> {
+        Some(Waiting::in_client(Busy::new(self.hub())))
     }
 }
 

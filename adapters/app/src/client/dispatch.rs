@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::Level;
 use sockeye_core::SocketId;
@@ -11,7 +12,7 @@ use sockeye_core::{Args, Name};
 
 use super::calls::{ConnectCall, DisconnectCall, RefusedCall};
 use super::events::{Event, Queue};
-use super::hub::Hub;
+use super::hub::{Hub, State};
 use super::machine::Runtime;
 use super::socket::Socket;
 use super::{ConnectError, Connection, Refused};
@@ -29,6 +30,7 @@ impl Hub {
     pub(super) fn dispatch(self: &Arc<Self>, event: Told, runtime: &mut dyn Runtime) {
         match event {
             Told::Authenticating { socket } => self.authenticate(socket, runtime),
+            Told::Attempting => self.attempt(runtime),
             Told::Connected { socket: key, recovered, .. } => {
                 self.driven.with(|state| state.settle(key)).tell(&Ok(()));
                 let Some(socket) = self.get(key) else { return };
@@ -67,6 +69,11 @@ impl Hub {
                     slot.fill(result);
                 }
             }
+            Told::GivenUp { socket, name, error } => {
+                if let Some(socket) = self.get(socket) {
+                    socket.report(&name, Fault::GivenUp(error));
+                }
+            }
             Told::Opened { transport, attempts } => {
                 self.tell(&Connection::Opened { transport, attempts });
             }
@@ -80,7 +87,12 @@ impl Hub {
                 settled.tell(&Err(ConnectError::Failed(fault.clone())));
                 self.tell(&Connection::Failed { attempt, fault });
             }
-            Told::Closed { reason, fault } => self.tell(&Connection::Closed { reason, fault }),
+            Told::Closed { reason, fault } => {
+                // Who waits for the first attempt alone was not let in by it.
+                let error = fault.clone().map_or(ConnectError::Disconnected, ConnectError::Failed);
+                self.driven.with(State::settle_hasty).tell(&Err(error));
+                self.tell(&Connection::Closed { reason, fault });
+            }
             Told::Reconnecting { attempt } => self.tell(&Connection::Reconnecting { attempt }),
             Told::GaveUp => {
                 let settled = self.driven.with(|state| state.settle_all());
@@ -129,6 +141,24 @@ impl Hub {
             if let Err(fault) = guard(asked).await {
                 answer.report("auth", fault);
                 answer.disconnect();
+            }
+        };
+        start(asking).into_iter().for_each(|task| runtime.spawn(task));
+    }
+
+    fn attempt(self: &Arc<Self>, runtime: &mut dyn Runtime) {
+        let hub = Arc::clone(self);
+        let asking = async move {
+            let asked = async {
+                let Some(ask) = &hub.shared.ask_attempt else { return Ok(()) };
+                let attempt = ask().await.map_err(Fault::Handler)?;
+                let begun =
+                    hub.driven.command(|state| state.client.attempt(attempt, Instant::now()));
+                begun.map_err(|error| Fault::Handler(error.into()))
+            };
+            if let Err(fault) = guard(asked).await {
+                let (message, now) = (fault.to_string(), Instant::now());
+                hub.driven.command(|state| state.client.fail_attempt(message, now));
             }
         };
         start(asking).into_iter().for_each(|task| runtime.spawn(task));

@@ -41,7 +41,7 @@ pub enum Event {
 /// What happened to a socket, in order; made by [`Socket::events`](super::Socket::events). It ends
 /// when the client does.
 ///
-/// Up to 10,000 events wait to be taken. Further ones are dropped, and
+/// Up to 10,000 events of 16 MiB in all wait to be taken. Further ones are dropped, and
 /// [`Lagged`](Event::Lagged) tells how many.
 #[derive(Debug)]
 pub struct Events {
@@ -60,7 +60,9 @@ impl Drop for Events {
     fn drop(&mut self) {
         // What nobody takes any more may hold acknowledgements, which keep the connection.
         self.queue.end();
-        let events = std::mem::take(&mut self.queue.lock().events);
+        let mut waiting = self.queue.lock();
+        let events = std::mem::take(&mut waiting.events);
+        drop(waiting);
         drop(events);
     }
 }
@@ -72,12 +74,23 @@ pub(crate) struct Queue(Mutex<Waiting>);
 #[derive(Debug, Default)]
 struct Waiting {
     events: VecDeque<Event>,
+    bytes: usize,
     missing: u64,
     ended: bool,
     waker: Option<Waker>,
 }
 
 const MAX_WAITING: usize = 10_000;
+const MAX_BYTES: usize = 16 << 20;
+
+/// What an event takes besides a constant, in bytes.
+fn cost(event: &Event) -> usize {
+    match event {
+        Event::Received { name, args, .. } => name.len() + args.size(),
+        Event::Refused(refused) => refused.message.len() + refused.data.size(),
+        Event::Connected { .. } | Event::Disconnected(_) | Event::Lagged(_) => 0,
+    }
+}
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -90,7 +103,10 @@ impl Queue {
             return;
         }
         // What is missing is told where it is missing.
-        if waiting.events.len() < MAX_WAITING && waiting.missing == 0 {
+        let bytes = waiting.bytes.saturating_add(cost(&event));
+        let has_room = waiting.events.len() < MAX_WAITING && bytes <= MAX_BYTES;
+        if has_room && waiting.missing == 0 {
+            waiting.bytes = bytes;
             waiting.events.push_back(event);
         } else {
             waiting.missing += 1;
@@ -121,6 +137,7 @@ impl Stream for Events {
         let waker = cx.waker().clone();
         let mut waiting = self.queue.lock();
         if let Some(event) = waiting.events.pop_front() {
+            waiting.bytes -= cost(&event);
             return Poll::Ready(Some(event));
         }
         if waiting.missing > 0 {
@@ -167,5 +184,20 @@ mod tests {
         assert!(matches!(take(&mut events), Poll::Pending));
         events.queue.end();
         assert!(matches!(take(&mut events), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn what_waits_to_be_taken_is_bounded_in_bytes() {
+        let mut events = Events { queue: Arc::default(), _socket: None };
+        let data = Args::of(&"x".repeat(1 << 20)).unwrap();
+        for _ in 0..20 {
+            let (name, args) = (Name::new("e"), data.clone());
+            events.queue.push(Event::Received { name, args, ack: None });
+        }
+        for _ in 0..15 {
+            assert!(matches!(take(&mut events), Poll::Ready(Some(Event::Received { .. }))));
+        }
+        assert!(matches!(take(&mut events), Poll::Ready(Some(Event::Lagged(5)))));
+        assert!(matches!(take(&mut events), Poll::Pending));
     }
 }

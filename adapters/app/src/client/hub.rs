@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -15,6 +16,7 @@ use sockeye_core::{AckError, AckId, ConfigError, SocketId};
 use super::builder::{Client, Handlers, Shared};
 use super::closing::Undelivered;
 use super::events::Queue;
+use super::held::{Count, Held};
 use super::machine::{Machine, Runtime};
 use super::socket::{Inner, Socket};
 use super::{ConnectError, Error, Refused};
@@ -28,6 +30,9 @@ pub(crate) struct Hub {
     pub(super) driven: Driven<State>,
     pub(super) shared: Shared,
     limits: Limits,
+    /// How many handlers wait.
+    pub(super) busy: Count,
+    max_handlers: usize,
     /// How many handles there are.
     pub(super) handles: AtomicUsize,
     /// The connection goes on without handles.
@@ -45,6 +50,10 @@ pub(crate) struct State {
     pub(super) refused: HashMap<SocketId, Refused>,
     /// Who listens to a socket in a loop.
     pub(super) queues: HashMap<SocketId, Vec<Arc<Queue>>>,
+    /// Events for which too many handlers wait.
+    pub(super) held: Held,
+    pub(super) busy: Count,
+    pub(super) max_handlers: usize,
     /// It ends when nothing is left of the connection.
     pub(super) closing: bool,
     /// Who waits for the end.
@@ -100,6 +109,8 @@ impl Hub {
         let Client { config, namespaces, shared } = client;
         let limits = config.limits_out();
         let core = Core::new(config, seed()?)?;
+        let busy = Count::default();
+        let max_handlers = shared.max_handlers.map_or(100, NonZeroUsize::get);
         let state = State {
             client: core,
             waiting: HashMap::new(),
@@ -107,6 +118,9 @@ impl Hub {
             connecting: HashMap::new(),
             refused: HashMap::new(),
             queues: HashMap::new(),
+            held: Held::default(),
+            busy: Arc::clone(&busy),
+            max_handlers,
             closing: false,
             ending: Vec::new(),
             outcome: None,
@@ -115,6 +129,8 @@ impl Hub {
             driven: Driven::new(state),
             shared,
             limits,
+            busy,
+            max_handlers,
             handles: AtomicUsize::new(0),
             is_detached: AtomicBool::new(false),
         });
@@ -168,6 +184,10 @@ impl Hub {
         report(self.shared.on_error.as_ref(), error.fault.level(), error);
     }
 
+    pub(super) const fn max_handlers(&self) -> usize {
+        self.max_handlers
+    }
+
     /// What packets may hold that are sent.
     pub(super) const fn limits(&self) -> Limits {
         self.limits
@@ -182,7 +202,7 @@ impl Source for State {
     type Output = Output;
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.client.poll_output()
+        self.next_output()
     }
 }
 
@@ -221,11 +241,16 @@ impl Machine for Hub {
         self.driven.set_waker(wake);
     }
 
+    fn is_full(&self) -> bool {
+        self.driven.with(|state| state.is_full())
+    }
+
     fn is_over(&self) -> bool {
         self.driven.with(|state| state.closing && state.client.is_idle())
     }
 
     fn abandon(&self) {
+        let held = self.driven.with(|state| std::mem::take(&mut state.held));
         let (sockets, settled, waiting, queues, ending, outcome) = self.driven.with(|state| {
             let all_is_well = state.client.is_idle() && state.client.is_delivered();
             let outcome = if all_is_well { Ok(()) } else { Err(Undelivered) };
@@ -242,7 +267,7 @@ impl Machine for Hub {
         waiting.values().for_each(|slot| slot.fill(Err(AckError::Disconnected)));
         queues.values().flatten().for_each(|queue| queue.end());
         ending.iter().for_each(|slot| slot.fill(outcome));
-        drop(sockets);
+        drop((sockets, held));
     }
 }
 

@@ -41,6 +41,10 @@ pub trait Machine: Send + Sync {
     /// first call counts.
     fn set_waker(&self, wake: Box<dyn Fn() + Send + Sync>);
 
+    /// Whether so many events wait for handlers that nothing more should be read from WebSockets.
+    /// It is to be asked after each [`drive`](Self::drive).
+    fn is_full(&self) -> bool;
+
     /// Whether the client was closed, and nothing is left of its connection.
     fn is_over(&self) -> bool;
 

@@ -25,6 +25,7 @@ mod calls;
 mod closing;
 mod dispatch;
 mod events;
+mod held;
 mod hub;
 mod machine;
 mod socket;
@@ -33,9 +34,12 @@ pub use builder::{Client, Namespace};
 pub use calls::{ConnectCall, DisconnectCall, RefusedCall};
 pub use closing::{Closing, Undelivered};
 pub use events::{Event, Events};
+pub(crate) use held::Busy;
 pub use machine::{Machine, Runtime};
 pub use socket::{Emitter, Socket};
-pub use sockeye_core::client::{Config, DisconnectReason, Fault as ConnectionFault, SocketConfig};
+pub use sockeye_core::client::{
+    Attempt, Config, DisconnectReason, Fault as ConnectionFault, SocketConfig,
+};
 pub use sockeye_core::engine::Transport;
 
 use sockeye_core::Args;

@@ -492,7 +492,7 @@ impl Socket {
         self.0.hub.driven.with(|state| state.client.socket(self.0.key).as_ref().map(ask))
     }
 
-    pub(super) fn hub(&self) -> &Hub {
+    pub(super) fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Address {
     pub(super) authority: Arc<str>,
     pub(super) namespace: String,
     pub(super) query: Vec<(String, String)>,
+    /// The same as it was written.
+    pub(super) raw_query: String,
 }
 
 impl Address {
@@ -51,12 +53,13 @@ impl Address {
             authority: authority.as_str().into(),
             namespace: uri.path().to_owned(),
             query: query.collect(),
+            raw_query: uri.query().unwrap_or_default().to_owned(),
         })
     }
 }
 
 /// Takes `%20` for a space, and so on; the machine encodes it again.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, behind)) = rest.split_first() {
@@ -73,7 +76,7 @@ mod tests {
     use super::Address;
 
     fn parse(url: &str) -> Option<String> {
-        let Address { secure, host, port, authority, namespace, query } =
+        let Address { secure, host, port, authority, namespace, query, .. } =
             Address::parse(url).ok()?;
         Some(format!("{secure} {host} {port} {authority} {namespace} {query:?}"))
     }

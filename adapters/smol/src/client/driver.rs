@@ -18,7 +18,7 @@ use sockeye_core::{RequestId, WsId};
 
 use super::address::Address;
 use super::http::{self, Pool};
-use super::link::Tls;
+use super::link::Ways;
 use super::websocket;
 use super::wishes::Wishes;
 use crate::signal::Signal;
@@ -29,7 +29,7 @@ use crate::spelling::Spelling;
 pub struct Driver {
     machine: Abandoning,
     address: Address,
-    tls: Tls,
+    ways: Ways,
 }
 
 /// What the tasks of one client share.
@@ -37,8 +37,8 @@ pub struct Driver {
 /// No borrow of what is in here is held while the machine is called, for that runs handlers.
 pub(super) struct Hub {
     machine: Arc<dyn Machine>,
-    pub(super) address: Address,
-    pub(super) tls: Tls,
+    address: Rc<Address>,
+    pub(super) ways: Ways,
     /// The executor owns the tasks, and the tasks own the hub.
     executor: Weak<LocalExecutor<'static>>,
     signal: Arc<Signal>,
@@ -46,20 +46,22 @@ pub(super) struct Hub {
     due: Cell<Option<Instant>>,
     requests: RefCell<HashMap<RequestId, smol::Task<()>>>,
     websockets: RefCell<HashMap<WsId, Rc<Wishes>>>,
+    /// Nothing is read from WebSockets.
+    paused: Cell<bool>,
     pub(super) pool: Pool,
     pub(super) spelling: Spelling,
 }
 
 impl Driver {
-    pub(super) fn new(machine: Arc<dyn Machine>, address: Address, tls: Tls) -> Self {
-        Self { machine: Abandoning(machine), address, tls }
+    pub(super) fn new(machine: Arc<dyn Machine>, address: Address, ways: Ways) -> Self {
+        Self { machine: Abandoning(machine), address, ways }
     }
 
     /// Runs the client until it is [closed](super::Socket::close). The future stays on its thread.
     ///
     /// Dropping it ends the client at once, and what is not delivered is lost.
     pub async fn run(self) {
-        let Self { machine, address, tls } = self;
+        let Self { machine, address, ways } = self;
         let abandoning = machine;
         let machine = Arc::clone(&abandoning.0);
         let executor = Rc::new(LocalExecutor::new());
@@ -68,13 +70,14 @@ impl Driver {
         machine.set_waker(Box::new(move || woken.raise()));
         let hub = Rc::new(Hub {
             machine,
-            address,
-            tls,
+            address: Rc::new(address),
+            ways,
             executor: Rc::downgrade(&executor),
             signal,
             due: Cell::default(),
             requests: RefCell::default(),
             websockets: RefCell::default(),
+            paused: Cell::default(),
             pool: Pool::default(),
             spelling: Spelling::default(),
         });
@@ -134,8 +137,20 @@ impl Hub {
         }
     }
 
+    /// The server of one attempt: the one that was named for it, or the one of the client.
+    pub(super) fn address(&self, named: Option<&str>) -> Result<Rc<Address>, String> {
+        match named {
+            None => Ok(Rc::clone(&self.address)),
+            Some(url) => Address::parse(url).map(Rc::new).map_err(|error| error.to_string()),
+        }
+    }
+
     fn drive(self: &Rc<Self>) {
         Arc::clone(&self.machine).drive(&mut Hands(self));
+        let is_full = self.machine.is_full();
+        if self.paused.replace(is_full) != is_full {
+            self.websockets.borrow().values().for_each(|wishes| wishes.pause(is_full));
+        }
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> Option<smol::Task<()>> {
@@ -172,10 +187,11 @@ impl Runtime for Hands<'_> {
                 }
             }
             Output::Abort { req } => drop(hub.requests.borrow_mut().remove(&req)),
-            Output::Open { ws, target, headers, protocols, limit } => {
+            Output::Open { ws, address, target, headers, protocols, limit } => {
                 let wishes = Rc::new(Wishes::default());
+                wishes.pause(hub.paused.get());
                 hub.websockets.borrow_mut().insert(ws, Rc::clone(&wishes));
-                let wanted = websocket::Wanted { ws, target, headers, protocols, limit };
+                let wanted = websocket::Wanted { ws, address, target, headers, protocols, limit };
                 hub.spawn(websocket::serve(Rc::clone(hub), wishes, wanted))
                     .into_iter()
                     .for_each(smol::Task::detach);

@@ -16,6 +16,7 @@ use smol::future::{self, poll_fn};
 use smol_hyper::rt::FuturesIo;
 use sockeye_core::{Headers, Response};
 
+use super::address::Address;
 use super::driver::Hub;
 use super::{http, link};
 use crate::stream::Stream;
@@ -35,13 +36,15 @@ pub(super) type Opened = (Box<dyn Stream>, Bytes);
 /// Connects, and shakes hands.
 pub(super) async fn open(
     hub: &Hub,
+    address: &Address,
     target: String,
     headers: Headers,
     protocols: &[String],
 ) -> Result<Opened, Failure> {
     let key = generate_key();
-    let request = request(hub, target, headers, protocols, &key).map_err(Failure::Broken)?;
-    let stream = link::open(&hub.address, &hub.tls).await.map_err(broken)?;
+    let request =
+        request(hub, address, target, headers, protocols, &key).map_err(Failure::Broken)?;
+    let stream = link::open(&hub.ways, address).await.map_err(broken)?;
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true);
     let opened = builder.handshake(FuturesIo::new(stream)).await;
@@ -89,6 +92,7 @@ async fn with<T>(
 
 fn request(
     hub: &Hub,
+    address: &Address,
     target: String,
     headers: Headers,
     protocols: &[String],
@@ -97,7 +101,7 @@ fn request(
     let request = Request::get(target).body(Full::default());
     let mut request = request.map_err(|error| error.to_string())?;
     hub.spelling.apply_own(&headers, request.extensions_mut());
-    let mut headers = http::head(hub, headers)?;
+    let mut headers = http::head(address, headers)?;
     let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use smol_hyper::rt::FuturesIo;
 use sockeye_core::client::{Fetch, Input};
 use sockeye_core::{Headers, RequestId, Response};
 
+use super::address::Address;
 use super::driver::Hub;
 use super::link;
 
@@ -20,21 +22,33 @@ use super::link;
 /// close it just then, for a request that fails is not repeated.
 const WARM: Duration = Duration::from_secs(2);
 
-/// Connections that wait for the next request.
+/// Connections that wait for the next request to their server.
 #[derive(Default)]
-pub(super) struct Pool(RefCell<Vec<(Instant, Sender)>>);
+pub(super) struct Pool(RefCell<Vec<Idle>>);
+
+struct Idle {
+    since: Instant,
+    secure: bool,
+    authority: Arc<str>,
+    sender: Sender,
+}
 
 type Sender = SendRequest<Full<Bytes>>;
 
 impl Pool {
-    fn take(&self) -> Option<Sender> {
+    fn take(&self, address: &Address) -> Option<Sender> {
         let mut idle = self.0.borrow_mut();
-        idle.retain(|(since, sender)| since.elapsed() < WARM && sender.is_ready());
-        idle.pop().map(|(_, sender)| sender)
+        idle.retain(|idle| idle.since.elapsed() < WARM && idle.sender.is_ready());
+        let fits =
+            |idle: &Idle| idle.secure == address.secure && idle.authority == address.authority;
+        let index = idle.iter().rposition(fits)?;
+        Some(idle.remove(index).sender)
     }
 
-    fn put(&self, sender: Sender) {
-        self.0.borrow_mut().push((Instant::now(), sender));
+    fn put(&self, address: &Address, sender: Sender) {
+        let (since, secure) = (Instant::now(), address.secure);
+        let authority = Arc::clone(&address.authority);
+        self.0.borrow_mut().push(Idle { since, secure, authority, sender });
     }
 }
 
@@ -50,19 +64,20 @@ pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
 
 async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
     let limit = fetch.limit;
-    let mut request = prepare(hub, fetch)?;
-    let mut sender = hub.pool.take();
+    let address = hub.address(fetch.address.as_deref())?;
+    let mut request = prepare(hub, &address, fetch)?;
+    let mut sender = hub.pool.take(&address);
     loop {
         let (mut connection, fresh) = match sender.take() {
             Some(connection) => (connection, false),
-            None => (connect(hub).await?, true),
+            None => (connect(hub, &address).await?, true),
         };
         match connection.try_send_request(request).await {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 let body = read(body, limit).await?;
                 if connection.is_ready() || connection.ready().await.is_ok() {
-                    hub.pool.put(connection);
+                    hub.pool.put(&address, connection);
                 }
                 let headers = plain(&head.headers);
                 return Ok(Response { status: head.status.as_u16(), headers, body });
@@ -76,8 +91,8 @@ async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
     }
 }
 
-async fn connect(hub: &Rc<Hub>) -> Result<Sender, String> {
-    let stream = link::open(&hub.address, &hub.tls).await.map_err(|error| error.to_string())?;
+async fn connect(hub: &Rc<Hub>, address: &Address) -> Result<Sender, String> {
+    let stream = link::open(&hub.ways, address).await.map_err(|error| error.to_string())?;
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true);
     let opened = builder.handshake(FuturesIo::new(stream)).await;
@@ -91,27 +106,37 @@ async fn connect(hub: &Rc<Hub>) -> Result<Sender, String> {
     Ok(sender)
 }
 
-fn prepare(hub: &Hub, fetch: Fetch) -> Result<Request<Full<Bytes>>, String> {
-    let Fetch { method, target, headers, body, .. } = fetch;
+fn prepare(hub: &Hub, address: &Address, fetch: Fetch) -> Result<Request<Full<Bytes>>, String> {
+    let Fetch { method, address: named, target, headers, body, .. } = fetch;
+    let target = self::target(target, named.is_some().then_some(address));
     let request = Request::builder().method(method).uri(target).body(Full::new(body));
     let mut request = request.map_err(|error| error.to_string())?;
     hub.spelling.apply_own(&headers, request.extensions_mut());
-    let mut headers = head(hub, headers)?;
+    let mut headers = head(address, headers)?;
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     hub.spelling.apply(&headers, request.extensions_mut());
     *request.headers_mut() = headers;
     Ok(request)
 }
 
+/// Adds the query of an address that was named for one attempt.
+pub(super) fn target(mut target: String, named: Option<&Address>) -> String {
+    if let Some(address) = named.filter(|address| !address.raw_query.is_empty()) {
+        target.push(if target.contains('?') { '&' } else { '?' });
+        target += &address.raw_query;
+    }
+    target
+}
+
 /// The headers of a request, with those that are the driver's.
-pub(super) fn head(hub: &Hub, headers: Headers) -> Result<HeaderMap, String> {
+pub(super) fn head(address: &Address, headers: Headers) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
         let value = HeaderValue::from_str(&value).map_err(|error| error.to_string())?;
         map.append(name, value);
     }
-    let host = HeaderValue::from_str(&hub.address.authority).map_err(|error| error.to_string())?;
+    let host = HeaderValue::from_str(&address.authority).map_err(|error| error.to_string())?;
     map.entry(HOST).or_insert(host);
     const AGENT: &str = concat!("sockeye/", env!("CARGO_PKG_VERSION"));
     map.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));

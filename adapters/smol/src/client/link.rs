@@ -2,8 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 #[cfg(feature = "tls")]
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "tls")]
@@ -14,13 +15,43 @@ use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 
 use super::address::Address;
+use super::proxy::Proxy;
 use crate::stream::Stream;
 
-/// How TLS is spoken, where it is.
-#[cfg(feature = "tls")]
-pub(super) type Tls = Option<Arc<rustls::ClientConfig>>;
-#[cfg(not(feature = "tls"))]
-pub(super) type Tls = Option<std::convert::Infallible>;
+/// How connections are made.
+#[derive(Clone, Default)]
+pub(super) struct Ways {
+    /// How TLS is spoken, if not as the system has it.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) dial: Option<Dial>,
+}
+
+/// Opens a stream to a host.
+pub(super) type Dial = Arc<dyn Fn(Endpoint) -> Dialing + Send + Sync>;
+pub(super) type Dialing = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>>>>;
+
+/// Where a stream is to lead to, for [`Connector::dial`](super::Connector::dial).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// A name or an address; one of IPv6 without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
 
 /// How many bytes are read before others have their turn.
 const RATION: usize = 64 * 1024;
@@ -28,7 +59,7 @@ const RATION: usize = 64 * 1024;
 /// Lets others have their turn, also while a server sends without end what makes up no message:
 /// who puts messages together reads for as long as there is something to read.
 struct Rationed {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     left: usize,
 }
 
@@ -75,20 +106,41 @@ impl AsyncWrite for Rationed {
     }
 }
 
-/// Opens a connection.
-pub(super) async fn open(address: &Address, tls: &Tls) -> io::Result<Box<dyn Stream>> {
-    let stream = TcpStream::connect((&*address.host, address.port)).await?;
-    stream.set_nodelay(true)?;
+/// Opens a connection, by way of a proxy if there is one for the server.
+pub(super) async fn open(ways: &Ways, address: &Address) -> io::Result<Box<dyn Stream>> {
+    let upstream = ways.proxy.as_ref().and_then(|proxy| proxy.upstream(address));
+    let stream = match upstream {
+        None => dial(ways, &address.host, address.port).await?,
+        Some(upstream) => {
+            let stream = dial(ways, &upstream.host, upstream.port).await?;
+            upstream.tunnel(stream, address).await?
+        }
+    };
     let stream = Rationed { stream, left: RATION };
     #[cfg(feature = "tls")]
-    if let Some(config) = tls {
+    if address.secure {
+        let config = match &ways.tls {
+            Some(config) => Arc::clone(config),
+            None => system_trust().map_err(io::Error::other)?,
+        };
         let name = rustls::pki_types::ServerName::try_from(address.host.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+        let stream = TlsConnector::from(config).connect(name, stream).await?;
         return Ok(Box::new(stream));
     }
     #[cfg(not(feature = "tls"))]
-    let _ = tls;
+    if address.secure {
+        return Err(io::Error::other("https and wss need the feature `tls`"));
+    }
+    Ok(Box::new(stream))
+}
+
+async fn dial(ways: &Ways, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
+    if let Some(dial) = &ways.dial {
+        return dial(Endpoint { host: host.to_owned(), port }).await;
+    }
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
     Ok(Box::new(stream))
 }
 

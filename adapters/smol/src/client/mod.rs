@@ -25,6 +25,9 @@
 //! thread with all that is not delivered: [`Socket::close`] tells when it is. Dropping the last
 //! handle closes the client, too; [`Socket::detach`] lets it go on.
 //!
+//! Proxies are used where [`Connector::proxy`] says so, and [`Connector::dial`] takes any other way.
+//! Address, query and headers may be another for each attempt: [`Client::attempt_with`].
+//!
 //! With the feature `tls`, addresses may begin with `https` or `wss`. Servers must have a
 //! certificate that this system trusts; [`Connector::tls`] changes whom to trust.
 
@@ -33,18 +36,25 @@ mod driver;
 mod handshake;
 mod http;
 mod link;
+mod proxy;
 mod websocket;
 mod wire;
 mod wishes;
 
+use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 pub use futures_stream::Stream;
+use smol::io::{AsyncRead, AsyncWrite};
 pub use sockeye_app::client::*;
 
 use self::address::Address;
 pub use self::driver::Driver;
+pub use self::link::Endpoint;
+use self::link::Ways;
+pub use self::proxy::Proxy;
 #[cfg(feature = "tls")]
 pub use futures_rustls::rustls;
 
@@ -87,10 +97,9 @@ impl Connect for Client {
 }
 
 /// How clients connect.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Connector {
-    #[cfg(feature = "tls")]
-    tls: Option<Arc<rustls::ClientConfig>>,
+    ways: Ways,
 }
 
 impl Connector {
@@ -104,7 +113,41 @@ impl Connector {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
-        self.tls = Some(config);
+        self.ways.tls = Some(config);
+        self
+    }
+
+    /// Has servers connected to by way of a proxy; by default none is used, not even those of the
+    /// environment, which [`Proxy::from_env`] gives.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.ways.proxy = Some(proxy);
+        self
+    }
+
+    /// Sets what opens the streams to servers, or to the proxy, in place of TCP: any kind of proxy,
+    /// tunnel or socket. TLS is spoken on the stream where the address asks for it.
+    ///
+    /// A client opens several streams: one for a WebSocket, and up to two at once for long-polling.
+    ///
+    /// ```
+    /// use sockeye_smol::client::{Connector, Endpoint};
+    ///
+    /// # #[cfg(unix)]
+    /// let connector = Connector::new().dial(|_: Endpoint| async {
+    ///     smol::net::unix::UnixStream::connect("/run/app.sock").await
+    /// });
+    /// ```
+    #[must_use]
+    pub fn dial<R, S>(mut self, dial: impl Fn(Endpoint) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = io::Result<S>> + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        self.ways.dial = Some(Arc::new(move |endpoint| {
+            let dialing = dial(endpoint);
+            Box::pin(async move { Ok(Box::new(dialing.await?) as Box<dyn crate::stream::Stream>) })
+        }));
         self
     }
 
@@ -152,32 +195,35 @@ impl Connector {
     pub fn build(&self, mut client: Client, url: &str) -> Result<(Socket, Driver), ConnectError> {
         let address = Address::parse(url)?;
         client.config_mut().query.extend(address.query.iter().cloned());
-        let tls = self.tls_for(&address)?;
+        self.check_tls(&address)?;
         let namespace = address.namespace.clone();
         let (machine, sockets) = client.of(&namespace, |handlers| handlers).into_machine()?;
         let socket = sockets.into_iter().find(|socket| socket.namespace() == namespace);
         let socket = socket.ok_or(ConnectError::Url("the path is no name of a namespace"))?;
-        Ok((socket, Driver::new(machine, address, tls)))
+        Ok((socket, Driver::new(machine, address, self.ways.clone())))
     }
 
+    /// Tells at once what would fail each attempt.
     #[cfg(feature = "tls")]
-    fn tls_for(&self, address: &Address) -> Result<link::Tls, ConnectError> {
-        if !address.secure {
-            return Ok(None);
+    fn check_tls(&self, address: &Address) -> Result<(), ConnectError> {
+        if address.secure && self.ways.tls.is_none() {
+            link::system_trust().map_err(ConnectError::System)?;
         }
-        match &self.tls {
-            Some(config) => Ok(Some(Arc::clone(config))),
-            None => link::system_trust().map(Some).map_err(ConnectError::System),
-        }
+        Ok(())
     }
 
     #[cfg(not(feature = "tls"))]
     #[allow(clippy::unused_self, reason = "with the feature it is used")]
-    fn tls_for(&self, address: &Address) -> Result<link::Tls, ConnectError> {
-        let _: &Arc<str> = &address.authority;
+    fn check_tls(&self, address: &Address) -> Result<(), ConnectError> {
         if address.secure {
             return Err(ConnectError::Url("https and wss need the feature `tls`"));
         }
-        Ok(None)
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("proxy", &self.ways.proxy).finish_non_exhaustive()
     }
 }

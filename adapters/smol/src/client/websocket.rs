@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use sockeye_core::{Closure, Frame, Headers, WsId};
 
 use super::driver::Hub;
 use super::handshake::{self, Failure};
+use super::http;
 use super::wire::{Wire, Wrote};
 use super::wishes::Wishes;
 use crate::linger::late;
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A WebSocket that is to be opened.
 pub(super) struct Wanted {
     pub(super) ws: WsId,
+    /// The server, if it is another than that of the client.
+    pub(super) address: Option<Arc<str>>,
     pub(super) target: String,
     pub(super) headers: Headers,
     pub(super) protocols: Vec<String>,
@@ -78,8 +82,11 @@ pub(super) async fn serve(hub: Rc<Hub>, wishes: Rc<Wishes>, wanted: Wanted) {
 }
 
 async fn open(hub: &Rc<Hub>, wanted: Wanted) -> Result<Wire, Failure> {
-    let Wanted { target, headers, protocols, limit, .. } = wanted;
-    let (stream, tail) = handshake::open(hub, target, headers, &protocols).await?;
+    let Wanted { address, target, headers, protocols, limit, .. } = wanted;
+    let is_named = address.is_some();
+    let address = hub.address(address.as_deref()).map_err(Failure::Broken)?;
+    let target = http::target(target, is_named.then_some(&*address));
+    let (stream, tail) = handshake::open(hub, &address, target, headers, &protocols).await?;
     Ok(Wire::new(stream, &tail, limit))
 }
 
@@ -98,6 +105,10 @@ impl Socket {
         for _ in 0..BURST {
             if let Poll::Ready(ending) = self.poll_write(cx) {
                 return Poll::Ready(ending);
+            }
+            if self.wishes.is_paused() {
+                self.wishes.wake_on_change(cx);
+                return Poll::Pending;
             }
             let message = match self.wire.poll_read(cx) {
                 Poll::Ready(Ok(message)) => message,

@@ -12,6 +12,8 @@ pub(super) struct Wishes {
     batch: Cell<Option<Frames>>,
     ping: Cell<bool>,
     closed: Cell<bool>,
+    /// Nothing is to be read.
+    paused: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -29,6 +31,16 @@ impl Wishes {
     pub(super) fn close(&self) {
         self.closed.set(true);
         self.wake();
+    }
+
+    pub(super) fn pause(&self, paused: bool) {
+        if self.paused.replace(paused) != paused {
+            self.wake();
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.get()
     }
 
     pub(super) fn take_batch(&self) -> Option<Frames> {

@@ -11,6 +11,7 @@ mod own;
 mod spelling;
 #[cfg(feature = "tls")]
 mod tls;
+mod ways;
 
 /// One test for each server.
 macro_rules! against_both {

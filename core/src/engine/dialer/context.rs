@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::target::target;
-use crate::client::{Config, Cookies, Event, Fault, Fetch, Output};
+use crate::client::{Attempt, Config, Cookies, Event, Fault, Fetch, Output};
 use crate::engine::Transport;
 use crate::id::{Mint, SocketId};
 use crate::io::{Frame, Headers, RequestId, WsId};
@@ -97,37 +97,44 @@ impl Context {
         method: &'static str,
         sid: Option<&str>,
         body: Bytes,
+        attempt: &Attempt,
     ) -> RequestId {
         let req = RequestId(self.id());
         let config = &self.config;
         let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
         let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
-        let target = target(config, Transport::Polling, sid, stamp);
+        let query = attempt.query.as_ref().unwrap_or(&config.query);
+        let target = target(config, query, Transport::Polling, sid, stamp);
         let mut headers: Headers = vec![("Accept".into(), "*/*".into())];
         if method == "POST" {
             headers.push(("Content-Type".into(), "text/plain;charset=UTF-8".into()));
         }
-        self.dress(&mut headers);
+        self.dress(&mut headers, attempt);
         let limit = config.max_incoming;
-        self.push(Output::Request { req, fetch: Fetch { method, target, headers, body, limit } });
+        let address = attempt.address.clone();
+        let fetch = Fetch { method, address, target, headers, body, limit };
+        self.push(Output::Request { req, fetch });
         req
     }
 
-    fn dress(&self, headers: &mut Headers) {
-        headers.extend(self.config.extra_headers.iter().cloned());
+    fn dress(&self, headers: &mut Headers, attempt: &Attempt) {
+        let extra = attempt.headers.as_ref().unwrap_or(&self.config.extra_headers);
+        headers.extend(extra.iter().cloned());
         if let Some(cookies) = self.cookies.header() {
             headers.push(("Cookie".into(), cookies.into()));
         }
     }
 
-    pub(super) fn open_websocket(&mut self, sid: Option<&str>) -> WsId {
+    pub(super) fn open_websocket(&mut self, sid: Option<&str>, attempt: &Attempt) -> WsId {
         let ws = WsId(self.id());
         let config = &self.config;
-        let target = target(config, Transport::WebSocket, sid, None);
+        let query = attempt.query.as_ref().unwrap_or(&config.query);
+        let target = target(config, query, Transport::WebSocket, sid, None);
         let mut headers = Headers::new();
-        self.dress(&mut headers);
+        self.dress(&mut headers, attempt);
         let (protocols, limit) = (config.protocols.clone(), config.max_incoming);
-        self.push(Output::Open { ws, target, headers, protocols, limit });
+        let address = attempt.address.clone();
+        self.push(Output::Open { ws, address, target, headers, protocols, limit });
         ws
     }
 }

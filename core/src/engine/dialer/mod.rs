@@ -29,7 +29,7 @@ use polling::Exchange;
 use probe::Probe;
 
 use super::{Encoded, Transport};
-use crate::client::{Fault, Output};
+use crate::client::{Attempt, Fault, Output};
 use crate::io::{Frame, Frames, WsId};
 
 /// One session, or the attempt at one.
@@ -49,6 +49,8 @@ pub(crate) struct Dialer {
     max_payload: Option<usize>,
     outbox: Outbox,
     fence: Fence,
+    /// Where requests go, and what is sent along.
+    attempt: Attempt,
     heartbeat: Option<Heartbeat>,
     /// When to give up delivering what was sent before the end.
     farewell_due: Option<Instant>,
@@ -101,6 +103,7 @@ impl Dialer {
     pub(crate) fn dial(
         first: Transport,
         others: VecDeque<Transport>,
+        attempt: Attempt,
         cx: &mut Context,
         now: Instant,
     ) -> Self {
@@ -115,6 +118,7 @@ impl Dialer {
             max_payload: None,
             outbox: Outbox::default(),
             fence: Fence::Passed,
+            attempt,
             heartbeat: None,
             farewell_due: None,
             spent: 0,
@@ -131,7 +135,7 @@ impl Dialer {
             }
             Transport::WebSocket => {
                 self.tried_websocket = true;
-                let ws = cx.open_websocket(None);
+                let ws = cx.open_websocket(None, &self.attempt);
                 self.channel = Channel::WebSocket { ws, ready: false };
             }
         }
@@ -289,7 +293,7 @@ impl Dialer {
         cx.report(Report::Opened(self.transport()));
         let wanted = cx.config.upgrade && cx.config.transports.contains(&Transport::WebSocket);
         if wanted && open.upgradable && !self.tried_websocket {
-            self.probe = Some(Probe::dial(&self.sid, cx, now));
+            self.probe = Some(Probe::dial(&self.sid, &self.attempt, cx, now));
         }
     }
 

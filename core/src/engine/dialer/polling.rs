@@ -41,7 +41,7 @@ impl Dialer {
     pub(super) fn poll(&mut self, cx: &mut Context, now: Instant) {
         let sid = (!self.sid.is_empty()).then_some(&*self.sid);
         if let Channel::Polling { get: get @ None, .. } = &mut self.channel {
-            let req = cx.request("GET", sid, Bytes::new());
+            let req = cx.request("GET", sid, Bytes::new(), &self.attempt);
             *get = Some(Exchange::new(req, cx, now));
         }
     }
@@ -50,7 +50,7 @@ impl Dialer {
     pub(super) fn post(&mut self, cx: &mut Context, now: Instant) {
         if let Channel::Polling { post: post @ None, .. } = &mut self.channel {
             let body = self.outbox.take_body(self.max_payload);
-            let req = cx.request("POST", Some(&self.sid), body);
+            let req = cx.request("POST", Some(&self.sid), body, &self.attempt);
             *post = Some(Exchange::new(req, cx, now));
         }
     }

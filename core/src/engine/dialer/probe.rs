@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::packet::{self, Packet};
 use super::{Channel, Context, Dialer, Phase, Report};
-use crate::client::{Fault, Output};
+use crate::client::{Attempt, Fault, Output};
 use crate::io::{Frame, Frames, WsId};
 
 /// A WebSocket that is to take over.
@@ -32,9 +32,9 @@ enum Stage {
 }
 
 impl Probe {
-    pub(super) fn dial(sid: &str, cx: &mut Context, now: Instant) -> Self {
+    pub(super) fn dial(sid: &str, attempt: &Attempt, cx: &mut Context, now: Instant) -> Self {
         let due = now.checked_add(cx.config.upgrade_timeout);
-        Self { ws: cx.open_websocket(Some(sid)), stage: Stage::Dialing, ready: false, due }
+        Self { ws: cx.open_websocket(Some(sid), attempt), stage: Stage::Dialing, ready: false, due }
     }
 }
 

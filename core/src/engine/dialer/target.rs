@@ -8,6 +8,7 @@ use crate::engine::Transport;
 /// Makes the target of a request. `stamp` keeps caches from answering.
 pub(super) fn target(
     config: &Config,
+    query: &[(String, String)],
     transport: Transport,
     sid: Option<&str>,
     stamp: Option<&str>,
@@ -24,7 +25,7 @@ pub(super) fn target(
         target.push('=');
         escape(value, &mut target);
     };
-    for (key, value) in &config.query {
+    for (key, value) in query {
         add(key, value);
     }
     add("EIO", "4");
@@ -63,12 +64,12 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(
-            target(&config, Transport::Polling, Some("s/d"), Some("1")),
+            target(&config, &config.query, Transport::Polling, Some("s/d"), Some("1")),
             "/x/?a%20b=%C3%A9%26%3D&EIO=4&transport=polling&t=1&sid=s%2Fd"
         );
         let config = Config { add_trailing_slash: false, force_base64: true, ..Config::default() };
         assert_eq!(
-            target(&config, Transport::WebSocket, None, None),
+            target(&config, &[], Transport::WebSocket, None, None),
             "/socket.io?EIO=4&transport=websocket&b64=1"
         );
     }

@@ -1,0 +1,226 @@
+//! HTTP proxies: which one, for whom, and how they are asked for a tunnel.
+
+use std::env;
+use std::fmt;
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::Uri;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use sockeye_app::client::ConnectError;
+
+use super::address::{Address, decode};
+use crate::stream::Stream;
+
+/// An HTTP proxy, which is asked for a tunnel by `CONNECT` (RFC 9110, section 9.3.6), for plain and
+/// encrypted connections alike.
+///
+/// ```
+/// use sockeye_smol::client::{Connector, Proxy};
+///
+/// # fn main() -> Result<(), sockeye_smol::client::ConnectError> {
+/// let proxy = Proxy::new("http://user:password@proxy.example.com:3128")?;
+/// let connector = Connector::new().proxy(proxy.no_proxy("localhost, .internal"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Default)]
+pub struct Proxy {
+    plain: Option<Upstream>,
+    secure: Option<Upstream>,
+    exceptions: Vec<String>,
+}
+
+/// One proxy.
+#[derive(Clone, PartialEq)]
+pub(super) struct Upstream {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// The value of `Proxy-Authorization`.
+    authorization: Option<String>,
+}
+
+/// The longest head of an answer.
+const MAX_HEAD: usize = 16 * 1024;
+
+impl Proxy {
+    /// A proxy for all connections, such as `http://user:password@proxy:3128`. The scheme may be
+    /// left out, and the port is 80 if none is named.
+    ///
+    /// # Errors
+    ///
+    /// If this is no such address. Proxies of other kinds are reached with
+    /// [`Connector::dial`](super::Connector::dial).
+    pub fn new(url: &str) -> Result<Self, ConnectError> {
+        let upstream = Upstream::parse(url)?;
+        Ok(Self { plain: Some(upstream.clone()), secure: Some(upstream), exceptions: Vec::new() })
+    }
+
+    /// The proxies that the environment names: `HTTPS_PROXY` for `https` and `wss`, `HTTP_PROXY` for
+    /// `http` and `ws`, `ALL_PROXY` for both, and `NO_PROXY` for hosts that need none; in lower case,
+    /// too, which comes first. What is no address of an HTTP proxy is ignored. `HTTP_PROXY` in upper
+    /// case does not count where there is a `REQUEST_METHOD`: in CGI programs it is a header of the
+    /// client's.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::from_vars(|name| env::var(name).ok())
+    }
+
+    fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
+        let is_cgi = var("REQUEST_METHOD").is_some();
+        let find = |name: &str| {
+            let upper = name.to_ascii_uppercase();
+            let upper = if is_cgi && name == "http_proxy" { None } else { var(&upper) };
+            var(name).or(upper).filter(|value| !value.is_empty())
+        };
+        let all = find("all_proxy");
+        let upstream = |name| {
+            let url = find(name).or_else(|| all.clone())?;
+            Upstream::parse(&url).ok()
+        };
+        let proxy = Self {
+            plain: upstream("http_proxy"),
+            secure: upstream("https_proxy"),
+            exceptions: Vec::new(),
+        };
+        proxy.no_proxy(&find("no_proxy").unwrap_or_default())
+    }
+
+    /// Sets which hosts are reached without a proxy, with commas between them: `example.com` and
+    /// `.example.com` for this name and all that end with it after a dot, an address of IPv4 or IPv6,
+    /// or `*` for all.
+    #[must_use]
+    pub fn no_proxy(mut self, hosts: &str) -> Self {
+        let hosts = hosts.split(',').map(|host| {
+            let host = host.trim().trim_start_matches('.');
+            let host =
+                host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            host.to_ascii_lowercase()
+        });
+        self.exceptions = hosts.filter(|host| !host.is_empty()).collect();
+        self
+    }
+
+    /// The proxy for a server, if it needs one.
+    pub(super) fn upstream(&self, address: &Address) -> Option<&Upstream> {
+        let host = address.host.to_ascii_lowercase();
+        let is_excepted = |exception: &String| {
+            let rest = host.strip_suffix(exception.as_str());
+            *exception == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        if self.exceptions.iter().any(is_excepted) {
+            return None;
+        }
+        if address.secure { self.secure.as_ref() } else { self.plain.as_ref() }
+    }
+}
+
+/// Shows no passwords.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("no_proxy", &self.exceptions).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    fn parse(url: &str) -> Result<Self, ConnectError> {
+        const PROBLEM: ConnectError = ConnectError::Url("a proxy is like http://host:port");
+        let rest = url.strip_prefix("http://").unwrap_or(url);
+        if rest.contains("://") {
+            return Err(PROBLEM);
+        }
+        let rest = rest.trim_end_matches('/');
+        let (user, rest) =
+            rest.rsplit_once('@').map_or((None, rest), |(user, it)| (Some(user), it));
+        let uri: Uri = format!("http://{rest}").parse().map_err(|_| PROBLEM)?;
+        let address = Address::parse(&uri.to_string())?;
+        let authorization = user.map(|user| format!("Basic {}", STANDARD.encode(decode(user))));
+        Ok(Self { host: address.host, port: address.port, authorization })
+    }
+
+    /// Asks for a tunnel to a server.
+    pub(super) async fn tunnel(
+        &self,
+        mut stream: Box<dyn Stream>,
+        address: &Address,
+    ) -> io::Result<Box<dyn Stream>> {
+        let host = &address.host;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let authority = format!("{host}:{}", address.port);
+        let mut head = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+        if let Some(authorization) = &self.authorization {
+            head += &format!("Proxy-Authorization: {authorization}\r\n");
+        }
+        head += "\r\n";
+        stream.write_all(head.as_bytes()).await?;
+        stream.flush().await?;
+        // Byte by byte: what follows the head is the server's.
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).await?;
+            head.push(byte[0]);
+            if head.len() > MAX_HEAD {
+                return Err(io::Error::other("the proxy answers without end"));
+            }
+        }
+        let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
+        match status.and_then(|status| status.parse::<u16>().ok()) {
+            Some(200..=299) => Ok(stream),
+            Some(status) => {
+                Err(io::Error::other(format!("the proxy answers with status {status}")))
+            }
+            None => Err(io::Error::other("the proxy does not speak HTTP")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> Address {
+        Address::parse(url).expect("a sound URL")
+    }
+
+    fn port(proxy: &Proxy, url: &str) -> Option<u16> {
+        proxy.upstream(&address(url)).map(|upstream| upstream.port)
+    }
+
+    #[test]
+    fn the_environment_names_proxies_for_plain_and_encrypted_connections() {
+        let vars = |list: &'static [(&str, &str)]| {
+            Proxy::from_vars(|name| {
+                list.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let both =
+            vars(&[("HTTP_PROXY", "a:1"), ("https_proxy", "http://b:2"), ("ALL_PROXY", "c:3")]);
+        assert_eq!((port(&both, "http://x"), port(&both, "wss://x")), (Some(1), Some(2)));
+        let all = vars(&[("ALL_PROXY", "c:3"), ("http_proxy", ""), ("NO_PROXY", "a.b,.c")]);
+        assert_eq!((port(&all, "ws://x"), port(&all, "https://x")), (Some(3), Some(3)));
+        for host in ["a.b", "x.A.b", "c", "d.c"] {
+            assert_eq!(port(&all, &format!("http://{host}")), None, "{host}");
+        }
+        for host in ["xa.b", "a.b.x", "cc"] {
+            assert_eq!(port(&all, &format!("http://{host}")), Some(3), "{host}");
+        }
+        let cgi = vars(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "evil:1")]);
+        assert_eq!(port(&cgi, "http://x"), None);
+        let none = vars(&[("HTTPS_PROXY", "socks5://a:1"), ("no_proxy", "*")]);
+        assert_eq!(port(&none, "https://x"), None);
+    }
+
+    #[test]
+    fn users_are_told_to_the_proxy_and_to_nobody_else() {
+        let proxy = Proxy::new("http://us%40er:pass@[::1]:3128/").expect("a sound URL");
+        let upstream = proxy.upstream(&address("http://x")).expect("it is for all");
+        assert_eq!((upstream.host.as_str(), upstream.port), ("::1", 3128));
+        assert_eq!(upstream.authorization.as_deref(), Some("Basic dXNAZXI6cGFzcw=="));
+        assert!(!format!("{proxy:?}").contains("pass"));
+        for url in ["", "https://a:1", "socks5://a:1", "http://a:99999", "http://"] {
+            assert!(Proxy::new(url).is_err(), "{url}");
+        }
+    }
+}
