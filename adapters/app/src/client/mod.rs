@@ -24,6 +24,7 @@ mod builder;
 mod calls;
 mod closing;
 mod dispatch;
+mod emitter;
 mod events;
 mod held;
 mod hub;
@@ -33,10 +34,11 @@ mod socket;
 pub use builder::{Client, Namespace};
 pub use calls::{ConnectCall, DisconnectCall, RefusedCall};
 pub use closing::{Closing, Undelivered};
+pub use emitter::Emitter;
 pub use events::{Event, Events};
 pub(crate) use held::Busy;
 pub use machine::{Machine, Runtime};
-pub use socket::{Emitter, Socket};
+pub use socket::Socket;
 pub use sockeye_core::client::{
     Attempt, Config, DisconnectReason, Fault as ConnectionFault, SocketConfig,
 };

@@ -14,10 +14,11 @@ use sockeye_core::{AckPayload, Emission, EmitError, EventPayload, Name, SocketId
 use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
 use super::closing::Closing;
+use super::emitter::Emitter;
 use super::events::{Events, Queue};
 use super::hub::{Connecting, Hub};
 use crate::ack::{AckFuture, Slot};
-use crate::call::{EventCall, Origin};
+use crate::call::EventCall;
 use crate::error::Fault;
 use crate::handler::{BoxHandler, Handler, boxed};
 use crate::listeners::{ListenerId, Listeners};
@@ -350,7 +351,7 @@ impl Socket {
         Emitter { socket: self, emission: Emission::default(), timeout: None }
     }
 
-    fn send_out(
+    pub(super) fn send_out(
         &self,
         event: &str,
         data: &impl Serialize,
@@ -365,7 +366,7 @@ impl Socket {
         })
     }
 
-    fn question<T>(
+    pub(super) fn question<T>(
         &self,
         event: &str,
         data: &impl Serialize,
@@ -508,42 +509,5 @@ impl Socket {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("namespace", &self.namespace()).finish_non_exhaustive()
-    }
-}
-
-/// A way of emitting; made by [`Socket::volatile`] and [`Socket::timeout`].
-#[derive(Clone, Copy, Debug)]
-pub struct Emitter<'a> {
-    socket: &'a Socket,
-    emission: Emission,
-    timeout: Option<Duration>,
-}
-
-impl Emitter<'_> {
-    /// Emits an event; returns whether it is sent or will be. See [`Socket::emit`].
-    pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        match self.socket.send_out(event, &data, self.emission) {
-            Ok(sent) => sent,
-            Err(EmitError::Disconnected) => false,
-            Err(error) => {
-                Origin::report(self.socket, event, Fault::Emit(error));
-                false
-            }
-        }
-    }
-
-    /// Emits an event and waits for the server's acknowledgement; see
-    /// [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AckFuture<T> {
-        self.socket.question(event, &data, self.timeout)
-    }
-
-    /// Emits a typed event and waits for its answer; see [`Socket::ask`].
-    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.socket.question(E::NAME, &event, self.timeout)
     }
 }
