@@ -94,6 +94,10 @@ impl App {
     }
 
     /// Gives a value to the app, which handlers get by a parameter [`State<T>`](crate::State).
+    ///
+    /// A handler whose state was not given is not called, and that is an error in the log. A client
+    /// is refused with the message `internal error` where it is one of
+    /// [`on_connect`](Self::on_connect).
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.shared.state.retain(|other| !other.is::<T>());
@@ -322,8 +326,14 @@ impl App {
         if !self.namespaces.iter().any(|(name, _)| name == "/") {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
+        let known = self.namespaces.iter_mut().map(|(_, handlers)| handlers);
+        for handlers in known.chain(self.matching.iter_mut().map(|(_, handlers)| handlers)) {
+            handlers.check_states(&self.shared.state);
+        }
         let config = |(name, handlers): &(String, Handlers)| NamespaceConfig {
-            decides: !handlers.middleware.is_empty() || !handlers.auth_checks.is_empty(),
+            decides: !handlers.middleware.is_empty()
+                || !handlers.auth_checks.is_empty()
+                || handlers.missing_state.is_some(),
             ..NamespaceConfig::new(name)
         };
         self.config.namespaces = self.namespaces.iter().map(config).collect();

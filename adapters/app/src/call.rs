@@ -1,6 +1,6 @@
 //! What handlers are called with, and how their parameters get their part of it.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -222,6 +222,10 @@ pub trait FromCall<C, M>: Sized {
     #[doc(hidden)]
     const WANTS_AUTH: bool = false;
 
+    /// The state that this parameter is, with its name.
+    #[doc(hidden)]
+    const WANTS_STATE: Option<fn() -> (TypeId, &'static str)> = None;
+
     /// Checks that what the client sent along fits this parameter, before it is let in.
     #[doc(hidden)]
     fn check_auth(_: &Args) -> Result<(), Fault> {
@@ -273,6 +277,9 @@ impl<T: ?Sized> Deref for State<T> {
 }
 
 impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for State<T> {
+    const WANTS_STATE: Option<fn() -> (TypeId, &'static str)> =
+        Some(|| (TypeId::of::<T>(), std::any::type_name::<T>()));
+
     fn from_call(call: &mut C) -> Result<Self, Fault> {
         let state = call.socket().states().iter().find(|value| value.is::<T>());
         let state = state.cloned().and_then(|state| state.downcast().ok());

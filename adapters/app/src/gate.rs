@@ -94,6 +94,7 @@ pub(crate) fn decide(socket: Socket, auth: Args) -> Option<Task> {
                 Outcome::Future(future) => future.await?,
             }
         }
+        asked.handlers().missing_state.map_or(Ok(()), |name| Err(Fault::State(name)))?;
         asked.handlers().auth_checks.iter().try_for_each(|check| check(&auth))
     };
     start(Deciding { decision: Box::pin(decision), socket })

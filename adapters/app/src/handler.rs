@@ -1,5 +1,6 @@
 //! Closures as handlers: any number of parameters up to eight, sync or async.
 
+use std::any::TypeId;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -46,6 +47,10 @@ pub trait Handler<C, M>: Send + Sync + 'static {
     #[doc(hidden)]
     fn check_auth(auth: &Args) -> Result<(), Fault>;
 
+    /// The states that the parameters are, with their names.
+    #[doc(hidden)]
+    fn wanted_states() -> Vec<(TypeId, &'static str)>;
+
     /// Calls the handler.
     #[doc(hidden)]
     fn call(&self, call: C) -> Outcome;
@@ -66,6 +71,11 @@ macro_rules! handler {
             fn check_auth(_auth: &Args) -> Result<(), Fault> {
                 $($param::check_auth(_auth)?;)*
                 Ok(())
+            }
+
+            fn wanted_states() -> Vec<(TypeId, &'static str)> {
+                let wanted: &[Option<fn() -> _>] = &[$($param::WANTS_STATE),*];
+                wanted.iter().flatten().map(|state| state()).collect()
             }
 
             #[allow(non_snake_case, reason = "parameters are named like their types")]
@@ -92,6 +102,11 @@ macro_rules! handler {
             fn check_auth(_auth: &Args) -> Result<(), Fault> {
                 $($param::check_auth(_auth)?;)*
                 Ok(())
+            }
+
+            fn wanted_states() -> Vec<(TypeId, &'static str)> {
+                let wanted: &[Option<fn() -> _>] = &[$($param::WANTS_STATE),*];
+                wanted.iter().flatten().map(|state| state()).collect()
             }
 
             #[allow(non_snake_case, reason = "parameters are named like their types")]

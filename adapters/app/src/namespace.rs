@@ -1,5 +1,6 @@
 //! The handlers of one namespace.
 
+use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +48,10 @@ pub(crate) struct Handlers {
     pub(crate) connect: Vec<BoxHandler<ConnectCall>>,
     /// What the handlers for new connections demand of what the client sends along.
     pub(crate) auth_checks: Vec<AuthCheck>,
+    /// The states that they want.
+    states: Vec<(TypeId, &'static str)>,
+    /// One of these that was not given: nobody is let in then.
+    pub(crate) missing_state: Option<&'static str>,
     pub(crate) upgrade: Vec<BoxHandler<UpgradeCall>>,
     pub(crate) disconnecting: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
@@ -60,6 +65,15 @@ pub(crate) struct Handlers {
 }
 
 pub(crate) type RoomHandler = Box<dyn Fn(&Io, &str, &RoomChange) + Send + Sync>;
+
+impl Handlers {
+    /// Takes note of the states that were given.
+    pub(crate) fn check_states(&mut self, given: &[Arc<dyn Any + Send + Sync>]) {
+        let is_given = |id| given.iter().any(|state| (**state).type_id() == id);
+        let missing = self.states.iter().find(|(id, _)| !is_given(*id));
+        self.missing_state = missing.map(|(_, name)| *name);
+    }
+}
 
 /// The handlers of a namespace, as [`App::of`](crate::App::of) builds them.
 pub struct Namespace(pub(crate) Handlers);
@@ -88,6 +102,7 @@ impl Namespace {
         if H::WANTS_AUTH {
             self.0.auth_checks.push(H::check_auth);
         }
+        self.0.states.extend(H::wanted_states());
         let handler = self.boxed(handler);
         self.0.connect.push(handler);
         self

@@ -12,7 +12,7 @@ use std::task::Poll;
 use common::World;
 use serde::Deserialize;
 use sockeye_app::core::engine::{Admission, Handshake};
-use sockeye_app::{App, Auth, Refusal, Socket};
+use sockeye_app::{App, Auth, Refusal, Socket, State};
 
 #[derive(Deserialize)]
 struct Login {
@@ -154,6 +154,31 @@ fn a_request_is_allowed_with_an_id_and_headers_or_denied_with_a_reason() {
     assert_eq!(status, 400, "the id is in use");
     let (status, _) = world.request("/socket.io/?EIO=4&transport=polling&name=a%0d%0ab");
     assert_eq!(status, 400, "no id has line breaks in it");
+}
+
+#[test]
+fn nobody_is_let_in_whose_handler_for_connections_lacks_its_state() {
+    let faults = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&faults);
+    let app = App::new()
+        .on_connect(|socket: Socket, number: State<u8>| socket.emit("number", *number))
+        .of("/lacking", |namespace| {
+            namespace
+                .on_connect(|_: State<u8>, _: State<String>| {})
+                .on("event", |_: State<u16>| {})
+        })
+        .on_error(move |error| heard.lock().unwrap().push(error.to_string()))
+        .state(7_u8);
+    let mut world = World::new(app);
+    let ws = world.connect();
+    assert_eq!(world.texts(ws).last().map(|it| &**it), Some(r#"42["number",7]"#));
+
+    world.say(ws, "40/lacking,");
+
+    assert_eq!(world.texts(ws), [r#"44/lacking,{"message":"internal error"}"#]);
+    let faults = faults.lock().unwrap();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].contains("no state of type alloc::string::String"), "{}", faults[0]);
 }
 
 #[test]
