@@ -5,6 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use rustix::net::RecvFlags;
+
 use super::PATIENCE;
 use super::frames::{Frame, Opcode};
 
@@ -83,6 +85,12 @@ impl Wire {
     /// Sends what a server that has had enough need not read.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
+    }
+
+    /// Whether something has come that is not read yet.
+    pub fn is_answered(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(&self.stream, &mut [0], flags).is_ok()
     }
 
     pub fn send_frame(&mut self, frame: &Frame) {
