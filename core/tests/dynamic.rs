@@ -280,3 +280,24 @@ fn a_socket_of_a_namespace_that_was_made_comes_back_although_that_was_gone() {
     assert!(received[1].contains(id));
     assert_eq!(h.server.len("/room-1"), 1);
 }
+
+#[test]
+fn one_address_does_not_take_all_dynamic_namespaces() {
+    let mut h = Harness::<Server>::with(|config| {
+        config.dynamic_namespaces = true;
+        config.max_namespaces = 1_000;
+    });
+    let mut refused = 0;
+    for (number, address) in [(0, 1), (1, 1), (2, 1), (3, 2)] {
+        h.remote = Some(std::net::SocketAddr::from(([192, 0, 2, address], 1234)));
+        let ws = h.open_websocket();
+        for namespace in 0..100 {
+            h.frame(ws, format!("40/{number}-{namespace},"));
+        }
+        let answers = h.received(ws);
+        let is_refusal = |answer: &&String| answer.contains("Invalid namespace");
+        refused += answers.iter().filter(is_refusal).count();
+    }
+    assert_eq!(refused, 50);
+    h.told();
+}

@@ -379,3 +379,66 @@ fn old_clients_get_offsets_and_do_not_come_back() {
     assert_eq!(returns(&mut h), [false, false]);
     assert_eq!(h.server.counts().away, 1);
 }
+
+// What one address may take of what is for all.
+
+fn from(h: &mut Harness<Server>, number: u8) {
+    h.remote = Some(std::net::SocketAddr::from(([192, 0, 2, number], 1234)));
+}
+
+#[test]
+fn one_address_does_not_take_the_memory_of_what_others_have_missed() {
+    let mut h = server_with(|recovery| recovery.max_bytes = 1 << 20);
+    from(&mut h, 1);
+    let (client, seen) = away(&mut h);
+    h.emit_to(&Selector::all(), "missed");
+    from(&mut h, 2);
+    let flooder = connect(&mut h);
+
+    for _ in 0..20_000 {
+        h.emit(flooder.socket, "mine", &());
+        h.received(flooder.ws);
+    }
+    h.advance(secs(1));
+
+    from(&mut h, 1);
+    let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
+    assert_eq!(names(&received[..1]), ["missed"]);
+    assert_eq!(joined(&h, ws, &received[1]).id, client.id);
+}
+
+#[test]
+fn who_has_missed_what_was_not_kept_is_not_recovered() {
+    let mut h = server_with(|recovery| recovery.max_bytes = 1 << 20);
+    from(&mut h, 1);
+    let flooder = connect(&mut h);
+    let seen = offset(&mut h, &flooder);
+    for _ in 0..20_000 {
+        h.emit(flooder.socket, "mine", &());
+    }
+    h.advance(secs(1));
+    let last = h.received(flooder.ws).pop().expect("an event");
+    let last = last.split('"').nth(3).expect("an offset").to_owned();
+    h.closed(flooder.ws, Closure::Error);
+    h.told();
+
+    let (_, received) = ask(&mut h, &back(&flooder.pid, &last));
+    assert!(received[0].contains(&flooder.id), "it has missed nothing");
+    assert_ne!(seen, last);
+}
+
+#[test]
+fn one_address_does_not_make_others_be_forgotten() {
+    let mut h = server_with(|recovery| recovery.max_sessions = 2_000);
+    from(&mut h, 1);
+    let (client, seen) = away(&mut h);
+    from(&mut h, 2);
+    for _ in 0..2_500 {
+        away(&mut h);
+    }
+    assert_eq!(h.server.counts().away, 1_001);
+
+    from(&mut h, 1);
+    let (_, received) = ask(&mut h, &back(&client.pid, &seen));
+    assert!(received[0].contains(&client.id));
+}

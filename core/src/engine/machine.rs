@@ -11,7 +11,7 @@ use super::files::CompressedFiles;
 use super::inbox::Slice;
 use super::pending::{PendingHandshakes, Source};
 use super::session::{Alarm, Channel, Context, Phase, Session};
-use super::shares::Shares;
+use super::shares::{Address, Shares};
 use super::{CloseReason, Encoded, EngineConfig, Event};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
@@ -356,6 +356,11 @@ impl Engine {
     #[must_use]
     pub fn buffered(&self, session: SessionId) -> Option<usize> {
         self.get(session).map(|session| session.outbox.unsent())
+    }
+
+    /// Whom a session is counted for.
+    pub(crate) fn address(&self, session: SessionId) -> Address {
+        self.get(session).map_or(Address::Unknown, |session| session.address)
     }
 
     /// Whether the client is not read at the moment, because of what it has sent before.

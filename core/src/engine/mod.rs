@@ -41,6 +41,7 @@ pub(crate) use handshake::decode as decode_query;
 pub use handshake::{Admission, Handshake, HandshakeId};
 pub use machine::{Engine, Transport};
 pub use origin::WebSocketOrigins;
+pub(crate) use shares::Address;
 pub use subprotocol::Subprotocols;
 
 use crate::id::SessionId;

@@ -8,7 +8,7 @@ use crate::id::SessionId;
 
 /// Whom sessions are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Address {
+pub(crate) enum Address {
     /// Of a client whose address is not known.
     Unknown,
     V4(u32),

@@ -298,7 +298,7 @@ impl Server {
         }
         let known = self.namespace(name.as_bytes());
         let dynamic = self.config.dynamic_namespaces;
-        let made = || dynamic.then(|| self.add_namespace(name)).flatten();
+        let made = || dynamic.then(|| self.add_namespace(session, name)).flatten();
         let Some(namespace) = known.or_else(made) else {
             if let Some(client) = self.clients.get_mut(&session) {
                 client.refusals.add(self.now);

@@ -19,8 +19,8 @@ pub struct ServerConfig {
     /// [`Event::Connecting`](super::Event::Connecting); the namespace exists from then on until
     /// its last socket is gone.
     pub dynamic_namespaces: bool,
-    /// The greatest number of namespaces, by default 10,000. Beyond it, those that do not exist
-    /// can't be joined.
+    /// The greatest number of namespaces, by default 10,000; of dynamic ones, one address may make
+    /// a quarter of these, but at least 100. Beyond it, those that do not exist can't be joined.
     pub max_namespaces: usize,
     /// The time within which a new client must have joined a namespace, by default 45 s; after it
     /// the connection is closed.

@@ -21,13 +21,17 @@ impl Server {
         back: Option<Return>,
     ) -> SocketId {
         let (sid, recoverable) = match back {
-            Some(Return { sid, recoverable }) => (sid, Some(Box::new(recoverable))),
+            Some(Return { sid, mut recoverable }) => {
+                recoverable.address = self.engine.address(session);
+                (sid, Some(Box::new(recoverable)))
+            }
             None => {
                 // Old clients know nothing of keys.
                 let old = self.clients.get(&session).is_some_and(|client| client.old);
                 let returns = self.recovery.is_some() && !old;
                 let pid = returns.then(|| self.mint.long_sid());
-                let recoverable = pid.map(|pid| Box::new(Recoverable::new(pid)));
+                let address = self.engine.address(session);
+                let recoverable = pid.map(|pid| Box::new(Recoverable::new(pid, address)));
                 (self.new_sid(session, namespace), recoverable)
             }
         };
@@ -167,6 +171,7 @@ impl Server {
         if namespace.dynamic && namespace.sockets == 0 {
             let namespace = self.namespaces.remove(socket.namespace);
             self.by_name.remove(&namespace.name);
+            self.dynamic.remove(namespace.address);
         }
         if let Some(now) = self.now.filter(|_| socket.paused) {
             self.adjust_pause(socket.session, now);

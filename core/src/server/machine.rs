@@ -9,6 +9,7 @@ use slab::Slab;
 
 use super::broadcast::Gatherings;
 use super::client::Client;
+use super::quotas::CountByAddress;
 use super::recovery::{Recoverable, Recovery};
 use super::retire::Retirement;
 use super::rooms::{Members, Room};
@@ -16,7 +17,7 @@ use super::socket::SocketMut;
 use super::{Counts, Event, NamespaceConfig, ServerConfig, Totals};
 use crate::ack::{Acks, Owed};
 use crate::args::Args;
-use crate::engine::{self, Admission, Encoded, Engine, Handshake, HandshakeId};
+use crate::engine::{self, Address, Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
 use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
@@ -47,6 +48,8 @@ pub struct Server {
     pub(super) clients: IdMap<SessionId, Client>,
     pub(super) namespaces: Slab<Namespace>,
     pub(super) by_name: HashMap<Room, usize, Hashing>,
+    /// The dynamic ones.
+    pub(super) dynamic: CountByAddress,
     pub(super) sockets: Slab<Socket>,
     pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
     pub(super) acks: Acks,
@@ -70,11 +73,14 @@ pub(super) struct Namespace {
     pub(super) sockets: usize,
     /// It goes when its last socket does.
     pub(super) dynamic: bool,
+    /// Of whom it was asked for first.
+    pub(super) address: Address,
 }
 
 impl Namespace {
     fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
-        Self { name, decides, members: Members::new(hashing), sockets: 0, dynamic: false }
+        let (members, address) = (Members::new(hashing), Address::Unknown);
+        Self { name, decides, members, sockets: 0, dynamic: false, address }
     }
 }
 
@@ -165,6 +171,7 @@ impl Server {
             clients: IdMap::default(),
             namespaces,
             by_name,
+            dynamic: CountByAddress::default(),
             sockets: Slab::new(),
             by_sid: HashMap::with_hasher(hashing),
             acks: Acks::default(),
@@ -436,15 +443,22 @@ impl Server {
         self.by_name.get(std::str::from_utf8(name).ok()?).copied()
     }
 
-    /// Makes a namespace for somebody who asks for it, unless there are too many.
-    pub(super) fn add_namespace(&mut self, name: &str) -> Option<usize> {
-        if self.namespaces.len() >= self.config.max_namespaces {
+    /// Makes a namespace for a client that asks for it, unless there are too many, of all or of its
+    /// address.
+    pub(super) fn add_namespace(&mut self, session: SessionId, name: &str) -> Option<usize> {
+        let limit = self.config.max_namespaces;
+        let address = self.engine.address(session);
+        let has_room = self.namespaces.len() < limit;
+        if !has_room || !self.dynamic.add(address, (limit / 4).max(100)) {
             return None;
         }
         let name = Room::from(name);
         let hashing = *self.by_name.hasher();
-        let namespace =
-            Namespace { dynamic: true, ..Namespace::new(Room::clone(&name), true, hashing) };
+        let namespace = Namespace {
+            dynamic: true,
+            address,
+            ..Namespace::new(Room::clone(&name), true, hashing)
+        };
         let index = self.namespaces.insert(namespace);
         self.by_name.insert(name, index);
         Some(index)

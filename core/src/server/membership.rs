@@ -67,6 +67,11 @@ impl Membership {
         }
     }
 
+    /// Notes that a packet for the socket before `next` is not kept.
+    pub(super) const fn lose(&mut self, next: Number) {
+        self.since = next;
+    }
+
     /// From which packet on all of it is known.
     pub(super) const fn since(&self) -> Number {
         self.since

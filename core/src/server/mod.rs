@@ -9,6 +9,7 @@ mod life;
 mod machine;
 mod membership;
 mod packet_log;
+mod quotas;
 mod recovery;
 mod retire;
 mod rooms;

@@ -13,12 +13,13 @@ use super::rooms::Room;
 use crate::engine::Encoded;
 use crate::id::Sid;
 
-/// The packets of all namespaces, in order, without a gap in their numbers.
+/// The packets of all namespaces, in the order of their numbers, of which some may be skipped.
 #[derive(Debug)]
 pub(super) struct PacketLog {
     packets: VecDeque<Packet>,
-    /// The number of the first packet, or of the next one if there is none.
+    /// The number from which on no packet was dropped.
     first: Number,
+    next: Number,
     /// The last packet of each chain of which there is one.
     last: BTreeMap<Chain, Number>,
     bytes: usize,
@@ -52,6 +53,7 @@ pub(super) struct Receiver<'a> {
 
 #[derive(Debug)]
 struct Packet {
+    number: Number,
     at: Instant,
     /// The chains that it belongs to, sorted.
     links: Box<[Link]>,
@@ -125,6 +127,7 @@ impl PacketLog {
         Self {
             packets: VecDeque::new(),
             first: 1,
+            next: 1,
             last: BTreeMap::new(),
             bytes: 0,
             #[cfg(test)]
@@ -137,14 +140,19 @@ impl PacketLog {
         self.bytes
     }
 
-    /// The number of the first packet, or of the next one if there is none.
+    /// The number from which on no packet was dropped.
     pub(super) const fn first(&self) -> Number {
         self.first
     }
 
     /// The number of the next packet.
-    pub(super) fn next(&self) -> Number {
-        self.first + self.packets.len() as Number
+    pub(super) const fn next(&self) -> Number {
+        self.next
+    }
+
+    /// Leaves the next number to a packet that is not kept.
+    pub(super) const fn skip(&mut self) {
+        self.next += 1;
     }
 
     /// When the first packet was sent.
@@ -169,7 +177,8 @@ impl PacketLog {
         };
         let links = receivers.into_iter().map(link).collect();
         let (except, encoded) = (except.into(), encoded.detached());
-        let packet = Packet { at, links, except, sender, encoded };
+        let packet = Packet { number: self.next, at, links, except, sender, encoded };
+        self.next += 1;
         self.bytes += packet.size();
         if self.packets.len() == self.packets.capacity() {
             self.packets.reserve_exact(self.packets.len() / 8 + 16);
@@ -179,7 +188,7 @@ impl PacketLog {
 
     /// Makes the next packet the last one of a chain. Names are in memory once for each chain.
     fn lengthen(&mut self, chain: Chain) -> Link {
-        let number = self.next();
+        let number = self.next;
         match self.last.entry(chain) {
             Entry::Occupied(mut last) => {
                 let previous = last.insert(number);
@@ -198,12 +207,12 @@ impl PacketLog {
         let Some(packet) = self.packets.pop_front() else { return };
         self.bytes -= packet.size();
         for Link { chain, .. } in &packet.links {
-            if self.last.get(chain) == Some(&self.first) {
+            if self.last.get(chain) == Some(&packet.number) {
                 self.last.remove(chain);
                 self.bytes -= chain.size();
             }
         }
-        self.first += 1;
+        self.first = packet.number + 1;
         let len = self.packets.len();
         if self.packets.capacity() > len + len / 4 + 64 {
             self.packets.shrink_to(len + len / 8 + 16);
@@ -253,7 +262,13 @@ impl PacketLog {
     }
 
     fn get(&self, number: Number) -> Option<&Packet> {
-        self.packets.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        // Where none was skipped, which is the rule, this is its place.
+        if let Some(packet) = self.packets.get(place).filter(|packet| packet.number == number) {
+            return Some(packet);
+        }
+        let found = self.packets.binary_search_by_key(&number, |packet| packet.number);
+        self.packets.get(found.ok()?)
     }
 }
 

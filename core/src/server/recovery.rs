@@ -9,9 +9,10 @@ use serde::Deserialize;
 use super::machine::{Alarm, Server};
 use super::membership::{Membership, Number};
 use super::packet_log::{PacketLog, Receiver, Target};
+use super::quotas::{AwayByAddress, DirectByAddress};
 use super::rooms::{Room, Selector};
 use crate::args::Args;
-use crate::engine::Encoded;
+use crate::engine::{Address, Encoded};
 use crate::error::DisconnectReason;
 use crate::id::{Mint, Sid, SocketId};
 
@@ -27,10 +28,12 @@ pub struct RecoveryConfig {
     /// 500 if no other packet is for the same room or socket; each further room of a broadcast
     /// takes 50 to 250. Older ones are dropped first; who has missed one of them is not recovered.
     /// Nor is who has missed more than may [wait](crate::engine::EngineConfig::max_buffered) for
-    /// one client, or has left more than 32 rooms since the last packet that it has seen.
+    /// one client, or has left more than 32 rooms since the last packet that it has seen. When half
+    /// of it is taken, no more packets for single sockets are kept of an address whose own take a
+    /// quarter.
     pub max_bytes: usize,
-    /// How many clients that are away are remembered, by default 10,000. The oldest is forgotten
-    /// first.
+    /// How many clients that are away are remembered, by default 10,000; of one address a quarter
+    /// of these, but at least 1,000. The oldest is forgotten first.
     pub max_sessions: usize,
 }
 
@@ -45,6 +48,9 @@ impl Default for RecoveryConfig {
     }
 }
 
+/// How many clients of one address that are away are remembered at least.
+const MIN_SHARE: usize = 1_000;
+
 /// Who is away, and what was sent meanwhile.
 #[derive(Debug)]
 pub(super) struct Recovery {
@@ -57,6 +63,8 @@ pub(super) struct Recovery {
     connected: BTreeMap<Sid, SocketId>,
     /// How many are away from each namespace.
     namespaces: BTreeMap<Room, usize>,
+    by_address: AwayByAddress,
+    direct: DirectByAddress,
     /// The keys of those who are away, in the order of their going.
     leavers: BTreeMap<u64, (Instant, Sid)>,
     /// How many have gone so far.
@@ -69,6 +77,7 @@ pub(super) struct Recovery {
 pub(super) struct Recoverable {
     /// The key of the client.
     pub(super) pid: Sid,
+    pub(super) address: Address,
     /// The first packet that is for the socket: what came before its admission is not.
     since: Number,
     membership: Membership,
@@ -88,6 +97,7 @@ struct Back {
 #[derive(Debug)]
 pub(super) struct Away {
     sid: Sid,
+    address: Address,
     namespace: Room,
     since: Number,
     membership: Membership,
@@ -103,8 +113,8 @@ pub(super) struct Return {
 }
 
 impl Recoverable {
-    pub(super) fn new(pid: Sid) -> Self {
-        Self { pid, since: 0, membership: Membership::default(), back: None }
+    pub(super) fn new(pid: Sid, address: Address) -> Self {
+        Self { pid, address, since: 0, membership: Membership::default(), back: None }
     }
 
     pub(super) const fn is_back(&self) -> bool {
@@ -125,6 +135,8 @@ impl Recovery {
             log: PacketLog::new(),
             away: BTreeMap::new(),
             connected: BTreeMap::new(),
+            by_address: AwayByAddress::default(),
+            direct: DirectByAddress::default(),
             namespaces: BTreeMap::new(),
             leavers: BTreeMap::new(),
             departures: 0,
@@ -171,12 +183,28 @@ impl Recovery {
         }
     }
 
+    /// Counts a packet for one socket; returns whether those of its address take more than their
+    /// share while there is not much room.
+    fn is_over_share(&mut self, address: Address, encoded: &Encoded) -> bool {
+        /// What a packet takes besides its bytes, about.
+        const OVERHEAD: usize = 250;
+        let (first, next) = (self.log.first(), self.log.next());
+        let bytes = encoded.len() + OVERHEAD;
+        let all = self.direct.add(address, bytes, first, next);
+        all > self.config.max_bytes / 4 && self.log.bytes() > self.config.max_bytes / 2
+    }
+
     fn depart(&mut self, pid: Sid, mut away: Away, now: Instant) -> Option<Sid> {
         self.departures += 1;
         away.place = self.departures;
         self.leavers.insert(away.place, (now, pid.clone()));
         *self.namespaces.entry(Room::clone(&away.namespace)).or_default() += 1;
+        let share = (self.config.max_sessions / 4).max(MIN_SHARE);
+        let oldest = self.by_address.add(away.address, away.place, share);
         self.away.insert(pid, away);
+        if let Some((_, pid)) = oldest.and_then(|place| self.leavers.remove(&place)) {
+            return self.remove(pid.as_str()).map(|(_, away)| away.sid);
+        }
         if self.away.len() > self.config.max_sessions { self.forget_oldest() } else { None }
     }
 
@@ -188,6 +216,7 @@ impl Recovery {
 
     fn remove(&mut self, pid: &str) -> Option<(Sid, Away)> {
         let (pid, away) = self.away.remove_entry(pid)?;
+        self.by_address.remove(away.address, away.place);
         if let Some(count) = self.namespaces.get_mut(&away.namespace) {
             *count -= 1;
             if *count == 0 {
@@ -208,6 +237,7 @@ impl Recovery {
         while self.log.oldest().is_some_and(expired) {
             self.log.drop_oldest();
         }
+        self.direct.forget_before(self.log.first());
         gone
     }
 
@@ -289,7 +319,7 @@ impl Server {
         let gone = recovery.purge(now);
         let claimed = recovery.claim(&pid);
         self.tell_expired(gone);
-        let (pid, Away { sid, namespace: left, since, membership, .. }) = claimed?;
+        let (pid, Away { sid, address, namespace: left, since, membership, .. }) = claimed?;
         let recovery = self.recovery.as_ref()?;
         let known = |next: &Number| recovery.is_known(since.max(*next), &membership);
         let next = recovery.after(&offset).filter(known);
@@ -299,7 +329,7 @@ impl Server {
             return None;
         };
         let back = Some(Back { next, rooms: membership.rooms().cloned().collect() });
-        Some(Return { sid, recoverable: Recoverable { pid, since, membership, back } })
+        Some(Return { sid, recoverable: Recoverable { pid, address, since, membership, back } })
     }
 
     /// Ends the connection of a socket whose client is back on another one: it knows sooner that
@@ -369,14 +399,14 @@ impl Server {
         let Some(now) = self.now.filter(|_| may_return) else { return false };
         let Some(socket) = self.get_mut(id) else { return false };
         let Some(recoverable) = socket.recoverable.take() else { return false };
-        let Recoverable { pid, since, membership, .. } = *recoverable;
+        let Recoverable { pid, address, since, membership, .. } = *recoverable;
         if let Some(recovery) = &mut self.recovery {
             recovery.disconnect(&pid);
         }
         let Some(socket) = self.get_mut(id) else { return false };
         let (sid, namespace) = (socket.sid.clone(), socket.namespace);
         let namespace = Room::clone(&self.namespaces[namespace].name);
-        let away = Away { sid, namespace, since, membership, place: 0 };
+        let away = Away { sid, address, namespace, since, membership, place: 0 };
         let forgotten = self.recovery.as_mut().and_then(|recovery| recovery.depart(pid, away, now));
         self.tell_expired(forgotten);
         self.watch_recovery();
@@ -405,9 +435,20 @@ impl Server {
         self.log(namespace, Target::Broadcast { rooms, except, sender }, encoded);
     }
 
-    /// Keeps a packet for one socket, should it come back.
+    /// Keeps a packet for one socket, should it come back; but not if the sockets of its address have
+    /// their share of a log that is half full.
     pub(super) fn log_direct(&mut self, id: SocketId, encoded: &Encoded) {
-        let Some(socket) = self.get(id) else { return };
+        let Some(socket) = self.sockets.get_mut(id.index as usize).filter(|it| it.id == id) else {
+            return;
+        };
+        let (recovery, recoverable) = (self.recovery.as_mut(), socket.recoverable.as_mut());
+        if let Some((recovery, recoverable)) = recovery.zip(recoverable) {
+            if recovery.is_over_share(recoverable.address, encoded) {
+                recovery.log.skip();
+                recoverable.membership.lose(recovery.log.next());
+                return;
+            }
+        }
         let namespace = Room::clone(&self.namespaces[socket.namespace].name);
         let target = Target::Socket(socket.sid.clone());
         self.log(namespace, target, encoded);
