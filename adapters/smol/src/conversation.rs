@@ -54,7 +54,7 @@ pub(crate) struct Visit {
     /// Whether the peer may still be sending when the connection ends.
     pub(crate) unread: Cell<bool>,
     progress: Rc<Progress>,
-    /// How many requests were answered in this turn.
+    /// How many requests were answered in this turn, since the peer was last waited for.
     spent: Cell<Spent>,
 }
 
@@ -71,14 +71,13 @@ impl Visit {
     async fn wait_for_turn(&self) {
         let hub = &self.hub;
         let mut spent = self.spent.get();
-        if spent.turn == hub.turns.number()
-            && (spent.requests >= BURST || hub.sent() - spent.sent >= MANY_SENT)
-        {
+        let is_new = self.progress.has_waited() || spent.turn != hub.turns.number();
+        let is_spent = spent.requests >= BURST || hub.sent() - spent.sent >= MANY_SENT;
+        if !is_new && is_spent {
             hub.turns.next().await;
         }
-        let turn = hub.turns.number();
-        if spent.turn != turn {
-            spent = Spent { turn, requests: 0, sent: hub.sent() };
+        if is_new || is_spent {
+            spent = Spent { turn: hub.turns.number(), requests: 0, sent: hub.sent() };
         }
         spent.requests += 1;
         self.spent.set(spent);

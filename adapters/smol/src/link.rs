@@ -126,6 +126,9 @@ impl<S: Stream> Read for Link<S> {
             }
         }
         this.hub.tools.return_input(input);
+        if outcome.is_pending() {
+            this.progress.on_blocked();
+        }
         if matches!(outcome, Poll::Ready(Ok(0))) && room > 0 {
             this.ended = true;
             return this.hold_back(cx);

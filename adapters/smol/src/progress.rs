@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     since: Cell<Instant>,
     /// The status of an answer that hyper has made by itself.
     refused: Cell<Option<u16>>,
+    /// Everything that the peer has sent was read, so the connection has waited for more.
+    waited: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,7 @@ enum Phase {
 impl Progress {
     pub(crate) fn new() -> Self {
         let (phase, since) = (Cell::new(Phase::Head), Cell::new(Instant::now()));
-        Self { phase, since, refused: Cell::default() }
+        Self { phase, since, refused: Cell::default(), waited: Cell::default() }
     }
 
     fn enter(&self, phase: Phase) {
@@ -46,6 +48,17 @@ impl Progress {
         if self.phase.get() == Phase::Idle {
             self.enter(Phase::Head);
         }
+    }
+
+    /// There is nothing to read.
+    pub(crate) fn on_blocked(&self) {
+        self.waited.set(true);
+    }
+
+    /// Whether the connection has waited for its peer since this was last asked: others had their
+    /// turn then.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.waited.take()
     }
 
     /// A head has come whole.

@@ -1,5 +1,7 @@
 //! Targets of requests on their way to hyper, which refuses some that others take.
 
+use memchr::{memchr, memchr2, memchr3};
+
 /// How much of a line is looked at; none that matters here is longer.
 const LOOKED_AT: usize = 64;
 
@@ -71,14 +73,17 @@ impl Targets {
 
     /// Watches a part of the first line; says how long that is.
     fn request_line(&mut self, bytes: &[u8]) -> usize {
-        let ends = |byte: u8| match self.part {
-            Part::Method => matches!(byte, b' ' | b'\n'),
-            Part::Path => matches!(byte, b'?' | b' ' | b'\n'),
-            Part::Query => matches!(byte, b' ' | b'\n') || escaped(byte).is_some(),
-            Part::Version => byte == b'\n',
-            Part::Between | Part::Headers | Part::Body(_) | Part::Unknown => true,
+        let end = match self.part {
+            Part::Method => memchr2(b' ', b'\n', bytes),
+            Part::Path => memchr3(b'?', b' ', b'\n', bytes),
+            Part::Query => {
+                let end = memchr2(b' ', b'\n', bytes);
+                memchr3(b'"', b'<', b'>', &bytes[..end.unwrap_or(bytes.len())]).or(end)
+            }
+            Part::Version => memchr(b'\n', bytes),
+            Part::Between | Part::Headers | Part::Body(_) | Part::Unknown => Some(0),
         };
-        let Some(end) = bytes.iter().position(|&byte| ends(byte)) else { return bytes.len() };
+        let Some(end) = end else { return bytes.len() };
         self.part = match (self.part, bytes[end]) {
             // Empty lines in front of a request are no harm.
             (Part::Between, b'\r' | b'\n') => Part::Between,
@@ -98,7 +103,7 @@ impl Targets {
 
     /// Watches a header, or the part of it that is there; says how long that is.
     fn header(&mut self, bytes: &[u8]) -> usize {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = memchr(b'\n', bytes);
         let taken = end.map_or(bytes.len(), |end| end + 1);
         let room = LOOKED_AT.saturating_sub(self.line.len()).min(taken);
         if end.is_none() {
