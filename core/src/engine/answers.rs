@@ -1,11 +1,13 @@
 //! What answers to GETs have in common: those of one turn are often the same, because a message is
 //! for many clients.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::Encoded;
 use super::compress::Encoding;
-use super::outbox::{Body, Codec};
+use super::outbox::{Body, Codec, Item};
 
 /// The answers that were made last. They are forgotten at the end of the turn.
 #[derive(Default)]
@@ -21,20 +23,24 @@ impl Answers {
     /// as it is.
     const BYTES: usize = 256 << 10;
 
-    /// The body that holds nothing but these messages, which `write` writes unless that was done
-    /// just now.
-    pub(super) fn body(
-        &mut self,
-        messages: &Encoded,
-        codec: Codec,
-        write: impl FnOnce() -> Body,
-    ) -> Body {
+    /// The body that holds these items. If they are the messages of the last one, it is the same.
+    pub(super) fn body(&mut self, items: &VecDeque<Item>, codec: Codec) -> Body {
+        let mut alone = items.iter();
+        let (Some(Item::Messages(messages) | Item::Volatile(messages)), None) =
+            (alone.next(), alone.next())
+        else {
+            return codec.body(items);
+        };
+        // Text alone is a body as it is.
+        if !codec.v3 && messages.parts().1.is_empty() {
+            return codec.body(items);
+        }
         if let Some((last, with, body)) = &self.written {
             if last.is_same(messages) && *with == codec {
                 return body.clone();
             }
         }
-        let body = write();
+        let body = codec.body(items);
         self.written = Some((messages.clone(), codec, body.clone()));
         body
     }

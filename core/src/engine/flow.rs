@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::heartbeat::Heartbeat;
 use super::http;
-use super::session::{Channel, Context, Session};
+use super::pace::Pace;
+use super::session::{Alarm, Channel, Context, Session};
 use super::upgrade::Probe;
 use crate::io::Output;
 
@@ -60,5 +61,48 @@ impl Session {
         if std::mem::take(&mut self.deferred) {
             cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
         }
+    }
+
+    /// Counts the bytes that a message has made; returns whether they complete a share.
+    pub(super) const fn count_made(&mut self, made: usize) -> bool {
+        self.made = self.made.saturating_add(made);
+        self.made >= Pace::SHARE
+    }
+
+    /// Lets the session rest after a complete share if its receivers do not keep up.
+    pub(super) fn keep_pace(&mut self, cx: &mut Context) {
+        let Some(now) = cx.now.filter(|_| self.made >= Pace::SHARE) else { return };
+        let made = std::mem::take(&mut self.made);
+        self.check_pace(made, cx, now);
+    }
+
+    fn check_pace(&mut self, made: usize, cx: &mut Context, now: Instant) {
+        let floor = cx.buffered.saturating_sub(made);
+        let pace = self.pace.get_or_insert_with(|| Box::new(Pace::new(now, floor)));
+        if pace.resting.is_none() && pace.has_to_rest(made, cx.buffered, now) {
+            pace.resting = Some(cx.timers.set(now, Pace::REST, Alarm::Rest(self.id)));
+            self.adjust_reading(cx);
+        }
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.resting.is_some())
+    }
+
+    /// Looks again whether the receivers have caught up.
+    pub(super) fn on_rested(&mut self, cx: &mut Context, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.resting = None;
+            self.check_pace(0, cx, now);
+        }
+        if !self.is_resting() {
+            self.go_on_reading(cx);
+        }
+    }
+
+    /// Forgets the pace of a session of which nothing more is handled.
+    pub(super) fn stop_pace(&mut self, cx: &mut Context) {
+        let timer = self.pace.take().and_then(|pace| pace.resting);
+        timer.into_iter().for_each(|timer| cx.timers.clear(timer));
     }
 }

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Encoded;
-use super::answers::Answers;
 use super::packet::Payload;
 use super::v3::{self, Part};
 use crate::io::{Frame, Frames};
@@ -187,20 +186,10 @@ impl Outbox {
         frames
     }
 
-    /// Takes everything, as the body of an answer.
-    pub(super) fn take_body(&mut self, codec: Codec, answers: &mut Answers) -> Body {
+    /// Takes everything, for the body of an answer.
+    pub(super) fn take_items(&mut self) -> VecDeque<Item> {
         self.ping = Ping::Written;
-        let items = self.take();
-        let write = || codec.body(items.as_slices().0, items.as_slices().1);
-        match items.as_slices().0 {
-            // Text alone is a body as it is.
-            [Item::Messages(messages) | Item::Volatile(messages)]
-                if items.len() == 1 && (codec.v3 || !messages.parts().1.is_empty()) =>
-            {
-                answers.body(messages, codec, write)
-            }
-            _ => write(),
-        }
+        self.take()
     }
 
     /// Leaves no capacity behind: most clients are idle most of the time.
@@ -244,11 +233,16 @@ impl Codec {
 
     /// One item as the body of an answer.
     pub(super) fn lone_body(self, item: &Item) -> Body {
-        self.body(std::slice::from_ref(item), &[])
+        self.body([item])
     }
 
-    fn body(self, items: &[Item], more: &[Item]) -> Body {
-        let items = || items.iter().chain(more);
+    /// Items as the body of an answer.
+    pub(super) fn body<'a>(
+        self,
+        items: impl IntoIterator<Item = &'a Item, IntoIter: Clone>,
+    ) -> Body {
+        let all = items.into_iter();
+        let items = || all.clone();
         let compressible = items().any(Item::is_compressible);
         if self.v3 {
             return self.v3_body(items(), compressible);

@@ -357,7 +357,7 @@ impl Session {
         match &mut self.channel {
             Channel::Polling { get, .. } => {
                 let Some(req) = get.take() else { return };
-                let body = self.outbox.take_body(self.codec, &mut cx.answers);
+                let body = cx.answers.body(&self.outbox.take_items(), self.codec);
                 cx.deliver(req, body);
             }
             Channel::WebSocket { ready: false, .. } => return,
