@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::json::Value;
 use crate::value::{Arguments, ReadFile, Reader};
 
 /// What is to be done, and in which namespace if not in the current one.
@@ -23,7 +24,7 @@ pub(crate) enum Command {
     /// Answer all events that want it, or none.
     AutoAnswer(Option<Arguments>),
     /// Join the namespace, and make it the current one.
-    Join { auth: Option<serde_json::Value> },
+    Join { auth: Option<Value> },
     /// Leave the namespace.
     Leave,
     /// Make the namespace the current one.
@@ -137,14 +138,14 @@ fn event(reader: &mut Reader<'_>) -> Result<String, String> {
 }
 
 /// What the server is told: all the rest of the line.
-fn auth(reader: &mut Reader<'_>) -> Result<Option<serde_json::Value>, String> {
+fn auth(reader: &mut Reader<'_>) -> Result<Option<Value>, String> {
     let text = std::mem::replace(reader, Reader::new("")).rest();
     if text.is_empty() { Ok(None) } else { object(text).map(Some) }
 }
 
 /// Reads what a server may be told at connect.
-pub(crate) fn object(text: &str) -> Result<serde_json::Value, String> {
-    let value = serde_json::from_str(text).ok().filter(serde_json::Value::is_object);
+pub(crate) fn object(text: &str) -> Result<Value, String> {
+    let value = Value::parse(text).ok().filter(|value| matches!(value, Value::Object(_)));
     value.ok_or_else(|| format!("{} is no JSON object", text.trim()))
 }
 
@@ -174,9 +175,10 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::json;
-    use sockeye_smol::{Bytes, Value};
+    use sockeye_smol::Bytes;
 
     use super::{COMMANDS, Command, Step, duration, parse};
+    use crate::json::Value;
     use crate::value::Arguments;
 
     fn step(line: &str) -> Result<Option<Step>, String> {
@@ -188,7 +190,7 @@ mod tests {
     }
 
     fn args(values: &[serde_json::Value]) -> Arguments {
-        Arguments(values.iter().map(|it| serde_json::from_value(it.clone()).unwrap()).collect())
+        Arguments(values.iter().map(|it| Value::parse(&it.to_string()).unwrap()).collect())
     }
 
     #[test]
@@ -228,7 +230,10 @@ mod tests {
     fn a_namespace_is_joined_with_what_the_server_is_told() {
         let found = step(r#"join news {"token": "x y"}"#).unwrap().unwrap();
         assert_eq!(found.namespace.as_deref(), Some("/news"));
-        assert_eq!(found.command, Command::Join { auth: Some(json!({"token": "x y"})) });
+        assert_eq!(
+            found.command,
+            Command::Join { auth: super::object(r#"{"token": "x y"}"#).ok() }
+        );
         assert_eq!(command("join"), Command::Join { auth: None });
         assert_eq!(step("join news [1]").unwrap_err(), "[1] is no JSON object");
     }

@@ -12,6 +12,7 @@ use sockeye_smol::client::{
 use sockeye_smol::core::packet::MsgpackParser;
 use sockeye_smol::{AckFailure, AckSender, Args, Name};
 
+use crate::json::Value;
 use crate::options::Options;
 
 /// What happened, from the thread of the client.
@@ -98,7 +99,7 @@ fn config(options: &Options) -> Config {
 pub(crate) fn handlers(
     namespace: Namespace,
     tell: &Sender<Told>,
-    auth: Option<&serde_json::Value>,
+    auth: Option<&Value>,
 ) -> Namespace {
     let [connected, refusing, disconnected, event] = std::array::from_fn(|_| tell.clone());
     let namespace = namespace

@@ -4,8 +4,8 @@
 //! JSON can.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use sockeye_smol::Value;
 
+use crate::json::Value;
 use crate::print::plain as escaped;
 use crate::report::{Ack, Report};
 use crate::value::Arguments;
@@ -131,9 +131,8 @@ fn base64(data: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sockeye_smol::Value;
-
     use super::{array, base64, line, value};
+    use crate::json::Value;
     use crate::report::{Ack, Report};
     use crate::value::{Arguments, list};
 

@@ -14,6 +14,7 @@ mod editor;
 mod failure;
 mod history;
 mod inform;
+mod json;
 mod link;
 mod machine;
 mod options;

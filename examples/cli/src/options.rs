@@ -5,6 +5,7 @@ use std::time::Duration;
 use sockeye_smol::client::Transport;
 
 use crate::command::Step;
+use crate::json::Value;
 use crate::value::Arguments;
 
 /// How to connect, what to do, and how to tell of it.
@@ -14,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) url: String,
     /// The first one is the current one.
     pub(crate) namespaces: Vec<String>,
-    pub(crate) auth: Option<serde_json::Value>,
+    pub(crate) auth: Option<Value>,
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
     pub(crate) headers: Vec<(String, String)>,

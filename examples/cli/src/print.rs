@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sockeye_smol::{Bytes, Value};
+use sockeye_smol::Bytes;
 
+use crate::json::Value;
 use crate::report::{Ack, Report};
 use crate::value::Arguments;
 
@@ -156,7 +157,10 @@ fn write(value: &Value, paint: Paint, out: &mut String) {
         }
         Value::Null => *out += "null",
         Value::Bool(value) => *out += if *value { "true" } else { "false" },
-        Value::Number(number) => *out += &number.to_string(),
+        Value::Number(number) if number.len() > MOST => {
+            let _ = write!(out, "{}... ({} digits)", &number[..MOST], number.len());
+        }
+        Value::Number(number) => *out += number,
     }
 }
 
@@ -284,6 +288,8 @@ mod tests {
         let told = line(&event("/", "e", &format!("\"{}\"", "\u{20ac}".repeat(10_000)), None));
         assert!(told.ends_with("\u{20ac}... (30000 bytes)"), "{}", told.len());
         assert!(told.len() < 11_000);
+        let told = line(&event("/", "e", &"1".repeat(20_000), None));
+        assert!(told.ends_with("1... (20000 digits)") && told.len() < 11_000, "{}", told.len());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use sockeye_smol::{AckFailure, AckSender, EmitError};
 
 use crate::command::{Command, full_name};
 use crate::complete::Known;
+use crate::json::Value;
 use crate::link::{self, Asked, MAX_TOLD, Told};
 use crate::machine;
 use crate::options::Options;
@@ -45,7 +46,7 @@ pub(crate) struct Session {
     pub(crate) root: Socket,
     thread: JoinHandle<()>,
     executor: Rc<LocalExecutor<'static>>,
-    auth: Option<serde_json::Value>,
+    auth: Option<Value>,
     answer: Option<Arguments>,
     /// The answers that the server waits for.
     pub(crate) open: BTreeMap<u32, (String, AckSender)>,
@@ -277,7 +278,7 @@ impl Session {
         Ok(())
     }
 
-    fn join(&mut self, namespace: String, auth: Option<serde_json::Value>) -> Result<(), String> {
+    fn join(&mut self, namespace: String, auth: Option<Value>) -> Result<(), String> {
         let namespace = full_name(&namespace);
         let auth = auth.or_else(|| self.auth.clone());
         if let Some(socket) = self.root.of(&namespace) {

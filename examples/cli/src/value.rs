@@ -1,7 +1,9 @@
 //! Arguments as people write them: JSON in which `@file` may stand for binary, and bare words.
 
 use serde::ser::{Serialize, SerializeTuple, Serializer};
-use sockeye_smol::{Args, Bytes, Value};
+use sockeye_smol::{Args, Bytes};
+
+use crate::json::{Value, plain};
 
 /// Gives the content of a file, or says why not.
 pub(crate) type ReadFile<'a> = &'a mut dyn FnMut(&str) -> Result<Bytes, String>;
@@ -22,11 +24,27 @@ impl Serialize for Arguments {
 }
 
 impl From<Args> for Arguments {
-    fn from(mut args: Args) -> Self {
-        let texts: Vec<String> = args.iter().map(str::to_owned).collect();
-        // What fits into no value, such as a number beyond all bounds, is shown as it was written.
-        let value = |text| args.shift().unwrap_or(Value::String(text));
-        Self(texts.into_iter().map(value).collect())
+    fn from(args: Args) -> Self {
+        let attachments = args.attachments();
+        let find = |entries: &[(String, Value)]| {
+            let number = match entries {
+                [(mark, Value::Bool(true)), (num, Value::Number(number)), ..]
+                | [(num, Value::Number(number)), (mark, Value::Bool(true)), ..]
+                    if mark == "_placeholder" && num == "num" =>
+                {
+                    number
+                }
+                _ => return None,
+            };
+            attachments.get(number.parse::<usize>().ok()?).cloned()
+        };
+        let value = |text: &str| match Value::parse(text) {
+            Ok(value) if attachments.is_empty() => value,
+            Ok(value) => value.with_binary(&find),
+            // What is nested too deeply, or not Unicode, is shown as it was written.
+            Err(_) => Value::String(text.to_owned()),
+        };
+        Self(args.iter().map(value).collect())
     }
 }
 
@@ -91,8 +109,7 @@ impl<'a> Reader<'a> {
             None => return Ok(None),
             Some('"' | '[' | '{') => {
                 let (json, files) = self.composite(read)?;
-                let value = serde_json::from_str(&json).map_err(|error| plain(&error))?;
-                with_files(value, &files)
+                with_files(Value::parse(&json)?, &files)
             }
             Some('\'') => Value::String(self.quoted()?),
             Some('@') => Value::Bytes(self.file(char::is_whitespace, read)?),
@@ -188,48 +205,26 @@ impl<'a> Reader<'a> {
 const PLACEHOLDER: &str = "\\u0000file";
 
 fn with_files(value: Value, files: &[Bytes]) -> Value {
-    let place = |entries: &[(String, Value)]| match entries {
+    value.with_binary(&|entries| match entries {
         [(key, Value::Number(index))] if key == "\0file" => {
-            files.get(usize::try_from(index.as_u64()?).ok()?).cloned()
+            files.get(index.parse::<usize>().ok()?).cloned()
         }
         _ => None,
-    };
-    match value {
-        Value::Array(values) => {
-            Value::Array(values.into_iter().map(|value| with_files(value, files)).collect())
-        }
-        Value::Object(entries) => match place(&entries) {
-            Some(content) => Value::Bytes(content),
-            None => {
-                let entries = entries.into_iter();
-                Value::Object(entries.map(|(key, it)| (key, with_files(it, files))).collect())
-            }
-        },
-        value @ (Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Bytes(_)) => value,
-    }
+    })
 }
 
 /// A number, `true`, `false`, `null`, or else a text without quotes.
 fn bare(word: &str) -> Value {
-    serde_json::from_str(word).unwrap_or_else(|_| Value::String(word.to_owned()))
-}
-
-/// What is wrong with a text of one line.
-fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    format!("this is no JSON: {}", text.replace(" at line 1 column ", " at its character "))
+    Value::parse(word).unwrap_or_else(|_| Value::String(word.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use sockeye_smol::{Args, Bytes, Value};
+    use sockeye_smol::{Args, Bytes};
 
     use super::{Arguments, Reader, list};
+    use crate::json::Value;
 
     fn read(name: &str) -> Result<Bytes, String> {
         if name == "gone" {
@@ -243,7 +238,7 @@ mod tests {
     }
 
     fn of(json: serde_json::Value) -> Value {
-        serde_json::from_value(json).expect("JSON is a value")
+        Value::parse(&json.to_string()).expect("JSON is a value")
     }
 
     fn file(name: &str) -> Value {
@@ -256,7 +251,7 @@ mod tests {
         let expected = [
             json!("hello"),
             json!(1),
-            json!(-2500.0),
+            json!(0),
             json!(true),
             json!(null),
             json!("two words"),
@@ -264,7 +259,9 @@ mod tests {
             json!([]),
             json!("it \"is\""),
         ];
-        assert_eq!(values(text).unwrap(), expected.map(of));
+        let mut expected = expected.map(of);
+        expected[2] = Value::Number("-2.5e3".to_owned());
+        assert_eq!(values(text).unwrap(), expected);
         assert_eq!(values("  ").unwrap(), []);
     }
 
@@ -280,7 +277,7 @@ mod tests {
         assert_eq!(values(r#""a\"b\\" "]@{" "\u00e9\n" it's"#).unwrap(), expected);
         assert_eq!(
             values("\"\\\u{e9}\"").unwrap_err(),
-            "this is no JSON: invalid escape at its character 3"
+            "this is not JSON: invalid escape at its character 3"
         );
     }
 
@@ -298,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let wrong = |text| values(text).unwrap_err();
-        assert_eq!(wrong(r#"1 [1 2]"#), "this is no JSON: expected `,` or `]` at its character 4");
+        assert_eq!(wrong(r#"1 [1 2]"#), "this is not JSON: expected `,` or `]` at its character 4");
         assert_eq!(wrong(r#"{"a": "}"#), r#"the value that begins with {"a": "} has no end"#);
         assert_eq!(wrong("'a"), "a single quote is missing");
         assert_eq!(wrong(r#""a"b"#), "a space is missing before b");
@@ -326,7 +323,8 @@ mod tests {
 
     #[test]
     fn arguments_are_emitted_one_by_one_and_come_back() {
-        let arguments = list(r#"1 {"a": @b} "c""#, &mut read).unwrap();
+        let arguments =
+            list(r#"123456789012345678901 {"a": [1.10, @b], "x": -1e999} "c""#, &mut read).unwrap();
         let args = Args::of(&arguments).unwrap();
         assert_eq!(args.len(), 3);
         assert_eq!(Arguments::from(args), arguments);

@@ -81,6 +81,35 @@ fn a_script_emits_waits_and_prints_what_came() {
 }
 
 #[test]
+fn numbers_go_there_and_back_with_all_of_their_digits() {
+    let host = Host::start();
+    let numbers = "123456789012345678901234567890,-18446744073709551616,[1.10,{\"a\":1e400}]";
+    let list = format!("[{numbers}]");
+    let auth = format!("{{\"n\":[{numbers}]}}");
+    for transport in ["polling", "websocket"] {
+        let steps =
+            ["-t", transport, "-e", "echo", &list, "-w", "echo", "--emit-ack", "say", &list];
+        let question = ["--answer", &list, "-e", "ask me", &list, "-w", "question"];
+        let found = run(&host.url(""), &[&steps[..], &question, &["-w", "answered"]].concat());
+        assert_eq!(found.found(), [&*list; 4], "{transport}");
+        let joined = run(&host.url("/auth"), &["-t", transport, "-a", &auth, "-w", "auth"]);
+        assert_eq!(joined.found(), [format!("[{auth}]")], "{transport}");
+    }
+    let spaced = numbers.replacen(',', " ", 2);
+    let line = format!("emit echo {spaced}\nwait echo\njoin auth {auth}\nwait auth\n");
+    let shown = feed(&host.url(""), &[], &line);
+    assert!(shown.out.contains(&format!("< echo {spaced}\n")), "{}", shown.out);
+    assert!(shown.out.contains(&format!("< /auth auth {auth}\n")), "{}", shown.out);
+    let told = feed(&host.url(""), &["--json"], &line);
+    assert!(told.out.contains(&format!("\"args\":{list}")), "{}", told.out);
+    let binary = run(
+        &host.url(""),
+        &["-e", "echo", r#"[12345678901234567890123, @/dev/null, 1e400]"#, "-w", "echo"],
+    );
+    assert_eq!(binary.found(), [r#"[12345678901234567890123,{"$binary":""},1e400]"#]);
+}
+
+#[test]
 fn events_that_came_before_they_are_awaited_count_once() {
     let host = Host::start();
     let steps =

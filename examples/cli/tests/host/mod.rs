@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use serde_json::value::RawValue;
 use sockeye_smol::core::engine::Handshake;
 use sockeye_smol::{Ack, App, Args, Auth, Handle, Namespace, Refusal, Serve, Socket};
 
@@ -42,7 +43,11 @@ impl Drop for Host {
 }
 
 fn app() -> App {
-    App::new().of("/", events).of("/chat", events).of("/secret", |namespace| {
+    let told = |namespace: Namespace| {
+        namespace
+            .on_connect(|socket: Socket, auth: Auth<Box<RawValue>>| socket.emit("auth", auth.0))
+    };
+    App::new().of("/auth", told).of("/", events).of("/chat", events).of("/secret", |namespace| {
         events(namespace).middleware(|auth: Auth<HashMap<String, String>>| {
             if auth.0.get("token").is_some_and(|token| token == "let me in") {
                 return Ok(());
@@ -57,6 +62,7 @@ fn events(namespace: Namespace) -> Namespace {
         .on_connect(|socket: Socket| socket.emit("hello", socket.namespace()))
         .on("echo", |socket: Socket, args: Args| socket.emit("echo", args))
         .on("add", |a: i64, b: i64| Ack(a + b))
+        .on("say", |args: Args| Ack(args))
         .on("where", |socket: Socket| Ack(socket.namespace().to_owned()))
         .on("handshake", |it: Arc<Handshake>| {
             Ack((it.header("x-key").map(str::to_owned), it.query("from"), it.query("k")))
