@@ -26,13 +26,13 @@ mod tests {
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
 
-    use super::scanned;
     use crate::args::Args;
+    use crate::args::Value;
+    use crate::cost::scanned;
     use crate::io::Frame;
-    use crate::packet::{
+    use crate::socketio::packet::{
         Carried, Decoder, DefaultParser, EventPayload, Limits, Packet, Parser, event,
     };
-    use crate::value::Value;
 
     /// What was scanned for each byte of the input.
     fn cost<T>(length: usize, act: impl FnOnce() -> T) -> (T, usize) {
@@ -96,7 +96,7 @@ mod tests {
         assert!(parsed <= 9, "{parsed} for each byte when all are read: {json:.99}");
 
         #[cfg(feature = "msgpack")]
-        send_on(&crate::packet::MsgpackParser, &args, length);
+        send_on(&crate::socketio::packet::MsgpackParser, &args, length);
         send_on(&DefaultParser, &args, length);
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::engine::CloseReason;
+use crate::engineio::CloseReason;
 
 /// Why a socket was disconnected. `Display` gives the words of the Socket.IO documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

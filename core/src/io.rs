@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::network::{self, Network};
+use crate::network;
+use crate::network::Network;
 
 /// Names an HTTP request; unique among the requests still open. Chosen by the driver of a server,
 /// and by a client itself.

@@ -5,7 +5,7 @@
 //! happened and carries out what it wants. That makes it fit into any runtime, and lets it be
 //! tested in virtual time, to the byte.
 //!
-//! [`engine::Engine`] is the layer below, for those who want messages and no events; both are
+//! [`engineio::Engine`] is the layer below, for those who want messages and no events; both are
 //! driven in the same way. So is [`Client`], the other end: see [`client`].
 //!
 //! # The loop
@@ -109,7 +109,7 @@
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
 //!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
 //!   [`Input::Drained`] is all there is to flow control.
-//! - **Every limit** is a field of [`ServerConfig`] or [`engine::EngineConfig`], with a default
+//! - **Every limit** is a field of [`ServerConfig`] or [`engineio::EngineConfig`], with a default
 //!   that is safe on the open internet. Fixed are how deep data may be
 //!   ([`packet::Limits::DEPTH_TO_SERVER`]), the size and the pace of the slices, and two POSTs that
 //!   are read of a paused client which is about to change to a WebSocket. When everybody has left, [`Server::counts`] is all zeros.
@@ -117,7 +117,7 @@
 //! # How to embed it
 //!
 //! Give one `Server` to one task or thread, or put it behind a lock that is never held while
-//! something waits. Ask [`engine::EngineConfig::matches`] which requests are for it. Choose a
+//! something waits. Ask [`engineio::EngineConfig::matches`] which requests are for it. Choose a
 //! [`RequestId`] for each request and a [`WsId`] for each WebSocket handshake, and keep what
 //! belongs to them in maps of your own. Wake the timer only when `poll_timeout` has moved closer.
 //!
@@ -126,7 +126,7 @@
 //! | Module | What it is about |
 //! |---|---|
 //! | `io` | what goes in and what comes out: [`Input`], [`Output`] |
-//! | [`engine`] | Engine.IO: sessions, long-polling, WebSockets, the upgrade, heartbeats |
+//! | [`engineio`] | Engine.IO: sessions, long-polling, WebSockets, the upgrade, heartbeats |
 //! | `packet` | Socket.IO packets, to bytes and back |
 //! | `server` | Socket.IO: namespaces, sockets, rooms, acknowledgements |
 //! | [`client`] | the other end: connecting, reconnecting, several namespaces over one connection |
@@ -136,49 +136,31 @@
 //! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
 #![forbid(unsafe_code)]
 
-mod ack;
-mod arg_error;
 mod args;
-pub mod client;
 #[cfg(any(test, fuzzing))]
 mod cost;
-mod de;
-pub mod differences;
-pub mod engine;
+pub mod engineio;
 mod error;
-pub mod hostile;
 mod id;
 mod io;
 mod json;
-mod name;
+pub mod manual;
 mod network;
-pub mod packet;
-mod placeholder;
-mod relay;
-mod server;
-mod shape;
-mod share;
-pub mod speed;
+mod socketio;
 mod timers;
-mod typed;
-mod unescape;
-mod value;
 
-pub use arg_error::ArgError;
-pub use args::Args;
-pub use client::Client;
+pub use args::{ArgError, Args, Name, TypedEvent, Value};
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
 pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
 pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
-pub use name::Name;
 pub use network::{Network, ParseNetworkError};
-pub use packet::{AckPayload, EventPayload};
-pub use server::{
+pub use socketio::client::Client;
+pub use socketio::packet::{AckPayload, EventPayload};
+pub use socketio::server::{
     Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
     RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,
 };
-pub use typed::TypedEvent;
-pub use value::Value;
+pub use socketio::{client, packet};
 
 /// For [`events!`] and fuzz targets alone.
 #[doc(hidden)]

@@ -7,7 +7,7 @@ mod hostile;
 use hostile::{OPEN, Victim, secs};
 use proptest::prelude::*;
 use sockeye_core::client::{Counts, SocketConfig};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 
 fn message() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![

@@ -6,7 +6,7 @@ mod pair;
 
 use pair::{Pair, WEBSOCKET, millis, secs};
 use sockeye_core::client::SocketConfig;
-use sockeye_core::engine::Encoded;
+use sockeye_core::engineio::Encoded;
 use sockeye_core::{Emission, EmitError};
 
 fn strings(lines: &[&str]) -> Vec<String> {

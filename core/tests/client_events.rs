@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use pair::{POLLING, Pair, WEBSOCKET, secs};
 use sockeye_core::client::{Auth, AuthError, Client, Config, Event, Input, Output, SocketConfig};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{Emission, EmitError, Frame, Value};
 
 #[test]
@@ -319,7 +319,7 @@ fn cookies_are_sent_back_where_that_is_wanted() {
     for wanted in [true, false] {
         let mut pair = Pair::with(
             |config| config.cookies = wanted,
-            |server| server.engine.cookie = Some(sockeye_core::engine::Cookie::default()),
+            |server| server.engine.cookie = Some(sockeye_core::engineio::Cookie::default()),
         );
         pair.join("/");
         let with = |headers: &&sockeye_core::Headers| {

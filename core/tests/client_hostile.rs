@@ -7,7 +7,7 @@ mod hostile;
 
 use hostile::{Victim, secs};
 use sockeye_core::client::SocketConfig;
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 
 const OPEN: &str = hostile::OPEN;
 

@@ -7,7 +7,7 @@ mod hostile;
 use hostile::{Victim, secs};
 use sockeye_core::Emission;
 use sockeye_core::client::{Config, Counts, Fault, SocketConfig};
-use sockeye_core::engine::{Encoded, Transport};
+use sockeye_core::engineio::{Encoded, Transport};
 
 #[test]
 fn any_number_of_pings_costs_little() {

@@ -6,7 +6,7 @@ mod common;
 use std::io::Read as _;
 
 use common::Harness;
-use sockeye_core::engine::{Compression, Encoded, Engine, EngineConfig, StaticFile};
+use sockeye_core::engineio::{Compression, Encoded, Engine, EngineConfig, StaticFile};
 use sockeye_core::{Emission, Response, Selector, Server};
 
 /// Fetches a message of this many bytes; returns the encoding and the body, which is checked.

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::Harness;
-use sockeye_core::engine::{Cors, Engine, EngineConfig, Origins, StaticFile};
+use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins, StaticFile};
 use sockeye_core::{Headers, Input};
 
 const HANDSHAKE: &str = "/engine.io/?EIO=4&transport=polling";

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{
+use sockeye_core::engineio::{
     Admission, Cookie, Cors, Engine, EngineConfig, Event, Handshake, HandshakeId, Origins,
 };
 use sockeye_core::{Input, Output, Request, RequestId, Server, WsId};

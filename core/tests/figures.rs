@@ -4,7 +4,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{Harness, secs};
-use sockeye_core::engine::{Encoded, EngineConfig};
+use sockeye_core::engineio::{Encoded, EngineConfig};
 use sockeye_core::{Closure, DisconnectReason, Event, Input, Server};
 
 const TEXT: &str = "42[\"a\"]";

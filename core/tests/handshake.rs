@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::Harness;
-use sockeye_core::engine::{Engine, EngineConfig, StaticFile};
+use sockeye_core::engineio::{Engine, EngineConfig, StaticFile};
 use sockeye_core::{Server, Sid};
 
 const UNKNOWN_TRANSPORT: &str = r#"400 {"code":0,"message":"Transport unknown"}"#;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 
 fn engine() -> Harness<Engine> {
     Harness::engine(EngineConfig::default())

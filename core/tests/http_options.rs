@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{
+use sockeye_core::engineio::{
     Cookie, Encoded, Engine, EngineConfig, HeaderHook, SameSite, Stage, StaticFile, Subprotocols,
 };
 use sockeye_core::{Headers, Response};

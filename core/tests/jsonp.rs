@@ -3,7 +3,7 @@
 mod common;
 
 use common::Harness;
-use sockeye_core::engine::{Encoded, Engine, EngineConfig, Event};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig, Event};
 use sockeye_core::{SessionId, WsId};
 
 const BAD_REQUEST: &str = r#"400 {"code":3,"message":"Bad request"}"#;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, WebSocketClient, secs};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{
     AckId, Closure, Counts, Emission, EmitError, Event, NamespaceConfig, Selector, Server,
 };

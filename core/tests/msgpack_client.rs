@@ -12,7 +12,7 @@ use std::sync::Arc;
 use hostile::Victim;
 use pack::P::{Bin, Int};
 use pack::{P, map, pack, text};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::packet::MsgpackParser;
 
 /// A client that asks to join the main namespace.

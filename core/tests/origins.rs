@@ -3,7 +3,7 @@
 mod common;
 
 use common::Harness;
-use sockeye_core::engine::{Cors, Engine, EngineConfig, Origins, WebSocketOrigins};
+use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins, WebSocketOrigins};
 
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
 const GOOD: &str = "https://good.example";

@@ -9,9 +9,9 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_test_that_the_pages_about_hostile_input_name_exists() {
-    let (tests, files) = count(include_str!("../src/hostile.md"));
+    let (tests, files) = count(include_str!("../src/manual/hostile.md"));
     assert!(tests >= 75 && files >= 65, "{tests} tests and {files} files");
-    let (tests, files) = count(include_str!("../src/hostile_inputs.md"));
+    let (tests, files) = count(include_str!("../src/manual/hostile_inputs.md"));
     assert!(tests >= 460 && files >= 395, "{tests} tests and {files} files");
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use serde_json::json;
 use serde_json::value::RawValue;
-use sockeye_core::engine::Encoded;
+use sockeye_core::engineio::Encoded;
 use sockeye_core::packet::{Incoming, Limits, Outgoing, PacketError, PacketKind, Parser};
 use sockeye_core::{Emission, Event, Frame, Server, SocketId, WsId};
 

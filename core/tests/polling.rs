@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, secs, unpack};
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{RequestId, Server};
 
 const UNKNOWN_SESSION: &str = r#"400 {"code":1,"message":"Session ID unknown"}"#;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use sockeye_core::engine::{Encoded, EngineConfig};
+use sockeye_core::engineio::{Encoded, EngineConfig};
 use sockeye_core::{Emission, Event, Frame, Selector, Server, WsId};
 
 // Messages of all kinds.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use common::{Harness, WebSocketClient, secs};
 use hostile::Victim;
-use sockeye_core::engine::{Cors, Engine, EngineConfig, Origins, Transport};
+use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins, Transport};
 use sockeye_core::{Closure, NamespaceConfig, Selector, Server, ServerConfig};
 
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use common::{Harness, secs, unpack};
 use serde_json::Value;
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{Input, Output, Request, RequestId, Server};
 
 fn engine() -> Harness<Engine> {

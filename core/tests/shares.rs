@@ -5,7 +5,7 @@ mod common;
 use std::net::SocketAddr;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{Admission, Encoded, Engine, EngineConfig, Event};
+use sockeye_core::engineio::{Admission, Encoded, Engine, EngineConfig, Event};
 use sockeye_core::{Closure, Counts, RequestId, Server, ServerConfig};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";

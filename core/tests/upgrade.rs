@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{Encoded, Engine, EngineConfig, Transport};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig, Transport};
 use sockeye_core::{Closure, SessionId, WsId};
 
 fn engine() -> Harness<Engine> {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, secs};
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{RequestId, SessionId, WsId};
 
 const BAD_REQUEST: &str = r#"400 {"code":3,"message":"Bad request"}"#;
@@ -44,7 +44,7 @@ fn send_binary(h: &mut Harness<Engine>, session: SessionId, data: &'static [u8])
 /// The session that was opened last.
 fn opened(h: &mut Harness<Engine>) -> SessionId {
     match h.events().pop() {
-        Some(sockeye_core::engine::Event::Opened { session, .. }) => session,
+        Some(sockeye_core::engineio::Event::Opened { session, .. }) => session,
         other => panic!("no session was opened: {other:?}"),
     }
 }

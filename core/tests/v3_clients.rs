@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, secs};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{
     Closure, Event, NamespaceConfig, Selector, Server, ServerConfig, SocketId, WsId,
 };

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
-use sockeye_core::engine::{Admission, Handshake};
+use sockeye_core::engineio::{Admission, Handshake};
 use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig, TypedEvent};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
@@ -141,7 +141,7 @@ impl App {
     /// join a namespace is decided by its [`middleware`](Self::middleware).
     ///
     /// ```
-    /// use sockeye_app::core::engine::Handshake;
+    /// use sockeye_app::core::engineio::Handshake;
     ///
     /// let app = sockeye_app::App::new().allow_request(|handshake: Handshake| async move {
     ///     handshake.header("cookie").map(drop).ok_or("who are you?")

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use sockeye_core::engine::Handshake;
+use sockeye_core::engineio::Handshake;
 use sockeye_core::{Args, DisconnectReason, Name, Room, SocketId};
 
 use crate::ack::AckSender;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use log::Level;
-use sockeye_core::engine::Admission;
+use sockeye_core::engineio::Admission;
 use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomChange, SocketId};
 
 use crate::ack::{AckSender, Gathered};

@@ -39,7 +39,7 @@ impl Socket {
     ///
     /// If it can't be sent because of its name or data, or the client is gone; also if the client is
     /// closed for this very event, because more would wait for it than
-    /// [`max_buffered`](sockeye_core::engine::EngineConfig::max_buffered).
+    /// [`max_buffered`](sockeye_core::engineio::EngineConfig::max_buffered).
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
         let sent = self.send_out(event, &data, Emission::default())?;
         if sent { Ok(()) } else { Err(EmitError::Disconnected) }
@@ -88,7 +88,7 @@ impl Socket {
     }
 
     /// Emits an event as soon as the client has caught up: while more than a quarter of
-    /// [`max_buffered`](sockeye_core::engine::EngineConfig::max_buffered) waits to be sent to it,
+    /// [`max_buffered`](sockeye_core::engineio::EngineConfig::max_buffered) waits to be sent to it,
     /// this waits, too. So a client can be sent more than fits into memory, at its own pace.
     ///
     /// ```

@@ -11,7 +11,7 @@ use crate::machine::{IntoMachine, Machine, Runtime};
 /// Two endpoints with different paths, served together.
 ///
 /// ```
-/// use sockeye_app::core::engine::EngineConfig;
+/// use sockeye_app::core::engineio::EngineConfig;
 /// use sockeye_app::{App, EngineApp, IntoMachine};
 ///
 /// let both = (App::new(), EngineApp::new());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use sockeye_core::Args;
-use sockeye_core::engine::{Admission, Handshake};
+use sockeye_core::engineio::{Admission, Handshake};
 
 use crate::call::ConnectCall;
 use crate::error::Fault;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sockeye_core::engine::EngineConfig;
+use sockeye_core::engineio::EngineConfig;
 use sockeye_core::{Input, Output, Request, Response};
 
 /// The rest of a handler that has to wait for something.

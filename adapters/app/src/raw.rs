@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use log::Level;
-use sockeye_core::engine::{
+use sockeye_core::engineio::{
     Admission, CloseReason, Encoded, Engine, EngineConfig, Event, Handshake, Transport,
 };
 use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::engine::Handshake;
+use sockeye_core::engineio::Handshake;
 use sockeye_core::{AckError, Room};
 
 use crate::ack::AckFailure;

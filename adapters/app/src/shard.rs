@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 use serde::Serialize;
-use sockeye_core::engine::EngineConfig;
+use sockeye_core::engineio::EngineConfig;
 use sockeye_core::packet::Limits;
 use sockeye_core::{
     AckId, Args, ConfigError, EmitError, Event, EventPayload, IdMap, Input, Name, Output, Request,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
-use sockeye_core::engine::{Handshake, Transport};
+use sockeye_core::engineio::{Handshake, Transport};
 use sockeye_core::{AckPayload, EmitError, Responder, Room, Selector, Sid, SocketId, SocketMut};
 
 use crate::error::{Error, Fault};

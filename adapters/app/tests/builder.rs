@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use common::World;
 use sockeye_app::core::ServerConfig;
-use sockeye_app::core::engine::{EngineConfig, Handshake};
+use sockeye_app::core::engineio::{EngineConfig, Handshake};
 use sockeye_app::{App, Auth, ClientFiles, Packet, Socket, State};
 
 /// A call of the builder, and whether it has taken effect.

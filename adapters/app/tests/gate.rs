@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use common::World;
 use serde::Deserialize;
-use sockeye_app::core::engine::{Admission, Handshake};
+use sockeye_app::core::engineio::{Admission, Handshake};
 use sockeye_app::{App, Auth, Refusal, Socket, State};
 
 #[derive(Deserialize)]

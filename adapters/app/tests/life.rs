@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::World;
-use sockeye_app::core::engine::EngineConfig;
+use sockeye_app::core::engineio::EngineConfig;
 use sockeye_app::{
     Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, Params, RoomChange,
     ServerConfig, Socket, State, WhenFull,

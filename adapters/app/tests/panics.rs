@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::client::ClientWorld;
 use common::{World, within_reason};
 use sockeye_app::client::{self, Client};
-use sockeye_app::core::engine::HeaderHook;
+use sockeye_app::core::engineio::HeaderHook;
 use sockeye_app::{Ack, App, Packet, ServerConfig, Socket};
 
 #[test]

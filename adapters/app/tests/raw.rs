@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use common::World;
 use sockeye_app::core::Frame;
-use sockeye_app::core::engine::{EngineConfig, Handshake};
+use sockeye_app::core::engineio::{EngineConfig, Handshake};
 use sockeye_app::{App, EngineApp, Session};
 
 fn config() -> EngineConfig {

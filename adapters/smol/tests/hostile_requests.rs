@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engine::{Admission, Handshake};
+use sockeye_smol::core::engineio::{Admission, Handshake};
 use sockeye_smol::{App, Io, Serve};
 use support::client::{open, poll, poll_head, post, post_head, session_exists, sid_of};
 use support::wire::{KEY, handshake, handshake_with};

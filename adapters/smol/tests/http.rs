@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engine::{Cors, Origins};
+use sockeye_smol::core::engineio::{Cors, Origins};
 use sockeye_smol::{Limits, Serve};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::wire::handshake_with;

@@ -5,7 +5,7 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sockeye_smol::core::engine::{
+use sockeye_smol::core::engineio::{
     Cookie, Cors, EngineConfig, Handshake, HeaderHook, Origins, Stage, WebSocketOrigins,
 };
 use sockeye_smol::core::{Frame as Message, ServerConfig};

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engine::HeaderHook;
+use sockeye_smol::core::engineio::HeaderHook;
 use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{
     AckError, AckFailure, App, DisconnectReason, Full, Incoming, Limits, Peer, Serve, Server,

@@ -3,7 +3,7 @@
 mod support;
 
 use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engine::{Cookie, Cors, HeaderHook, Origins};
+use sockeye_smol::core::engineio::{Cookie, Cors, HeaderHook, Origins};
 use sockeye_smol::http::Request;
 use sockeye_smol::{Full, Incoming, Serve};
 use support::client::poll_head;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sockeye_tiny_http::core::Frame;
-use sockeye_tiny_http::core::engine::{Cors, EngineConfig, Origins};
+use sockeye_tiny_http::core::engineio::{Cors, EngineConfig, Origins};
 use sockeye_tiny_http::{
     Ack, App, Args, Auth, EngineApp, Handle, Limits, Namespace, ServeBlocking, ServerConfig,
     Session, Socket, client_addr, tiny_http,

@@ -5,7 +5,7 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sockeye_tiny_http::core::engine::{Cookie, Cors, HeaderHook, Origins};
+use sockeye_tiny_http::core::engineio::{Cookie, Cors, HeaderHook, Origins};
 use sockeye_tiny_http::{Limits, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};

@@ -5,7 +5,7 @@ mod support;
 use std::future::pending;
 use std::time::Duration;
 
-use sockeye_tiny_http::core::engine::{Admission, Handshake};
+use sockeye_tiny_http::core::engineio::{Admission, Handshake};
 use sockeye_tiny_http::{App, Io, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post, session_exists, sid_of};
 use support::{Bystander, TestServer, Wire, eventually, quick};

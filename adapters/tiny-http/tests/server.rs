@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockeye_tiny_http::core::ServerConfig;
-use sockeye_tiny_http::core::engine::HeaderHook;
+use sockeye_tiny_http::core::engineio::HeaderHook;
 use sockeye_tiny_http::tiny_http::{Request, Response};
 use sockeye_tiny_http::{App, Limits, ServeBlocking, Server, client_addr};
 use support::client::{open, poll, poll_head, post, sid_of};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use sockeye_core::engine::{Engine, EngineConfig, Event};
+use sockeye_core::engineio::{Engine, EngineConfig, Event};
 use sockeye_core::{Input, Output, SessionId, WsId};
 
 use super::{Harness, Machine, SEED, show};

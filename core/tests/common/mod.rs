@@ -29,7 +29,7 @@ pub(crate) const SEED: [u8; 32] = [7; 32];
 
 /// What a message counts while it waits to be sent.
 pub(crate) fn cost(message: &str) -> usize {
-    message.len() + sockeye_core::engine::Encoded::OVERHEAD
+    message.len() + sockeye_core::engineio::Encoded::OVERHEAD
 }
 
 /// What both machines have in common.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::client::{Client, Config, Event, Fault, Input, Output, SocketConfig};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{Closure, Frame, RequestId, Response, SocketId, WsId};
 
 pub(crate) const OPEN: &str = "0{\"sid\":\"secret\",\"upgrades\":[],\"pingInterval\":25000,\

@@ -340,10 +340,10 @@ impl Pair {
     }
 }
 
-pub(crate) const POLLING: sockeye_core::engine::Transport =
-    sockeye_core::engine::Transport::Polling;
-pub(crate) const WEBSOCKET: sockeye_core::engine::Transport =
-    sockeye_core::engine::Transport::WebSocket;
+pub(crate) const POLLING: sockeye_core::engineio::Transport =
+    sockeye_core::engineio::Transport::Polling;
+pub(crate) const WEBSOCKET: sockeye_core::engineio::Transport =
+    sockeye_core::engineio::Transport::WebSocket;
 
 /// Some time; which one is of no importance.
 fn epoch() -> Instant {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::client::{Auth, Client, Config, Counts, Event, Input, Output, SocketConfig};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{Closure, Emission, Frame, RequestId, Response, SocketId, WsId};
 
 use super::tape::{Tape, packet};

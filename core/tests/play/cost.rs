@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sockeye_core::engine::Encoded;
+use sockeye_core::engineio::Encoded;
 use sockeye_core::packet::{DefaultParser, Parser};
 use sockeye_core::{
     Args, Emission, Event, Frame, Input, Output, Responder, Server, ServerConfig, SocketId, Value,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sockeye_core::engine::{Cookie, Cors, Engine, EngineConfig, Origins};
+use sockeye_core::engineio::{Cookie, Cors, Engine, EngineConfig, Origins};
 use sockeye_core::{Closure, Headers, Input, Output, Request, RequestId, WsId};
 
 /// Feeds requests: each is a line `METHOD target`, then lines `name: value`, until an empty line.

@@ -19,10 +19,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockeye_core::engine::{Encoded, Engine, EngineConfig};
+use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{
     Closure, Counts, Emission, Event, Frame, Input, NamespaceConfig, Output, Request, RequestId,
-    Selector, Server, ServerConfig, WsId, engine,
+    Selector, Server, ServerConfig, WsId, engineio,
 };
 
 /// Feeds each line as a WebSocket message to a client that has joined `/`: a binary one if it
@@ -142,9 +142,9 @@ pub(crate) fn payloads(data: &[u8]) {
         while let Some(output) = engine.poll_output() {
             match output {
                 Output::Respond { req, .. } => assert!(answered.insert(req), "answered once"),
-                Output::Event(engine::Event::Opened { session, .. }) => *open = Some(session),
-                Output::Event(engine::Event::Closed { .. }) => *open = None,
-                Output::Event(engine::Event::Message { session, message }) => {
+                Output::Event(engineio::Event::Opened { session, .. }) => *open = Some(session),
+                Output::Event(engineio::Event::Closed { .. }) => *open = None,
+                Output::Event(engineio::Event::Message { session, message }) => {
                     assert!(open.is_some(), "nothing arrives after the end");
                     assert!(is_valid(&message), "{message:?}");
                     let echo = match &message {

@@ -96,7 +96,8 @@ impl World {
         for node in &mut self.nodes {
             let counts = node.client.counts();
             assert_eq!((counts.acks, counts.buffered), (0, 0), "L: {counts:?}");
-            let polling = node.client.transport() == Some(sockeye_core::engine::Transport::Polling);
+            let polling =
+                node.client.transport() == Some(sockeye_core::engineio::Transport::Polling);
             assert_eq!(counts.websockets, usize::from(!polling), "L: no upgrade is under way");
             assert_eq!(counts.requests > 0, polling, "L: a GET waits");
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sockeye_core::client::{Config, SocketConfig};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{NamespaceConfig, RateLimit, RecoveryConfig, ServerConfig, WhenFull};
 
 use super::rng::Rng;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sockeye_smol::core::RecoveryConfig;
-use sockeye_smol::core::engine::{Cookie, Cors, EngineConfig, Handshake, Origins};
+use sockeye_smol::core::engineio::{Cookie, Cors, EngineConfig, Handshake, Origins};
 use sockeye_smol::core::packet::{DefaultParser, MsgpackParser};
 use sockeye_smol::{
     App, Auth, DisconnectReason, IntoMachine, Namespace, Refusal, ServerConfig, Socket, State,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sockeye_smol::core::engine::{Cors, EngineConfig, Origins};
+use sockeye_smol::core::engineio::{Cors, EngineConfig, Origins};
 use sockeye_smol::core::{Frame, ServerConfig};
 use sockeye_smol::{Ack, App, Args, Auth, EngineApp, IntoMachine, Namespace, Session, Socket};
 

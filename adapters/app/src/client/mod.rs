@@ -42,7 +42,7 @@ pub use socket::Socket;
 pub use sockeye_core::client::{
     Attempt, Config, DisconnectReason, Fault as ConnectionFault, SocketConfig,
 };
-pub use sockeye_core::engine::Transport;
+pub use sockeye_core::engineio::Transport;
 
 use sockeye_core::Args;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::client::{Auth, Responder, SocketMut};
-use sockeye_core::engine::Transport;
+use sockeye_core::engineio::Transport;
 use sockeye_core::{AckPayload, Emission, EmitError, EventPayload, Name, SocketId, TypedEvent};
 
 use super::ConnectError;

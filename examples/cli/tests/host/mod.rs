@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use serde_json::value::RawValue;
-use sockeye_smol::core::engine::Handshake;
+use sockeye_smol::core::engineio::Handshake;
 use sockeye_smol::{Ack, App, Args, Auth, Handle, Namespace, Refusal, Serve, Socket};
 
 pub(crate) struct Host {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sockeye_smol::core::engine::{EngineConfig, Handshake, HeaderHook, Stage};
+use sockeye_smol::core::engineio::{EngineConfig, Handshake, HeaderHook, Stage};
 use sockeye_smol::core::{Frame, Headers, Request};
 use sockeye_smol::{Bytes, EngineApp, Session};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye_smol::core::engine::Handshake;
+use sockeye_smol::core::engineio::Handshake;
 use sockeye_smol::core::{RecoveryConfig, ServerConfig};
 use sockeye_smol::{Ack, App, Args, Auth, Bytes, Namespace, Refusal, Socket};
 

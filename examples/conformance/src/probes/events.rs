@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use smol::Timer;
-use sockeye_smol::core::engine::Handshake;
+use sockeye_smol::core::engineio::Handshake;
 use sockeye_smol::{Ack, AckFailure, AckSender, Args, Bytes, Name, Namespace, Socket, State};
 
 use super::{Departures, Said};

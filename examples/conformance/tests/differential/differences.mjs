@@ -1,6 +1,6 @@
 // Where the official parser and ours differ on purpose: which first messages are meant, or which
 // packets of ours. Ours does not take what they begin, unless `taken` says that it does, and finds
-// something else in it. More about them is in `core/src/differences.md`.
+// something else in it. More about them is in `core/src/manual/differences.md`.
 
 const PREFIX = /^[0-6](?:\d+-)?(?:\/[^,]*(?:,|$))?/;
 

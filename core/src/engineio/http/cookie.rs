@@ -1,0 +1,97 @@
+//! The cookie that tells load balancers apart what belongs together.
+
+use crate::error::ConfigError;
+
+/// A cookie with the id of the session, set by the answer to a handshake over long-polling, for
+/// load balancers. The server never reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Its name, by default `io`.
+    pub name: String,
+    /// For which paths it is, by default `/`.
+    pub path: Option<String>,
+    /// For which domain it is, by default the host alone.
+    pub domain: Option<String>,
+    /// Whether scripts can't read it, by default true.
+    pub http_only: bool,
+    /// Whether it is sent over TLS alone, by default false.
+    pub secure: bool,
+    /// Whether it is sent along from pages of other sites, by default `Lax`.
+    pub same_site: Option<SameSite>,
+    /// After how many seconds it is forgotten, by default when the browser is closed.
+    pub max_age: Option<u32>,
+}
+
+/// Which requests from pages of other sites carry a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// None.
+    Strict,
+    /// Those that lead the user there.
+    Lax,
+    /// All.
+    None,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "io".to_owned(),
+            path: Some("/".to_owned()),
+            domain: None,
+            http_only: true,
+            secure: false,
+            same_site: Some(SameSite::Lax),
+            max_age: None,
+        }
+    }
+}
+
+impl Cookie {
+    pub(in crate::engineio) fn validate(&self) -> Result<(), ConfigError> {
+        let fault = |problem| Err(ConfigError { field: "cookie", problem });
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if self.name.is_empty() || !self.name.bytes().all(is_token) {
+            return fault("the name must be of letters, digits and a few signs");
+        }
+        let is_plain =
+            |text: &String| text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';');
+        if !self.path.iter().chain(&self.domain).all(is_plain) {
+            return fault("path and domain must hold no semicolon or control character");
+        }
+        Ok(())
+    }
+
+    /// The value of a `set-cookie` header.
+    pub(in crate::engineio) fn header(&self, sid: &str) -> String {
+        let mut header = format!("{}={sid}", self.name);
+        let mut attribute = |name: &str, value: &str| {
+            header.push_str("; ");
+            header.push_str(name);
+            header.push_str(value);
+        };
+        if let Some(seconds) = self.max_age {
+            attribute("Max-Age=", &seconds.to_string());
+        }
+        if let Some(domain) = &self.domain {
+            attribute("Domain=", domain);
+        }
+        if let Some(path) = &self.path {
+            attribute("Path=", path);
+        }
+        if self.http_only {
+            attribute("HttpOnly", "");
+        }
+        if self.secure {
+            attribute("Secure", "");
+        }
+        match self.same_site {
+            Some(SameSite::Strict) => attribute("SameSite=", "Strict"),
+            Some(SameSite::Lax) => attribute("SameSite=", "Lax"),
+            Some(SameSite::None) => attribute("SameSite=", "None"),
+            None => {}
+        }
+        header
+    }
+}

@@ -1,0 +1,144 @@
+//! Handshakes that the application looks at: before it lets them through, or after.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::io::{Headers, Request};
+use crate::network;
+use crate::network::Network;
+
+/// Names a handshake that waits for the application's decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HandshakeId(pub(in crate::engineio) u64);
+
+/// The request that opened a session, or wants to; kept only where the configuration asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The request target: path and query.
+    pub target: String,
+    /// Names of the headers in lower case, and their values; those that are no text are left out.
+    pub headers: Vec<(String, String)>,
+    /// The address of the peer, where there is one.
+    pub remote: Option<SocketAddr>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+}
+
+impl Handshake {
+    pub(in crate::engineio) fn new(request: &Request<'_>) -> Self {
+        let text = |(name, value): &(&str, &[u8])| {
+            Some((name.to_ascii_lowercase(), std::str::from_utf8(value).ok()?.to_owned()))
+        };
+        Self {
+            target: request.target.to_owned(),
+            headers: request.headers.iter().filter_map(text).collect(),
+            remote: request.remote,
+            secure: request.secure,
+        }
+    }
+
+    /// The value of a header; the first one if it is there twice.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The address of the client: that of the peer, or behind trusted proxies the last address in
+    /// `X-Forwarded-For` that is not one of theirs.
+    #[must_use]
+    pub fn client_address(&self, trusted: &[Network]) -> Option<IpAddr> {
+        let values = self.headers.iter().rev().filter(|(name, _)| name == "x-forwarded-for");
+        network::client_address(self.remote, values.map(|(_, value)| value.as_bytes()), trusted)
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(in crate::engineio) fn size(&self) -> usize {
+        let header = |(name, value): &(String, String)| {
+            name.len() + value.len() + size_of::<(String, String)>()
+        };
+        size_of::<Self>() + self.target.len() + self.headers.iter().map(header).sum::<usize>()
+    }
+
+    /// All query parameters, decoded, in their order; those of the protocol are among them.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+    }
+
+    /// The value of a query parameter, decoded; the last one if it is there twice.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value.into())
+    }
+}
+
+/// What the application adds to a handshake that it lets through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// The id of the session, by default one of 108 random bits. Whoever knows it can speak for
+    /// the client, so it must not be guessable; it must not be in use, and hold only letters,
+    /// digits, `-` and `_`.
+    pub sid: Option<String>,
+    /// Headers of the answer to the handshake.
+    pub headers: Headers,
+}
+
+impl From<()> for Admission {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+/// Decodes a part of a query: `+` is a space; what is no valid escape stays as it is.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while let Some(&byte) = bytes.get(index) {
+        let escaped = (byte == b'%').then(|| text.get(index + 1..index + 3)).flatten();
+        let escaped = escaped.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        if let Some(byte) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            decoded.push(byte);
+            index += 3;
+        } else {
+            decoded.push(if byte == b'+' { b' ' } else { byte });
+            index += 1;
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded_as_far_as_they_are_valid() {
+        assert_eq!(decode("plain"), "plain");
+        assert_eq!(decode("a+b%20c%C3%A9"), "a b cé");
+        assert_eq!(decode("%"), "%");
+        assert_eq!(decode("%zz%4"), "%zz%4");
+        assert_eq!(decode("%ff"), "\u{fffd}");
+        assert_eq!(decode("%é"), "%é");
+    }
+
+    #[test]
+    fn of_two_parameters_the_last_one_counts() {
+        let handshake = Handshake {
+            target: "/socket.io/?a=1&b&a=2=3&c=".to_owned(),
+            headers: Vec::new(),
+            remote: None,
+            secure: false,
+        };
+        assert_eq!(handshake.query("a").as_deref(), Some("2=3"));
+        assert_eq!(handshake.query("b").as_deref(), Some(""));
+        assert_eq!(handshake.query("d"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The HTTP side of Engine.IO: what a query asks for, and the answers that are always the same.
+
+use bytes::Bytes;
+
+use crate::io::{Response, cut};
+
+/// What the query of a request says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::engineio) struct Query<'a> {
+    pub(in crate::engineio) protocol: Option<&'a str>,
+    pub(in crate::engineio) transport: Option<&'a str>,
+    pub(in crate::engineio) sid: Option<&'a str>,
+    /// Which function of a script is to be called with the answer, in protocol 3.
+    pub(in crate::engineio) script: Option<&'a str>,
+    /// The client takes no binary.
+    pub(in crate::engineio) base64: bool,
+    /// One of the three stands there twice. Different parties would take a different one for the
+    /// valid one, so none is.
+    pub(in crate::engineio) ambiguous: bool,
+}
+
+impl<'a> Query<'a> {
+    pub(in crate::engineio) fn read(query: &'a str) -> Self {
+        let mut read = Self::default();
+        let mut rest = query;
+        while !rest.is_empty() {
+            let (pair, others) = cut(rest, b'&');
+            rest = others;
+            let (key, value) = cut(pair, b'=');
+            let slot = match key {
+                "EIO" => &mut read.protocol,
+                "transport" => &mut read.transport,
+                "sid" => &mut read.sid,
+                "j" => {
+                    read.script = Some(value);
+                    continue;
+                }
+                "b64" => {
+                    read.base64 = !value.is_empty();
+                    continue;
+                }
+                _ => continue,
+            };
+            read.ambiguous |= slot.replace(value).is_some();
+        }
+        read
+    }
+}
+
+/// The errors of the protocol, with the codes and words that clients know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engineio) enum Refusal {
+    UnknownTransport,
+    UnknownSession,
+    BadMethod,
+    BadRequest,
+    /// The application does not want this one.
+    Forbidden(String),
+    /// Its origin is not allowed.
+    ForeignOrigin,
+    UnsupportedProtocol,
+    /// The server is full.
+    Busy,
+}
+
+impl Refusal {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::UnknownTransport => 0,
+            Self::UnknownSession => 1,
+            Self::BadMethod => 2,
+            Self::BadRequest | Self::Busy => 3,
+            Self::Forbidden(_) | Self::ForeignOrigin => 4,
+            Self::UnsupportedProtocol => 5,
+        }
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Self::UnknownTransport => "Transport unknown",
+            Self::UnknownSession => "Session ID unknown",
+            Self::BadMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden(message) => message,
+            Self::ForeignOrigin => "Origin not allowed",
+            Self::UnsupportedProtocol => "Unsupported protocol version",
+            Self::Busy => "Too many sessions",
+        }
+    }
+
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Busy => 503,
+            Self::Forbidden(_) | Self::ForeignOrigin => 403,
+            Self::UnknownTransport
+            | Self::UnknownSession
+            | Self::BadMethod
+            | Self::BadRequest
+            | Self::UnsupportedProtocol => 400,
+        }
+    }
+
+    /// The answer to an ordinary request.
+    pub(in crate::engineio) fn response(&self) -> Response {
+        let (code, message) = (self.code(), self.message());
+        let message = serde_json::to_string(message).expect("text can be written as JSON");
+        let body = format!("{{\"code\":{code},\"message\":{message}}}");
+        Response::new(self.status(), "application/json", body)
+    }
+
+    /// The answer to a WebSocket handshake: the words alone.
+    pub(in crate::engineio) fn upgrade_response(&self) -> Response {
+        Response::new(self.status(), "text/html", self.message().to_owned())
+    }
+}
+
+/// The answer to a POST that was taken.
+pub(in crate::engineio) fn taken() -> Response {
+    let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
+    response.add("Cache-Control", "no-store");
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_whatever_else_is_in_it() {
+        let query = Query::read("EIO=4&transport=polling&t=abc&sid=x&&=&b64");
+        assert_eq!(query.protocol, Some("4"));
+        assert_eq!(query.transport, Some("polling"));
+        assert_eq!(query.sid, Some("x"));
+        assert!(!query.ambiguous);
+        assert_eq!(Query::read(""), Query::default());
+        assert_eq!(Query::read("sid=").sid, Some(""));
+    }
+
+    #[test]
+    fn a_parameter_that_stands_there_twice_is_ambiguous() {
+        assert!(Query::read("EIO=4&EIO=3").ambiguous);
+        assert!(Query::read("sid=a&sid=a").ambiguous);
+        assert!(!Query::read("t=1&t=2").ambiguous);
+    }
+}

@@ -1,0 +1,267 @@
+//! The options of an Engine.IO server.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::engineio::encoded::Encoded;
+use crate::engineio::http::compress::Compression;
+use crate::engineio::http::cookie::Cookie;
+use crate::engineio::http::cors::Cors;
+use crate::engineio::http::origin::WebSocketOrigins;
+use crate::engineio::http::subprotocol::Subprotocols;
+use crate::error::ConfigError;
+use crate::id::Mint;
+use crate::io::{Headers, Request};
+use crate::network::Network;
+
+/// The options of an [`Engine`](crate::engineio::Engine), with the defaults of the official server.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The path of the endpoint, by default `/engine.io`; with and without a slash at the end.
+    pub path: String,
+    /// The time between a pong (or the opening) and the next ping, by default 25 s. Together with
+    /// [`ping_timeout`](Self::ping_timeout) it must be less than 2^31 ms, or 24 days: timers of
+    /// clients in JavaScript hold no more.
+    pub ping_interval: Duration,
+    /// The time within which a ping is to be answered, by default 20 s. After it the session ends
+    /// with [`CloseReason::PingTimeout`](crate::engineio::CloseReason::PingTimeout).
+    pub ping_timeout: Duration,
+    /// The time that an upgrade may take, by default 10 s. After it the WebSocket is closed; the
+    /// session goes on with long-polling.
+    pub upgrade_timeout: Duration,
+    /// How long a GET may still wait for messages once a WebSocket has asked to take over, by
+    /// default not at all: it is answered at once, so that the client can go on. The official
+    /// server lets it wait for up to 100 ms; so does this one after the first 8 of an upgrade.
+    pub upgrade_poll_hold: Duration,
+    /// The time that a client has to fetch what is still to be delivered when its session is
+    /// closed by the server, by default 30 s.
+    pub close_timeout: Duration,
+    /// The greatest size in bytes of a request body and of a WebSocket message, by default
+    /// 1,000,000. A longer body is answered with 413; either ends the session.
+    pub max_payload: usize,
+    /// The greatest number of bytes that wait to be sent to one client, those that are being
+    /// written to its WebSocket included, by default 16 MiB. Each message counts
+    /// [`Encoded::OVERHEAD`] more than its bytes, which makes this a bound on memory: about as much
+    /// for each client that does not read. A message that can be written at once does not wait,
+    /// however large it is. A client that falls behind further is closed with
+    /// [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError).
+    pub max_buffered: usize,
+    /// The greatest number of sessions, by default 1,000,000. A handshake over it is answered
+    /// with 503, unless another address has more [unused](Self::max_unused_sessions) sessions than
+    /// its own: then the oldest of those is ended instead.
+    pub max_sessions: usize,
+    /// The greatest number of sessions that were opened by long-polling and have not been used
+    /// since, by default 10,000. Their clients have sent one request, the handshake; with the
+    /// second one a session leaves this number.
+    ///
+    /// A handshake over it is not refused: the oldest unused session of the address that has most
+    /// of them is ended, with [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError).
+    /// Its client, if there is one, is told that the session is unknown, and connects again.
+    pub max_unused_sessions: usize,
+    /// How many bytes the [kept](Self::keep_handshakes) handshakes of such sessions may take, by
+    /// default 16 MiB. Beyond it, they are ended as well.
+    pub max_unused_bytes: usize,
+    /// The greatest number of sessions that one address may have, with the handshakes that the
+    /// application has not decided about; by default a quarter of
+    /// [`max_sessions`](Self::max_sessions), but at least 1,000. A handshake over it is answered
+    /// with 503.
+    ///
+    /// Of IPv6 addresses, those with the same 64 bits in front count as one. Clients behind one
+    /// proxy have its address, unless it is [trusted](Self::trusted_proxies). Those whose address
+    /// is not known have no such limit.
+    pub max_sessions_per_address: Option<usize>,
+    /// The proxies that are believed what they say in `X-Forwarded-For`, by default none. Then the
+    /// address of a client is the last one there that is not one of these, and otherwise that of
+    /// the peer.
+    ///
+    /// Each of them must add the address that it was asked from at the end of this header, or
+    /// clients can choose what they are counted for.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether long-polling is offered, by default true.
+    pub polling: bool,
+    /// Whether WebSockets are offered, by default true.
+    pub websocket: bool,
+    /// Whether clients are told to upgrade from long-polling to a WebSocket, by default true.
+    pub allow_upgrades: bool,
+    /// Whether protocol 3 is spoken too, which clients of Socket.IO 2 speak, by default false.
+    /// Then whatever version a client states that is not 4 counts as 3.
+    pub allow_v3: bool,
+    /// Whether clients of protocol 3 may poll by script elements (JSONP), by default false.
+    ///
+    /// A page of any origin can read and write such a session, whatever [`cors`](Self::cors) says.
+    /// Without this, long-polling of protocol 3 with a parameter `j` is answered with 400; without
+    /// [`allow_v3`](Self::allow_v3), and for clients of protocol 4, the parameter means nothing.
+    pub allow_jsonp: bool,
+    /// Which pages of other origins may talk to the server, by default none.
+    pub cors: Option<Cors>,
+    /// Which pages may open WebSockets, by default those of the same host as the server and of the
+    /// origins that [`cors`](Self::cors) allows, and others without credentials of the user. Other
+    /// handshakes are answered with 403.
+    pub websocket_origins: WebSocketOrigins,
+    /// Which of the subprotocols that a WebSocket handshake offers is chosen, by default the first
+    /// one. A handshake with offers that are malformed is answered with 400.
+    pub subprotocols: Subprotocols,
+    /// The cookie to set, by default none.
+    pub cookie: Option<Cookie>,
+    /// Whether the application decides about each handshake, by default false; see
+    /// [`Event::Requested`](crate::engineio::Event::Requested).
+    pub decides: bool,
+    /// The time that the application has to decide, by default 20 s; after it the handshake is
+    /// answered with 403.
+    pub handshake_timeout: Duration,
+    /// Whether the request that opened a session is told with
+    /// [`Event::Opened`](crate::engineio::Event::Opened), by default false.
+    pub keep_handshakes: bool,
+    /// What adds headers to answers, by default nothing.
+    pub header_hook: Option<HeaderHook>,
+    /// A message to send to each client right after its handshake, by default none.
+    pub initial_message: Option<Encoded>,
+    /// How answers of long-polling are compressed, by default from 1,024 bytes on; `None` for
+    /// never.
+    pub compression: Option<Compression>,
+    /// Files that are handed out beside the endpoint, by default none. Where answers are
+    /// compressed, each file is compressed once for each encoding that clients ask for, and kept.
+    pub files: Arc<[StaticFile]>,
+    /// The number of this machine among those that share a port, from 0 to 4095, by default 0.
+    /// The ids that it makes begin with it.
+    pub shard: u16,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            path: "/engine.io".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            upgrade_poll_hold: Duration::ZERO,
+            close_timeout: Duration::from_secs(30),
+            max_payload: 1_000_000,
+            max_buffered: 16 << 20,
+            max_sessions: 1_000_000,
+            max_unused_sessions: 10_000,
+            max_unused_bytes: 16 << 20,
+            max_sessions_per_address: None,
+            trusted_proxies: Vec::new(),
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_v3: false,
+            allow_jsonp: false,
+            cors: None,
+            websocket_origins: WebSocketOrigins::SameHost,
+            subprotocols: Subprotocols::First,
+            cookie: None,
+            decides: false,
+            handshake_timeout: Duration::from_secs(20),
+            keep_handshakes: false,
+            header_hook: None,
+            initial_message: None,
+            compression: Some(Compression::default()),
+            files: Arc::default(),
+            shard: 0,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Whether a request with this path is one for the machine: the path of the endpoint, with or
+    /// without a slash at its end, or that of a file beside it.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix(self.path.trim_end_matches('/')) else {
+            return false;
+        };
+        match rest.strip_prefix('/') {
+            None => rest.is_empty(),
+            Some("") => true,
+            Some(name) => self.file(name).is_some(),
+        }
+    }
+
+    /// The place in the list of the file that a path asks for.
+    pub(super) fn requested_file(&self, path: &str) -> Option<usize> {
+        self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
+    }
+
+    /// How many sessions one address may have.
+    pub(super) fn sessions_per_address(&self) -> usize {
+        self.max_sessions_per_address.unwrap_or_else(|| (self.max_sessions / 4).max(1_000))
+    }
+
+    fn file(&self, name: &str) -> Option<usize> {
+        self.files.iter().position(|file| file.name == name)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let check = |good: bool, field, problem| {
+            if good { Ok(()) } else { Err(ConfigError { field, problem }) }
+        };
+        check(self.path.starts_with('/'), "path", "must begin with a slash")?;
+        check(!self.path.contains(['?', '#', ' ']), "path", "must be a path alone")?;
+        check(!self.ping_interval.is_zero(), "ping_interval", "must not be zero")?;
+        check(!self.ping_timeout.is_zero(), "ping_timeout", "must not be zero")?;
+        // Clients in JavaScript wait for both together, and their timers hold no more.
+        let patience = self.ping_interval.saturating_add(self.ping_timeout).as_millis();
+        let problem = "must be less than 2^31 ms together with ping_timeout";
+        check(patience < 1 << 31, "ping_interval", problem)?;
+        check(self.max_payload > 0, "max_payload", "must not be zero")?;
+        check(self.max_unused_sessions > 0, "max_unused_sessions", "must not be zero")?;
+        check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
+        check(self.polling || self.websocket, "polling", "one transport must be on")?;
+        self.cors.as_ref().map_or(Ok(()), Cors::validate)?;
+        self.cookie.as_ref().map_or(Ok(()), Cookie::validate)?;
+        check(self.shard < Mint::SHARDS, "shard", "must be below 4096")
+    }
+}
+
+/// A file that is handed out beside the endpoint, such as the client script. Cloning copies no
+/// content.
+#[derive(Clone, Debug)]
+pub struct StaticFile {
+    /// The last segment of its path, like `socket.io.js`.
+    pub name: Cow<'static, str>,
+    /// Its `content-type`.
+    pub content_type: Cow<'static, str>,
+    /// Its `etag`, with quotes.
+    pub etag: Cow<'static, str>,
+    /// What is in it.
+    pub body: Bytes,
+}
+
+/// Adds headers to answers that are no errors: to GETs and POSTs of long-polling, and to the
+/// handshakes of WebSockets. Headers with control characters in them are left out.
+#[derive(Clone)]
+pub struct HeaderHook(Arc<Hook>);
+
+type Hook = dyn Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// To open a session.
+    Handshake,
+    /// To go on with one.
+    Session,
+}
+
+impl HeaderHook {
+    /// Makes a hook of a function, which must depend on its arguments alone.
+    pub fn new(hook: impl Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+
+    pub(super) fn add(&self, request: &Request<'_>, stage: Stage, headers: &mut Headers) {
+        (self.0)(request, stage, headers);
+    }
+}
+
+impl fmt::Debug for HeaderHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderHook(..)")
+    }
+}

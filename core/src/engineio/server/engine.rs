@@ -1,0 +1,492 @@
+//! The machine: finds the session that an input is about, and hands it over.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use crate::engineio::http::files::CompressedFiles;
+use crate::engineio::server::answers::Answers;
+use crate::engineio::server::inbox::Slice;
+use crate::engineio::server::pending::{PendingHandshakes, Source};
+use crate::engineio::server::session::{Alarm, Channel, Context, Phase, Session};
+use crate::engineio::server::shares::{Address, Shares};
+use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
+use crate::error::ConfigError;
+use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
+use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
+use crate::socketio::server::{Counts, Totals};
+use crate::timers::Timers;
+
+/// A server of Engine.IO sessions.
+///
+/// Feed it with [`handle`](Self::handle) and [`handle_timeout`](Self::handle_timeout), then carry
+/// out what [`poll_output`](Self::poll_output) gives until that is `None`; be back at
+/// [`poll_timeout`](Self::poll_timeout).
+///
+/// Messages of one session arrive in the order in which they were sent, also across an upgrade;
+/// none is lost or doubled unless the session ends.
+///
+/// ```
+/// use std::time::Instant;
+/// use sockeye_core::engineio::{Encoded, Engine, EngineConfig, Event};
+/// use sockeye_core::{Input, Output, Request, RequestId};
+///
+/// let mut engine = Engine::new(EngineConfig::default(), [0; 32])?;
+/// let request = Request {
+///     method: "GET",
+///     target: "/engine.io/?EIO=4&transport=polling",
+///     headers: &[],
+///     remote: None,
+///     secure: false,
+/// };
+/// engine.handle(Input::Request { req: RequestId(1), request }, Instant::now());
+/// while let Some(output) = engine.poll_output() {
+///     match output {
+///         Output::Event(Event::Opened { session, .. }) => {
+///             engine.send(session, &Encoded::text("hello"), false);
+///         }
+///         Output::Respond { response, .. } => assert_eq!(response.status, 200),
+///         other => println!("to do: {other:?}"),
+///     }
+/// }
+/// # Ok::<(), sockeye_core::ConfigError>(())
+/// ```
+pub struct Engine {
+    pub(super) cx: Context,
+    pub(super) mint: Mint,
+    pub(super) sessions: Slab<Session>,
+    pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
+    pub(super) pending: PendingHandshakes,
+    pub(super) files: CompressedFiles,
+    pub(super) shares: Shares,
+    pub(super) closing: bool,
+    /// The session whose message was handed over last, and how many bytes had been made by then.
+    current: Option<(SessionId, usize)>,
+    /// Messages are taken from inboxes, before the outputs that this leads to.
+    is_batching: bool,
+    /// The sessions that were closed since all outputs were last taken: what they have sent is of
+    /// no interest any more.
+    closed: BTreeSet<SessionId>,
+}
+
+impl Engine {
+    /// Makes a machine without sessions.
+    ///
+    /// `seed` must be unpredictable: session ids are drawn from it, and they are secrets.
+    ///
+    /// # Errors
+    ///
+    /// If a field of the configuration has a value that can't work.
+    pub fn new(config: EngineConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut mint = Mint::new(seed, config.shard);
+        let cx = Context {
+            config,
+            outputs: VecDeque::new(),
+            timers: Timers::new(),
+            requests: IdMap::default(),
+            websockets: IdMap::default(),
+            totals: Totals::default(),
+            buffered: 0,
+            turn: 0,
+            slice: Slice::new(),
+            answers: Answers::default(),
+            backlog: VecDeque::new(),
+            made: 0,
+            now: None,
+        };
+        let by_sid = HashMap::with_hasher(mint.hashing());
+        Ok(Self {
+            cx,
+            mint,
+            sessions: Slab::new(),
+            by_sid,
+            pending: PendingHandshakes::default(),
+            files: CompressedFiles::default(),
+            shares: Shares::default(),
+            closing: false,
+            current: None,
+            is_batching: false,
+            closed: BTreeSet::new(),
+        })
+    }
+
+    /// The options.
+    #[must_use]
+    pub const fn config(&self) -> &EngineConfig {
+        &self.cx.config
+    }
+
+    /// Takes in what happened. What a client does wrong ends its session, or its request, and
+    /// nothing else.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.cx.now = Some(now);
+        if self.cx.backlog.is_empty() {
+            self.cx.renew_slice(now);
+        }
+        match input {
+            Input::Request { req, request } => self.on_request(req, &request, now),
+            Input::Body { req, body } => self.on_body(req, body, now),
+            Input::BodyTooLarge { req } => {
+                self.with_request(req, |session, cx| session.on_body_too_large(req, cx));
+            }
+            Input::BodyTimedOut { req } => {
+                self.with_request(req, |session, cx| session.on_body_timed_out(req, cx));
+            }
+            Input::Aborted { req } => {
+                if let Some(open) = self.cx.requests.remove(&req) {
+                    self.with(open.session, |session, cx| {
+                        session.end(CloseReason::TransportError, cx);
+                    });
+                } else {
+                    self.withdraw(Source::Request(req));
+                }
+            }
+            Input::Upgrade { ws, request } => self.on_upgrade(ws, &request, now),
+            Input::Frame { ws, frame } => self.on_frame(ws, frame, now),
+            Input::Drained { ws } => self.with_websocket(ws, |session, cx, probing| {
+                if probing { session.on_probe_drained() } else { session.on_drained(cx) }
+            }),
+            Input::Closed { ws, cause } => self.on_closed(ws, cause),
+        }
+    }
+
+    /// Lets time pass: sends pings, gives up on clients that do not answer. May be called early,
+    /// late, or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.cx.now = Some(now);
+        self.cx.renew_slice(now);
+        while let Some(alarm) = self.cx.timers.pop_expired(now) {
+            match alarm {
+                Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
+                Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
+                Alarm::Release(id) => self.with(id, Session::release_now),
+                Alarm::Handshake(id) => self.deny(id, "Forbidden"),
+                Alarm::Rest(id) => self.with(id, |session, cx| session.on_rested(cx, now)),
+            }
+        }
+    }
+
+    /// What is to be done next; `None` if there is nothing at the moment.
+    #[must_use = "an output that is not carried out leaves a client waiting"]
+    pub fn poll_output(&mut self) -> Option<Output<Event>> {
+        if let Some((session, made)) = self.current.take() {
+            self.count_made(session, self.cx.made.wrapping_sub(made));
+        }
+        loop {
+            if self.is_batching {
+                let waiting = self.take_waiting();
+                if let Some((session, message)) = waiting {
+                    self.current = Some((session, self.cx.made));
+                    return Some(Output::Event(Event::Message { session, message }));
+                }
+                self.is_batching = false;
+            }
+            match self.cx.outputs.pop_front() {
+                Some(Output::Event(Event::Message { session, .. }))
+                    if !self.closed.is_empty() && self.closed.contains(&session) => {}
+                Some(Output::Event(Event::Message { session, message }))
+                    if self.get(session).is_some_and(|it| it.has_to_wait(&self.cx)) =>
+                {
+                    self.with(session, |session, cx| session.put_off(message, cx));
+                }
+                Some(output) => {
+                    if let Output::Event(Event::Message { session, .. }) = output {
+                        self.current = Some((session, self.cx.made));
+                    }
+                    return Some(output);
+                }
+                None if self.cx.backlog.is_empty() || self.cx.slice.is_spent(self.cx.made) => {
+                    self.cx.turn += 1;
+                    self.cx.answers.forget();
+                    if !self.closed.is_empty() {
+                        self.closed.clear();
+                    }
+                    return None;
+                }
+                // What the messages of a slice lead to is sent when all were handled, so that each
+                // receiver is written to once.
+                None => self.is_batching = true,
+            }
+        }
+    }
+
+    /// Counts what the last message of a session has led to, and has the session go on.
+    fn count_made(&mut self, id: SessionId, made: usize) {
+        let session = self.sessions.get_mut(id.index as usize).filter(|session| session.id == id);
+        if session.is_some_and(|session| session.count_made(made) || session.inbox.is_some()) {
+            self.with(id, Session::go_on);
+        }
+    }
+
+    /// Takes from the inboxes until there is a message, or the slice is spent.
+    fn take_waiting(&mut self) -> Option<(SessionId, Frame)> {
+        while !self.cx.slice.is_spent(self.cx.made) {
+            let id = self.cx.backlog.pop_front()?;
+            self.cx.slice.count_packet();
+            let mut message = None;
+            self.with(id, |session, cx| message = session.take_next(cx));
+            if let Some(message) = message {
+                return Some((id, message));
+            }
+        }
+        None
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
+    /// messages of which a slice was handled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let slice = self.cx.slice.next_at().filter(|_| !self.cx.backlog.is_empty());
+        self.cx.timers.next().into_iter().chain(slice).min()
+    }
+
+    /// Sends messages to a session, in order and without anything between them.
+    ///
+    /// `volatile` messages are dropped if the client is not ready to receive, unless it was ready
+    /// earlier since [`poll_output`](Self::poll_output) was last `None`. Returns false if they are
+    /// dropped, or if there is no such session; or if this made more than
+    /// [`max_buffered`](EngineConfig::max_buffered) bytes wait, which ends the session.
+    pub fn send(&mut self, session: SessionId, messages: &Encoded, volatile: bool) -> bool {
+        let mut sent = false;
+        self.with(session, |session, cx| sent = session.send(messages, volatile, cx));
+        sent
+    }
+
+    /// Sends the first message for a new socket. Volatile ones that follow before the next input
+    /// are not dropped, ready or not.
+    pub(crate) fn greet(&mut self, session: SessionId, message: &Encoded) {
+        self.with(session, |session, cx| session.greet(message, cx));
+    }
+
+    /// Closes a session: what was sent to it is delivered, for
+    /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more. One
+    /// that is [unused](EngineConfig::max_unused_sessions) ends at once, unless something waits to
+    /// be sent to it.
+    pub fn close(&mut self, session: SessionId, now: Instant) {
+        if !self.cx.outputs.is_empty() {
+            self.closed.insert(session);
+        }
+        self.with(session, |session, cx| {
+            if session.unused && session.outbox.unsent() == 0 {
+                session.end(CloseReason::ForcedClose, cx);
+            } else {
+                session.close(cx, now);
+            }
+        });
+    }
+
+    /// Closes all sessions, and opens no more. [Unused](EngineConfig::max_unused_sessions) sessions
+    /// end at once: nobody is known to come for them.
+    pub fn shut_down(&mut self, now: Instant) {
+        self.refuse_new();
+        for id in self.session_ids() {
+            self.close(id, now);
+            self.with(id, |session, cx| {
+                if session.unused {
+                    session.end(CloseReason::ForcedClose, cx);
+                }
+            });
+        }
+    }
+
+    /// Whether there is no session, not even one that is being closed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// How many sessions there are, with those that are being closed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are no sessions.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// The id of a session on the wire, a secret of its client's.
+    #[must_use]
+    pub fn sid(&self, session: SessionId) -> Option<&Sid> {
+        self.get(session).map(|session| &session.sid)
+    }
+
+    /// The version of the protocol that a session speaks, 4 or 3.
+    #[must_use]
+    pub fn protocol(&self, session: SessionId) -> Option<u8> {
+        self.get(session).map(|session| if session.codec.v3 { 3 } else { 4 })
+    }
+
+    /// The transport of a session.
+    #[must_use]
+    pub fn transport(&self, session: SessionId) -> Option<Transport> {
+        self.get(session).map(|session| match session.channel {
+            Channel::Polling { .. } => Transport::Polling,
+            Channel::WebSocket { .. } => Transport::WebSocket,
+        })
+    }
+
+    /// How many bytes wait to be sent to a session or are being written, as they count against
+    /// [`max_buffered`](EngineConfig::max_buffered).
+    #[must_use]
+    pub fn buffered(&self, session: SessionId) -> Option<usize> {
+        self.get(session).map(|session| session.outbox.unsent())
+    }
+
+    /// Whom a session is counted for.
+    pub(crate) fn address(&self, session: SessionId) -> Address {
+        self.get(session).map_or(Address::Unknown, |session| session.address)
+    }
+
+    /// Whether the client is not read at the moment, because of what it has sent before.
+    pub(crate) fn is_held_back(&self, session: SessionId) -> bool {
+        self.get(session).is_some_and(Session::is_held_back)
+    }
+
+    /// Whether messages for a session can be sent without more than
+    /// [`max_buffered`](EngineConfig::max_buffered) waiting; true if there is no such session.
+    pub(crate) fn has_room_for(&self, session: SessionId, messages: &Encoded) -> bool {
+        self.get(session).is_none_or(|session| session.has_room_for(messages, &self.cx))
+    }
+
+    /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to a session. Returns
+    /// true, and does nothing, if that is so already, or if there is no such session.
+    pub fn watch_drained(&mut self, session: SessionId) -> bool {
+        let mut drained = true;
+        self.with(session, |session, _| {
+            drained = session.outbox.unsent() == 0;
+            session.watched |= !drained;
+        });
+        drained
+    }
+
+    /// Stops reading what a client sends, or goes on with it: its WebSocket with
+    /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies, but for
+    /// one or two that stand between it and its WebSocket. So a client that sends more than can
+    /// be handled has to wait.
+    ///
+    /// What was read already waits, too; if the connection ends meanwhile, for
+    /// [`close_timeout`](EngineConfig::close_timeout) at most. A session that is paused does not end
+    /// for want of pongs, as long as its client takes the pings; in protocol 3, where clients ping,
+    /// it does.
+    pub fn pause(&mut self, session: SessionId, pause: bool, now: Instant) {
+        self.with(session, |session, cx| session.pause(pause, cx, now));
+    }
+
+    /// Opens no more sessions: handshakes are answered with 503.
+    pub fn refuse_new(&mut self) {
+        self.closing = true;
+        self.turn_all_away();
+    }
+
+    /// The sessions, in no particular order, with those that are being closed.
+    pub(crate) fn session_ids(&self) -> Vec<SessionId> {
+        self.sessions.iter().map(|(_, session)| session.id).collect()
+    }
+
+    /// How much of everything there was so far.
+    pub(crate) const fn totals(&self) -> Totals {
+        self.cx.totals
+    }
+
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        self.mint.seed()
+    }
+
+    /// How many things are remembered, by kind; all are zero when everybody is gone.
+    pub(crate) fn count(&self, counts: &mut Counts) {
+        counts.sessions = self.sessions.len();
+        counts.unused = self.shares.unused();
+        counts.handshakes = self.shares.handshakes;
+        counts.requests = self.cx.requests.len();
+        counts.websockets = self.cx.websockets.len();
+        counts.timers = self.cx.timers.len();
+        counts.buffered = self.cx.buffered;
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.index as usize).filter(|session| session.id == id)
+    }
+
+    /// Lets a session act, and forgets it if that was its end.
+    pub(super) fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let index = id.index as usize;
+        let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == id) else {
+            return;
+        };
+        let before = session.outbox.unsent();
+        act(session, &mut self.cx);
+        let gone = session.phase == Phase::Gone;
+        if gone || matches!(session.phase, Phase::Draining(_)) {
+            // Another session may have been given the id of one that is draining.
+            if self.by_sid.get(&session.sid) == Some(&id) {
+                self.by_sid.remove(&session.sid);
+            }
+        }
+        let after = if gone { 0 } else { session.outbox.unsent() };
+        self.cx.buffered = self.cx.buffered + after - before;
+        if session.watched && after == 0 && session.phase == Phase::Open {
+            session.watched = false;
+            self.cx.push(Output::Event(Event::Drained { session: id }));
+        }
+        if gone {
+            let session = self.sessions.remove(index);
+            self.shares.handshakes -= session.handshake;
+            if session.unused {
+                self.shares.remove_unused(session.address, id);
+            }
+            self.shares.leave(session.address);
+        }
+    }
+
+    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
+        if let Some(open) = self.cx.requests.get(&req) {
+            self.with(open.session, act);
+        }
+    }
+
+    /// `act` learns whether the WebSocket is one that only tries to take over.
+    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context, bool)) {
+        if let Some(&id) = self.cx.websockets.get(&ws) {
+            self.with(id, |session, cx| {
+                let probing = session.probe.as_ref().is_some_and(|probe| probe.ws == ws);
+                act(session, cx, probing);
+            });
+        }
+    }
+
+    fn on_body(&mut self, req: RequestId, body: Bytes, now: Instant) {
+        self.with_request(req, |session, cx| session.on_body(req, body, cx, now));
+    }
+
+    fn on_frame(&mut self, ws: WsId, frame: Frame, now: Instant) {
+        let frame_for = |session: &mut Session, cx: &mut Context, probing| {
+            if probing {
+                session.on_probe_frame(frame, cx, now);
+            } else {
+                session.on_main_frame(frame, cx, now);
+            }
+        };
+        self.with_websocket(ws, frame_for);
+    }
+
+    fn on_closed(&mut self, ws: WsId, cause: Closure) {
+        let reason = match cause {
+            Closure::Peer => CloseReason::TransportClose,
+            Closure::Error | Closure::TooLarge => CloseReason::TransportError,
+        };
+        if !self.cx.websockets.contains_key(&ws) {
+            return self.withdraw(Source::WebSocket(ws));
+        }
+        self.cx.totals.too_large += u64::from(cause == Closure::TooLarge);
+        self.with_websocket(ws, |session, cx, probing| {
+            cx.websockets.remove(&ws);
+            if probing { session.abandon_upgrade(cx) } else { session.end(reason, cx) }
+        });
+    }
+}

@@ -1,0 +1,202 @@
+//! Incoming messages that wait, and how much of them is handled at a time.
+//!
+//! A few bytes of one client can lead to a lot of work: each packet of a POST may be an event that
+//! the application sends on to everybody. So messages are handled in slices. When a slice is
+//! spent, what is left waits in the [`Inbox`] of its session; the transports get their turn, and
+//! the next slice begins a moment later, at [`Slice::next_at`].
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::engineio::packet;
+use crate::engineio::packet::Packet;
+use crate::io::Frame;
+
+/// The work that is done before the transports get their turn.
+#[derive(Debug)]
+pub(super) struct Slice {
+    began: Option<Instant>,
+    /// How many more packets may be taken out of inboxes.
+    packets: usize,
+    /// How many bytes had been made for clients when it began.
+    made: usize,
+}
+
+impl Slice {
+    const PACKETS: usize = 1024;
+    const BYTES: usize = 4 << 20;
+    /// The time between the beginnings of two slices.
+    const PACE: Duration = Duration::from_millis(1);
+
+    pub(super) const fn new() -> Self {
+        Self { began: None, packets: Self::PACKETS, made: 0 }
+    }
+
+    /// When the next slice may begin.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.began.map(|began| began + Self::PACE)
+    }
+
+    /// Begins a new slice, unless the last one has begun just now; says whether it has. `made`
+    /// counts the bytes that were made for clients so far, here and below.
+    pub(super) fn renew(&mut self, made: usize, now: Instant) -> bool {
+        let is_due = self.next_at().is_none_or(|at| at <= now);
+        if is_due {
+            *self = Self { began: Some(now), packets: Self::PACKETS, made };
+        }
+        is_due
+    }
+
+    pub(super) const fn count_packet(&mut self) {
+        self.packets = self.packets.saturating_sub(1);
+    }
+
+    /// Whether messages that arrive have to wait.
+    pub(super) const fn is_out_of_bytes(&self, made: usize) -> bool {
+        made.wrapping_sub(self.made) >= Self::BYTES
+    }
+
+    /// Whether nothing more is taken out of inboxes.
+    pub(super) const fn is_spent(&self, made: usize) -> bool {
+        self.packets == 0 || self.is_out_of_bytes(made)
+    }
+}
+
+/// The packets of a POST, decoded one by one. `None` instead of a packet ends them as malformed.
+pub(super) enum Packets {
+    /// Protocol 4, behind those that were taken.
+    Current(Option<Bytes>),
+    /// Protocol 3.
+    Old(Box<dyn Iterator<Item = Option<Packet>> + Send>),
+    /// Not text where it had to be.
+    Malformed,
+    Finished,
+}
+
+impl Iterator for Packets {
+    type Item = Option<Packet>;
+
+    fn next(&mut self) -> Option<Option<Packet>> {
+        match self {
+            Self::Current(rest) => packet::split_first(rest).map(packet::decode),
+            Self::Old(packets) => packets.next(),
+            Self::Malformed => {
+                *self = Self::Finished;
+                Some(None)
+            }
+            Self::Finished => None,
+        }
+    }
+}
+
+enum Entry {
+    Body(std::iter::Peekable<Packets>),
+    Message(Frame),
+}
+
+/// What comes next out of an inbox.
+pub(super) enum Next {
+    /// A message that was counted when it arrived.
+    Message(Frame),
+    /// A packet of a POST; `None` if it is malformed.
+    Packet(Option<Packet>),
+}
+
+/// The messages of one session that wait to be handled, in the order of their arrival; never
+/// empty. While a session has one, nothing more is read from its client.
+pub(super) struct Inbox {
+    entries: VecDeque<Entry>,
+    /// How many of the first ones were put before the others.
+    early: usize,
+    /// Whether it is in the queue of those that the slices take from.
+    pub(super) is_queued: bool,
+}
+
+impl Inbox {
+    pub(super) const fn new() -> Self {
+        Self { entries: VecDeque::new(), early: 0, is_queued: false }
+    }
+
+    pub(super) fn push_message(&mut self, message: Frame) {
+        self.entries.push_back(Entry::Message(message));
+    }
+
+    /// Adds a message that arrived before all others here, and behind those that were added like
+    /// this.
+    pub(super) fn push_early(&mut self, message: Frame) {
+        self.entries.insert(self.early, Entry::Message(message));
+        self.early += 1;
+    }
+
+    pub(super) const fn has_early(&self) -> bool {
+        self.early > 0
+    }
+
+    /// Adds what is left of a POST; does nothing if that is nothing.
+    pub(super) fn push_body(&mut self, packets: Packets) {
+        let mut packets = packets.peekable();
+        if packets.peek().is_some() {
+            self.entries.push_back(Entry::Body(packets));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Next> {
+        self.early = self.early.saturating_sub(1);
+        match self.entries.front_mut()? {
+            Entry::Message(_) => match self.entries.pop_front()? {
+                Entry::Message(message) => Some(Next::Message(message)),
+                Entry::Body(_) => None,
+            },
+            Entry::Body(packets) => {
+                let packet = packets.next()?;
+                if packets.peek().is_none() {
+                    self.entries.pop_front();
+                }
+                Some(Next::Packet(packet))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_ends_with_its_packets_or_its_bytes() {
+        let mut slice = Slice::new();
+        for _ in 0..Slice::PACKETS {
+            assert!(!slice.is_spent(0));
+            slice.count_packet();
+        }
+        assert!(slice.is_spent(0) && !slice.is_out_of_bytes(0));
+        let slice = Slice::new();
+        assert!(!slice.is_spent(Slice::BYTES - 1));
+        assert!(slice.is_spent(Slice::BYTES) && slice.is_out_of_bytes(Slice::BYTES));
+    }
+
+    #[test]
+    fn messages_and_bodies_come_out_in_the_order_of_their_arrival() {
+        let mut inbox = Inbox::new();
+        inbox.push_body(Packets::Current(Some(Bytes::from_static(b"4a\x1ex"))));
+        inbox.push_message(Frame::from("b"));
+        inbox.push_body(Packets::Current(None));
+        inbox.push_body(Packets::Malformed);
+        let mut out = Vec::new();
+        while !inbox.is_empty() {
+            out.push(match inbox.next() {
+                Some(Next::Packet(Some(Packet::Message(message))))
+                | Some(Next::Message(message)) => message.as_text().map(ToOwned::to_owned),
+                Some(Next::Packet(_)) | None => None,
+            });
+        }
+        assert_eq!(out, [Some("a".to_owned()), None, Some("b".to_owned()), None]);
+        assert!(inbox.next().is_none());
+    }
+}

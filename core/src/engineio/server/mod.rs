@@ -1,0 +1,20 @@
+//! The server side of Engine.IO.
+
+mod admission;
+mod answers;
+pub(in crate::engineio) mod config;
+pub(in crate::engineio) mod engine;
+pub(in crate::engineio) mod event;
+mod flow;
+mod heartbeat;
+mod inbox;
+mod outbox;
+mod pace;
+mod pending;
+mod receive;
+mod request;
+mod session;
+mod shares;
+mod upgrade;
+
+pub(crate) use shares::Address;

@@ -1,0 +1,99 @@
+//! The pace of one session: its messages are handled no faster than those for whom they are meant
+//! take what they lead to.
+//!
+//! A message that is sent on to a thousand clients makes a thousand times its bytes. Clients that
+//! read more slowly than one of them sends would have to be closed, because more than
+//! [`max_buffered`](crate::engineio::EngineConfig::max_buffered) waits for them. So the session rests now and
+//! then until they have caught up.
+
+use std::time::{Duration, Instant};
+
+use crate::timers::TimerId;
+
+/// What the messages of a session have led to lately.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// When the bytes of the present share began to be made.
+    began: Instant,
+    /// How many bytes waited to be sent, to all clients, before this session made some.
+    floor: usize,
+    /// How many it has made since then.
+    since: usize,
+    rests: u32,
+    /// When it goes on, while it rests.
+    pub(super) resting: Option<TimerId>,
+}
+
+impl Pace {
+    /// After how many bytes it is checked whether the receivers keep up.
+    pub(super) const SHARE: usize = 1 << 20;
+    /// A session that takes longer than this for a share is not slowed down.
+    const SLOW: Duration = Duration::from_secs(1);
+    /// How many of the bytes that the session has made may wait to be sent.
+    const WINDOW: usize = 8 << 20;
+    /// How long to wait for the receivers, and how often for each share. Those that do not read
+    /// must not stop the others for good.
+    pub(super) const REST: Duration = Duration::from_millis(10);
+    const RESTS: u32 = 25;
+
+    pub(super) const fn new(now: Instant, floor: usize) -> Self {
+        Self { began: now, floor, since: 0, rests: 0, resting: None }
+    }
+
+    /// Counts a share of `made` bytes, none if it was counted before; returns whether to rest.
+    /// `buffered` is how many bytes wait to be sent to all clients.
+    pub(super) fn has_to_rest(&mut self, made: usize, buffered: usize, now: Instant) -> bool {
+        let is_slow = made > 0 && now.saturating_duration_since(self.began) >= Self::SLOW;
+        if is_slow || buffered <= self.floor {
+            *self = Self::new(now, buffered.saturating_sub(made));
+        }
+        self.since = self.since.saturating_add(made);
+        let lag = buffered.saturating_sub(self.floor).min(self.since);
+        if lag <= Self::WINDOW || self.rests >= Self::RESTS {
+            (self.began, self.rests) = (now, 0);
+            return false;
+        }
+        self.rests += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAITING: usize = 1000 + Pace::WINDOW + 1;
+
+    /// The pace of a session that has made as much as may wait, while 1,000 other bytes waited.
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+    fn pace() -> (Pace, Instant) {
+        let now = Instant::now();
+        let mut pace = Pace::new(now, 1000);
+        assert!(!pace.has_to_rest(Pace::WINDOW, 1000 + Pace::WINDOW, now));
+        (pace, now)
+    }
+
+    #[test]
+    fn a_session_rests_while_its_receivers_lag_but_not_for_ever() {
+        let (mut pace, now) = pace();
+        assert!(pace.has_to_rest(1, WAITING, now));
+        assert!(!pace.has_to_rest(0, WAITING - 1, now), "they have caught up");
+        assert!(pace.has_to_rest(1, WAITING, now));
+        let rests = (1..).take_while(|_| pace.has_to_rest(0, WAITING, now)).count();
+        assert_eq!(rests, 24);
+        assert!(pace.has_to_rest(1, WAITING, now), "the next share waits anew");
+    }
+
+    #[test]
+    fn what_others_have_made_is_not_held_against_a_session() {
+        let (mut pace, now) = pace();
+        assert!(!pace.has_to_rest(1, 500, now), "all it made is sent");
+        assert!(!pace.has_to_rest(Pace::SHARE, 1 << 30, now), "it has made one share since");
+    }
+
+    #[test]
+    fn a_session_that_sends_slowly_does_not_rest() {
+        let (mut pace, now) = pace();
+        assert!(!pace.has_to_rest(Pace::SHARE, WAITING, now + Pace::SLOW));
+    }
+}

@@ -1,0 +1,257 @@
+//! What a client sends: decoded and handed over at once, or kept until its turn comes.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::engineio::http::query;
+use crate::engineio::packet;
+use crate::engineio::packet::Packet;
+use crate::engineio::server::heartbeat::Heartbeat;
+use crate::engineio::server::inbox::{Inbox, Next, Packets};
+use crate::engineio::server::outbox::Item;
+use crate::engineio::server::request::Form;
+use crate::engineio::server::session::{Alarm, Channel, Context, Phase, Session};
+use crate::engineio::{CloseReason, Event, v3};
+use crate::io::{Frame, Output, RequestId, Response};
+
+/// How many packets of a POST are decoded when it arrives. It is answered then; if one of the
+/// others is malformed, the session ends when it is that one's turn.
+const AT_ONCE: usize = 16;
+
+impl Session {
+    pub(super) fn on_body(&mut self, req: RequestId, body: Bytes, cx: &mut Context, now: Instant) {
+        if let Channel::Polling { post, .. } = &mut self.channel {
+            *post = None;
+        }
+        let held = self.late.take_if(|late| late.post == req);
+        let form = cx.requests.get(&req).map_or(Form::Text, |open| open.form);
+        let mut packets = self.packets(form, body);
+        let mut valid = true;
+        if self.inbox.is_none() {
+            for _ in 0..AT_ONCE {
+                if self.phase != Phase::Open {
+                    break;
+                }
+                match packets.next() {
+                    Some(Some(packet)) => self.on_packet(packet, cx, now),
+                    Some(None) => valid = false,
+                    None => break,
+                }
+                if !valid {
+                    break;
+                }
+            }
+        }
+        cx.respond(req, if valid { query::taken() } else { Response::empty(400) });
+        if !valid {
+            self.end(CloseReason::ParseError, cx);
+        } else if self.phase == Phase::Open {
+            self.keep(cx, |inbox| inbox.push_body(packets));
+        }
+        for frame in held.into_iter().flat_map(|late| late.held) {
+            self.on_frame(frame, cx, now);
+        }
+    }
+
+    fn packets(&self, form: Form, body: Bytes) -> Packets {
+        match form {
+            Form::Binary => Packets::Old(Box::new(v3::split_binary(body))),
+            Form::Text | Form::Script if std::str::from_utf8(&body).is_err() => Packets::Malformed,
+            Form::Text if self.codec.v3 => Packets::Old(Box::new(v3::split_text(body))),
+            Form::Text => Packets::Current(Some(body)),
+            Form::Script => match v3::from_form(&body) {
+                Some(body) => Packets::Old(Box::new(v3::split_text(body))),
+                None => Packets::Malformed,
+            },
+        }
+    }
+
+    pub(super) fn on_frame(&mut self, frame: Frame, cx: &mut Context, now: Instant) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let packet = match frame {
+            // Most text is ASCII, for which there is a quicker way.
+            Frame::Text(text) if !text.is_ascii() && std::str::from_utf8(&text).is_err() => None,
+            Frame::Text(text) if self.codec.v3 => v3::decode_text(text),
+            Frame::Text(text) => packet::decode(text),
+            Frame::Binary(data) if self.codec.v3 => v3::decode_binary(data),
+            Frame::Binary(data) => Some(Packet::Message(Frame::Binary(data))),
+        };
+        match packet {
+            Some(packet) => self.on_packet(packet, cx, now),
+            None => self.end(CloseReason::ParseError, cx),
+        }
+    }
+
+    fn on_packet(&mut self, packet: Packet, cx: &mut Context, now: Instant) {
+        match packet {
+            Packet::Message(message) => {
+                self.count_message(&message, cx, now);
+                match &mut self.inbox {
+                    Some(inbox) => inbox.push_message(message),
+                    None => cx.push(Output::Event(Event::Message { session: self.id, message })),
+                }
+            }
+            Packet::Ping { .. } if self.codec.v3 => {
+                self.await_ping(cx, now);
+                self.push_pong(cx);
+            }
+            Packet::Pong if !self.codec.v3 => self.on_pong(cx, now),
+            // Pings are the server's in protocol 4, the client's in protocol 3.
+            Packet::Ping { .. } | Packet::Pong => self.end(CloseReason::TransportError, cx),
+            Packet::Close => {
+                if let Channel::Polling { get: Some(req), .. } = self.channel {
+                    cx.deliver(req, self.codec.lone_body(&Item::NOOP));
+                }
+                self.end(CloseReason::TransportClose, cx);
+            }
+            Packet::Upgrade | Packet::Other => self.refresh(cx, now),
+        }
+    }
+
+    fn count_message(&mut self, message: &Frame, cx: &mut Context, now: Instant) {
+        self.refresh(cx, now);
+        cx.totals.messages_in += 1;
+        cx.totals.bytes_in += message.len() as u64;
+    }
+
+    fn push_pong(&mut self, cx: &mut Context) {
+        if self.outbox.is_empty() {
+            self.push(Item::PONG, cx);
+        } else {
+            self.outbox.push_pong();
+        }
+    }
+
+    /// Whether a message that is about to be handed over has to wait. It arrived before those in
+    /// the inbox, but for earlier ones that had to wait, too.
+    pub(super) fn has_to_wait(&self, cx: &Context) -> bool {
+        let is_behind = self.inbox.as_ref().is_some_and(|inbox| inbox.has_early());
+        self.paused || self.is_resting() || is_behind || cx.slice.is_out_of_bytes(cx.made)
+    }
+
+    /// Whether nothing more is to be read from the client: there is something to handle before.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.paused || self.inbox.is_some() || self.is_resting()
+    }
+
+    /// Keeps a message that has to wait.
+    pub(super) fn put_off(&mut self, message: Frame, cx: &mut Context) {
+        self.keep(cx, |inbox| inbox.push_early(message));
+    }
+
+    fn keep(&mut self, cx: &mut Context, add: impl FnOnce(&mut Inbox)) {
+        let mut inbox = self.inbox.take().unwrap_or_else(|| Box::new(Inbox::new()));
+        add(&mut inbox);
+        if !inbox.is_empty() {
+            self.put_back(inbox, cx);
+            self.queue(cx);
+        }
+    }
+
+    /// Keeps what is left of an inbox; if that is nothing, the client is read again.
+    fn put_back(&mut self, inbox: Box<Inbox>, cx: &mut Context) {
+        if !inbox.is_empty() {
+            self.inbox = Some(inbox);
+            return self.adjust_reading(cx);
+        }
+        self.indulged = 0;
+        match self.phase {
+            Phase::Draining(reason) => self.end(reason, cx),
+            Phase::Open | Phase::Closing | Phase::Gone => self.go_on_reading(cx),
+        }
+    }
+
+    /// Handles what the session has received, and reads on when that is done, unless something is
+    /// against it.
+    pub(super) fn go_on_reading(&mut self, cx: &mut Context) {
+        self.queue(cx);
+        if !self.is_held_back() {
+            self.read_deferred(cx);
+        }
+        self.adjust_reading(cx);
+    }
+
+    /// Has the slices take from the inbox, if there is one and nothing is against it.
+    pub(super) fn queue(&mut self, cx: &mut Context) {
+        if self.paused || self.is_resting() {
+            return;
+        }
+        if let Some(inbox) = self.inbox.as_mut().filter(|inbox| !inbox.is_queued) {
+            inbox.is_queued = true;
+            cx.backlog.push_back(self.id);
+        }
+    }
+
+    /// Handles what comes next in the inbox; returns it if it is a message.
+    pub(super) fn take_next(&mut self, cx: &mut Context) -> Option<Frame> {
+        let now = cx.now?;
+        let mut inbox = self.inbox.take()?;
+        inbox.is_queued = false;
+        if self.paused || self.is_resting() {
+            self.inbox = Some(inbox);
+            return None;
+        }
+        let message = match inbox.next() {
+            Some(Next::Message(message)) => Some(message),
+            Some(Next::Packet(Some(Packet::Message(message)))) => {
+                self.count_message(&message, cx, now);
+                Some(message)
+            }
+            Some(Next::Packet(Some(packet))) => {
+                match self.phase {
+                    Phase::Open => self.on_packet(packet, cx, now),
+                    // Nobody is there to hear an answer.
+                    Phase::Draining(_) | Phase::Closing | Phase::Gone => {}
+                }
+                None
+            }
+            Some(Next::Packet(None)) => {
+                self.end(CloseReason::ParseError, cx);
+                None
+            }
+            None => None,
+        };
+        if self.phase == Phase::Gone {
+            return message;
+        }
+        self.put_back(inbox, cx);
+        if message.is_none() {
+            self.queue(cx);
+        }
+        message
+    }
+
+    /// Goes on after the last message that was handed over.
+    pub(super) fn go_on(&mut self, cx: &mut Context) {
+        self.keep_pace(cx);
+        self.queue(cx);
+    }
+
+    /// Forgets what was received and is not handled.
+    pub(super) fn drop_inbox(&mut self, cx: &mut Context) {
+        self.inbox = None;
+        self.stop_pace(cx);
+    }
+
+    /// Waits until what the client sent before its end is handled, but not for long.
+    pub(super) fn drain(&mut self, reason: CloseReason, cx: &mut Context, now: Instant) {
+        self.phase = Phase::Draining(reason);
+        let timer = cx.timers.set(now, cx.config.close_timeout, Alarm::Session(self.id));
+        self.heartbeat = Heartbeat::Closing(timer);
+        self.outbox = crate::engineio::server::outbox::Outbox::default();
+        self.queue(cx);
+    }
+
+    /// Has the driver read from the WebSocket, or not.
+    pub(super) fn adjust_reading(&mut self, cx: &mut Context) {
+        let Channel::WebSocket { ws, .. } = self.channel else { return };
+        let stop = self.is_held_back();
+        let reads = matches!(self.phase, Phase::Open | Phase::Closing);
+        if reads && std::mem::replace(&mut self.stopped, stop) != stop {
+            cx.push(if stop { Output::Pause { ws } } else { Output::Resume { ws } });
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Pages about the whole.
+
+#[doc = include_str!("client_differences.md")]
+pub mod client_differences {}
+
+#[doc = include_str!("differences.md")]
+pub mod differences {}
+
+#[doc = include_str!("hostile.md")]
+pub mod hostile {}
+
+#[doc = include_str!("hostile_inputs.md")]
+pub mod hostile_inputs {}
+
+#[doc = include_str!("speed.md")]
+pub mod speed {}

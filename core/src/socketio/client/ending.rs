@@ -1,0 +1,60 @@
+//! The end that an application asks for: what was emitted is delivered first.
+
+use std::time::{Duration, Instant};
+
+use crate::socketio::client::client::{Alarm, Client};
+use crate::socketio::client::life::Socket;
+
+impl Client {
+    /// Disconnects all sockets, each as soon as everything that was emitted on it is sent, and
+    /// acknowledged where there are [retries](crate::socketio::client::SocketConfig::retries): a socket that is
+    /// still being connected goes on until it is. After `timeout` the rest is given up, and
+    /// connections are aborted.
+    ///
+    /// All is over when the client [is idle](Self::is_idle); whether anything was lost is what
+    /// [`is_delivered`](Self::is_delivered) says then. A second call sets the time anew.
+    /// Acknowledgements that the server owes are not waited for.
+    pub fn shut_down(&mut self, timeout: Duration, now: Instant) {
+        match self.farewell.take() {
+            Some(timer) => self.timers.clear(timer),
+            None => self.cx.lost_data = false,
+        }
+        self.farewell = Some(self.timers.set(now, timeout, Alarm::ShutDown));
+        self.wind_down(now);
+        self.flush(now);
+    }
+
+    /// Whether nothing that was emitted waits to be sent, or was lost since
+    /// [`shut_down`](Self::shut_down). What has left counts as delivered once the server has
+    /// answered the request it left with, or the WebSocket has taken it.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        let links = self.link.iter().chain(&self.leaving);
+        let waits = self.sockets.values().any(Socket::holds_data)
+            || links.into_iter().any(|link| link.holds_data());
+        !self.cx.lost_data && !waits
+    }
+
+    /// Lets those sockets go from which nothing is to be sent any more.
+    pub(super) fn wind_down(&mut self, now: Instant) {
+        let Some(timer) = self.farewell else { return };
+        let is_done = |socket: &Socket| socket.is_active() && !socket.holds_data();
+        let sockets = self.sockets.iter().filter(|(_, socket)| is_done(socket));
+        let done: Vec<_> = sockets.map(|(id, _)| *id).collect();
+        for id in done {
+            self.disconnect(id, now);
+        }
+        if self.is_idle() {
+            self.timers.clear(timer);
+            self.farewell = None;
+        }
+    }
+
+    pub(super) fn on_shut_down_timeout(&mut self, now: Instant) {
+        self.farewell = None;
+        self.close(now);
+        for mut link in std::mem::take(&mut self.leaving) {
+            link.abort(&mut self.cx);
+        }
+    }
+}

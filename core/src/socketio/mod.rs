@@ -1,0 +1,6 @@
+//! Socket.IO, protocol 5, on top of Engine.IO.
+
+mod ack;
+pub mod client;
+pub mod packet;
+pub(crate) mod server;

@@ -1,0 +1,143 @@
+//! Tells several arguments from one, and from none.
+
+use std::fmt;
+
+use serde::ser::{Serialize, Serializer};
+
+use crate::args::share;
+use crate::args::share::Shared;
+use crate::error::EmitError;
+use crate::socketio::packet::failure::{Done, Failure};
+use crate::socketio::packet::writer::{Found, Parts, Writer};
+
+/// Writes arguments with commas between them, and in front unless they are the first: a tuple is
+/// several, `()` none, everything else one.
+pub(super) fn write(
+    mut writer: Writer<'_>,
+    data: &(impl Serialize + ?Sized),
+    is_first: bool,
+) -> Result<Found, EmitError> {
+    // Others say that they are units, too, such as the `null` of serde_json, but they take room.
+    let is_unit = size_of_val(data) == 0;
+    let written = data.serialize(Arguments { writer: &mut writer, is_first, is_unit });
+    writer.finish(written)
+}
+
+/// All arguments.
+struct Arguments<'w, 'a> {
+    writer: &'w mut Writer<'a>,
+    is_first: bool,
+    is_unit: bool,
+}
+
+impl<'w, 'a> Arguments<'w, 'a> {
+    /// Writes everything that follows as one argument.
+    fn one(self) -> &'w mut Writer<'a> {
+        self.writer.found.arguments += 1;
+        self.several(1)
+    }
+
+    fn several(self, count: usize) -> &'w mut Writer<'a> {
+        if !self.is_first && count > 0 {
+            self.writer.push(b',');
+        }
+        self.writer
+    }
+}
+
+macro_rules! one {
+    ($($method:ident($($name:ident: $type:ty),*) $(-> $parts:ident)?;)*) => {
+        $(fn $method(self, $($name: $type),*) -> Result<one!(@ $($parts)?), Failure> {
+            self.one().$method($($name),*)
+        })*
+    };
+    (@) => { () };
+    (@ $parts:ident) => { $parts<'w, 'a> };
+}
+
+impl<'w, 'a> Serializer for Arguments<'w, 'a> {
+    type Ok = ();
+    type Error = Failure;
+    type SerializeSeq = Parts<'w, 'a>;
+    type SerializeTuple = Parts<'w, 'a>;
+    type SerializeTupleStruct = Parts<'w, 'a>;
+    type SerializeTupleVariant = Parts<'w, 'a>;
+    type SerializeMap = Parts<'w, 'a>;
+    type SerializeStruct = Parts<'w, 'a>;
+    type SerializeStructVariant = Parts<'w, 'a>;
+
+    one! {
+        serialize_bool(value: bool);
+        serialize_i8(value: i8);
+        serialize_i16(value: i16);
+        serialize_i32(value: i32);
+        serialize_i64(value: i64);
+        serialize_i128(value: i128);
+        serialize_u8(value: u8);
+        serialize_u16(value: u16);
+        serialize_u32(value: u32);
+        serialize_u64(value: u64);
+        serialize_u128(value: u128);
+        serialize_f32(value: f32);
+        serialize_f64(value: f64);
+        serialize_char(value: char);
+        serialize_str(text: &str);
+        serialize_bytes(bytes: &[u8]);
+        serialize_none();
+        serialize_unit_struct(name: &'static str);
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+        serialize_seq(length: Option<usize>) -> Parts;
+        serialize_tuple_struct(name: &'static str, length: usize) -> Parts;
+        serialize_tuple_variant(
+            name: &'static str, index: u32, variant: &'static str, length: usize
+        ) -> Parts;
+        serialize_map(length: Option<usize>) -> Parts;
+        serialize_struct(name: &'static str, length: usize) -> Parts;
+        serialize_struct_variant(
+            name: &'static str, index: u32, variant: &'static str, length: usize
+        ) -> Parts;
+    }
+
+    fn serialize_unit(self) -> Done {
+        if self.is_unit { Ok(()) } else { self.one().serialize_unit() }
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Parts<'w, 'a>, Failure> {
+        Ok(Parts::bare(self.writer, self.is_first))
+    }
+
+    fn collect_str<T: ?Sized + fmt::Display>(self, value: &T) -> Done {
+        self.one().collect_str(value)
+    }
+
+    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Done {
+        self.one().serialize_some(value)
+    }
+
+    fn serialize_newtype_struct<T: ?Sized + Serialize>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Done {
+        if name != share::NAME {
+            return self.one().serialize_newtype_struct(name, value);
+        }
+        match self.writer.shared(value)? {
+            Shared::Bytes(bytes) => self.one().binary(&bytes, || bytes.clone()),
+            Shared::Args(args) => {
+                self.writer.found.arguments += args.len();
+                self.several(args.len()).args(&args)
+            }
+        }
+    }
+
+    fn serialize_newtype_variant<T: ?Sized + Serialize>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Done {
+        self.one().serialize_newtype_variant(name, index, variant, value)
+    }
+}

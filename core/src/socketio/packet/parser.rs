@@ -1,0 +1,206 @@
+//! What a parser is, and what it reads.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::engineio::Encoded;
+use crate::io::Frame;
+use crate::json;
+use crate::json::Outline;
+use crate::socketio::packet::{MAX_SAFE_INTEGER, Outgoing};
+
+/// Translates between packets and the messages that stand for them on the wire.
+///
+/// A parser remembers nothing between two calls. That the binary messages which belong to a packet
+/// really follow it, and how many bytes and how much time they may take, is watched for all
+/// parsers alike; so is whether a packet makes sense: a parser may pass on whatever it reads, as
+/// long as it does not panic.
+pub trait Parser: Debug + Send + Sync {
+    /// Writes a packet. It is called once for all who receive the packet.
+    fn encode(&self, packet: Outgoing<'_>) -> Encoded;
+
+    /// Reads the message with which a packet begins. The bytes of a text message are valid UTF-8.
+    ///
+    /// What breaks the limits is refused in any case; a parser may look at them in order to stop
+    /// early.
+    ///
+    /// # Errors
+    ///
+    /// If the message is no packet, which costs the sender its connection.
+    fn decode(&self, message: Frame, limits: Limits) -> Result<Incoming, PacketError>;
+}
+
+/// What a packet is for. Its number on the wire is that of its place here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PacketKind {
+    /// 0: a client asks to join a namespace, or the server lets it in.
+    Connect,
+    /// 1: one side leaves the namespace.
+    Disconnect,
+    /// 2: an event; the data is an array that begins with its name.
+    Event,
+    /// 3: the answer to an event; the data is an array.
+    Ack,
+    /// 4: the server does not let a client in.
+    ConnectError,
+}
+
+/// What may come in at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The greatest number of binary values in one packet, by default 10.
+    pub attachments: usize,
+    /// The greatest size in bytes of a packet with its binary values, by default 10,000,000.
+    pub bytes: usize,
+    /// The greatest number of arrays and objects within each other, by default 128, which is also
+    /// the most that is possible. The array of an event or of an acknowledgement is the first one;
+    /// a placeholder counts as an object.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// How deep data may be that a server sends, and a client takes: 128.
+    ///
+    /// Those who read it with serde_json get an error for data that is deeper.
+    pub const DEPTH_TO_CLIENT: usize = 128;
+
+    /// How deep data may be that a client sends, and a server takes: 120.
+    ///
+    /// What a server has taken it can send on within eight more arrays or objects.
+    pub const DEPTH_TO_SERVER: usize = 120;
+
+    /// What `depth` is to those who read JSON.
+    pub(super) fn levels(self) -> u32 {
+        u32::try_from(self.depth).unwrap_or(u32::MAX)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { attachments: 10, bytes: 10_000_000, depth: Self::DEPTH_TO_CLIENT }
+    }
+}
+
+/// Why a message is no packet.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacketError {
+    /// There is no such kind of packet, or it comes from servers alone.
+    #[error("unknown packet type")]
+    Type,
+    /// It is not said properly how many binary messages follow.
+    #[error("illegal number of attachments")]
+    Count,
+    /// There are more binary values than allowed.
+    #[error("too many attachments")]
+    TooMany,
+    /// There are more bytes than allowed.
+    #[error("packet too large")]
+    TooLarge,
+    /// The namespace is missing or no text.
+    #[error("invalid namespace")]
+    Namespace,
+    /// The id is missing, or no number from 0 to 2^53 - 1.
+    #[error("illegal ack id")]
+    AckId,
+    /// The data is malformed, nested too deeply, or not what packets of this kind hold.
+    #[error("invalid payload")]
+    Payload,
+    /// The name of the event is missing, no text or integer, or reserved.
+    #[error("invalid event name")]
+    EventName,
+    /// A placeholder names a binary value that is not there, or that another one names, or could
+    /// be mistaken for data.
+    #[error("illegal attachments")]
+    Placeholder,
+    /// A packet of several messages is for a namespace that the client is not in.
+    #[error("binary packet for a namespace that is not joined")]
+    State,
+    /// A text message comes where a binary one has to.
+    #[error("got plaintext data when reconstructing a packet")]
+    Text,
+    /// A binary message comes where none can.
+    #[error("got binary data when not reconstructing a packet")]
+    Binary,
+}
+
+/// A packet that was read, perhaps without the binary messages that follow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    pub(super) kind: PacketKind,
+    /// Valid UTF-8.
+    pub(super) namespace: Bytes,
+    pub(super) id: Option<u64>,
+    /// Valid UTF-8, empty if there is none.
+    pub(super) data: Bytes,
+    pub(super) attachments: Vec<Bytes>,
+    /// How many binary messages follow.
+    pub(super) awaited: usize,
+}
+
+impl Incoming {
+    /// Makes a packet without id or data.
+    #[must_use]
+    pub fn new(kind: PacketKind, namespace: impl Into<String>) -> Self {
+        Self::from_text(kind, Bytes::from(namespace.into()))
+    }
+
+    /// Takes a namespace that is known to be text.
+    pub(super) const fn from_text(kind: PacketKind, namespace: Bytes) -> Self {
+        Self { kind, namespace, id: None, data: Bytes::new(), attachments: Vec::new(), awaited: 0 }
+    }
+
+    /// Adds the id that ties an event and its answer together.
+    #[must_use]
+    pub const fn with_id(mut self, id: u64) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Adds the data, which is JSON text without white space in front.
+    #[must_use]
+    pub fn with_data(mut self, json: impl Into<String>) -> Self {
+        self.data = Bytes::from(json.into());
+        self
+    }
+
+    /// Adds the binary values that came in the same message, which placeholders stand for.
+    #[must_use]
+    pub fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
+        self.attachments = attachments;
+        self
+    }
+
+    /// Says how many binary messages follow that belong to this packet.
+    #[must_use]
+    pub const fn followed_by(mut self, messages: usize) -> Self {
+        self.awaited = messages;
+        self
+    }
+
+    /// Checks what does not depend on the kind of packet; returns the size that
+    /// counts, and the outline of the data.
+    pub(super) fn check(&self, limits: Limits) -> Result<(usize, Outline), PacketError> {
+        let attached: usize = self.attachments.iter().map(Bytes::len).sum();
+        let bytes = self.data.len() + attached;
+        if self.attachments.len().saturating_add(self.awaited) > limits.attachments {
+            return Err(PacketError::TooMany);
+        }
+        if bytes > limits.bytes {
+            return Err(PacketError::TooLarge);
+        }
+        if self.id.is_some_and(|id| id > MAX_SAFE_INTEGER) {
+            return Err(PacketError::AckId);
+        }
+        if self.data.is_empty() {
+            return Ok((bytes, Outline::default()));
+        }
+        // JSON may have white space around it.
+        let outline =
+            json::validate(&self.data, limits.levels()).map_err(|_| PacketError::Payload)?;
+        Ok((bytes, outline))
+    }
+}

@@ -1,0 +1,199 @@
+//! The data of events and acknowledgements, written before it is known what else a packet carries.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::args::Args;
+use crate::args::Name;
+use crate::error::EmitError;
+use crate::json;
+use crate::json::Outline;
+use crate::socketio::packet::writer::{Found, Writer};
+use crate::socketio::packet::{Limits, RESERVED, arguments};
+
+/// The name and the arguments of an event, encoded.
+///
+/// Encoding runs code of the application: that of its types' `Serialize`. Callers that share a
+/// machine behind a lock encode first and lock then: what is left to do, with
+/// [`Server::emit_payload`](crate::Server::emit_payload) and its like, copies nothing of the data
+/// and runs no code of the application.
+///
+/// ```
+/// use sockeye_core::{Emission, EventPayload, Selector, Server, ServerConfig};
+///
+/// let config = ServerConfig::default();
+/// let limits = config.limits_out();
+/// let mut server = Server::new(config, [7; 32])?;
+///
+/// let payload = EventPayload::new("news", &("one", 2), limits)?;
+/// server.emit_payload("/", &Selector::all(), payload, Emission::default())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventPayload(pub(super) Payload);
+
+/// The arguments of an acknowledgement, encoded; see [`EventPayload`].
+#[derive(Clone, Debug)]
+pub struct AckPayload(pub(super) Payload);
+
+/// An array of arguments, with room for a header in front of it.
+#[derive(Clone, Debug)]
+pub(super) struct Payload {
+    /// Room, then the array.
+    pub(super) json: Vec<u8>,
+    pub(super) attachments: Vec<Bytes>,
+    /// Where the arguments begin, behind the name of an event.
+    first: usize,
+    /// How many arguments there are.
+    count: usize,
+    /// How many arrays and objects are within each other.
+    depth: usize,
+}
+
+impl EventPayload {
+    /// Encodes an event. A tuple is several arguments, `()` none, everything else one.
+    ///
+    /// The limits are those of the machine that is to send it:
+    /// [`ServerConfig::limits_out`](crate::ServerConfig::limits_out) or
+    /// [`client::Config::limits_out`](crate::socketio::client::Config::limits_out).
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn new(
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        limits: Limits,
+    ) -> Result<Self, EmitError> {
+        if RESERVED.contains(&name) {
+            return Err(EmitError::Reserved);
+        }
+        let mut payload = Payload::new();
+        json::write_text(name, &mut payload.json)?;
+        payload.write(data, false, limits)?;
+        Ok(Self(payload))
+    }
+
+    /// The arguments, with a copy of their JSON text. Binary values are shared.
+    #[must_use]
+    pub fn args(&self) -> Args {
+        self.0.args()
+    }
+
+    /// The name of the event.
+    pub(crate) fn name(&self) -> Name {
+        let json = &self.0.json[Payload::ROOM + 1..self.0.first];
+        Name::from_json(Bytes::copy_from_slice(json))
+    }
+
+    /// Whether the event has this name, which consists of letters and `_`.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let rest = self.0.json[Payload::ROOM..].strip_prefix(b"[\"");
+        let rest = rest.and_then(|rest| rest.strip_prefix(name.as_bytes()));
+        rest.is_some_and(|rest| rest.starts_with(b"\""))
+    }
+
+    /// Makes sure that the machine that sends it may do so.
+    pub(crate) fn check(&self, limits: Limits) -> Result<(), EmitError> {
+        self.0.check(limits)
+    }
+}
+
+impl AckPayload {
+    /// Encodes the answer to an event. A tuple is several arguments, `()` none, everything else
+    /// one. For the limits, see [`EventPayload::new`].
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be sent to anybody.
+    pub fn new(data: &(impl Serialize + ?Sized), limits: Limits) -> Result<Self, EmitError> {
+        let mut payload = Payload::new();
+        payload.write(data, true, limits)?;
+        Ok(Self(payload))
+    }
+}
+
+impl Payload {
+    /// Room for the types of message and packet, two numbers, and a namespace that is not long.
+    pub(super) const ROOM: usize = 64;
+
+    fn new() -> Self {
+        let mut json = Vec::with_capacity(Self::ROOM + 64);
+        json.resize(Self::ROOM, 0);
+        json.push(b'[');
+        Self { json, attachments: Vec::new(), first: 0, count: 0, depth: 0 }
+    }
+
+    /// Writes the arguments, and closes the array.
+    fn write(
+        &mut self,
+        data: &(impl Serialize + ?Sized),
+        is_first: bool,
+        limits: Limits,
+    ) -> Result<(), EmitError> {
+        self.first = self.json.len();
+        let writer = Writer::new(&mut self.json, Some(&mut self.attachments), limits, 1);
+        let Found { arguments, attachments: count, depth } =
+            arguments::write(writer, data, is_first)?;
+        self.json.push(b']');
+        (self.count, self.depth) = (arguments, depth);
+        let limit = limits.attachments;
+        if count > limit {
+            return Err(EmitError::TooManyAttachments { count, limit });
+        }
+        // Data that looks like a placeholder would be taken for one by the receiver.
+        if count > 0 && json::markers(&self.json[Self::ROOM..]) != count {
+            return Err(EmitError::Placeholder);
+        }
+        let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
+        if u32::try_from(bytes).is_err() {
+            return Err(EmitError::TooLarge);
+        }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, limits: Limits) -> Result<(), EmitError> {
+        let (count, limit) = (self.attachments.len(), limits.attachments);
+        if count > limit {
+            return Err(EmitError::TooManyAttachments { count, limit });
+        }
+        let limit = limits.depth;
+        if self.depth > limit { Err(EmitError::TooDeep { limit }) } else { Ok(()) }
+    }
+
+    fn args(&self) -> Args {
+        let elements = &self.json[self.first..self.json.len() - 1];
+        // In an event, there is the comma behind its name.
+        let elements = elements.strip_prefix(b",").unwrap_or(elements);
+        self.args_of(Bytes::copy_from_slice(elements))
+    }
+
+    fn into_args(mut self) -> Args {
+        let elements = self.first..self.json.len() - 1;
+        let json = Bytes::from(std::mem::take(&mut self.json)).slice(elements);
+        self.args_of(json)
+    }
+
+    fn args_of(&self, json: Bytes) -> Args {
+        let depth = u32::try_from(self.depth.saturating_sub(1)).unwrap_or(u32::MAX);
+        Args::new(json, self.attachments.clone(), Outline { depth, elements: self.count })
+    }
+}
+
+impl Args {
+    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
+    ///
+    /// ```
+    /// let args = sockeye_core::Args::of(&(1, "two"))?;
+    /// assert_eq!(args.get::<String>(1)?, "two");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be sent to anybody, for other reasons than the number of binary values.
+    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
+        let limits = Limits { attachments: usize::MAX, ..Limits::default() };
+        Ok(AckPayload::new(data, limits)?.0.into_args())
+    }
+}

@@ -1,0 +1,288 @@
+//! What is done to many sockets at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::args::Args;
+use crate::error::EmitError;
+use crate::id::{AckId, SocketId};
+use crate::socketio::ack::Owed;
+use crate::socketio::packet;
+use crate::socketio::packet::{Carried, EventPayload};
+use crate::socketio::server::Event;
+use crate::socketio::server::rooms::{Room, Selector};
+use crate::socketio::server::server::{Alarm, Server};
+use crate::socketio::server::socket::Emission;
+use crate::timers::TimerId;
+
+/// The answers to a broadcast, as they come in.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    answers: Vec<(SocketId, Args)>,
+    /// Those who have not answered and are still there.
+    waiting: BTreeSet<SocketId>,
+    /// How many are gone without an answer.
+    lost: usize,
+    timer: Option<TimerId>,
+}
+
+pub(super) type Gatherings = BTreeMap<AckId, Gathering>;
+
+impl Server {
+    /// Emits an event to all sockets of a namespace that the selector means.
+    ///
+    /// The packet is encoded once. Nobody is meant in a namespace that does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn emit(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        emission: Emission,
+    ) -> Result<(), EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.emit_payload(namespace, selector, payload, emission)
+    }
+
+    /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out).
+    pub fn emit_payload(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        payload: EventPayload,
+        emission: Emission,
+    ) -> Result<(), EmitError> {
+        let limits = self.config.limits_out();
+        payload.check(limits)?;
+        let kept = self.kept_for(namespace).filter(|_| !emission.volatile);
+        let sockets = self.select(namespace, selector);
+        if sockets.is_empty() && kept.is_none() {
+            return Ok(());
+        }
+        let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
+        let offset = recovery.map(|recovery| recovery.next_offset());
+        let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
+        for socket in sockets {
+            self.send(socket, &encoded, emission.volatile);
+        }
+        if let Some(namespace) = kept {
+            self.log_broadcast(namespace, selector, &encoded);
+        }
+        Ok(())
+    }
+
+    /// Emits an event that all sockets that the selector means are to acknowledge. The answers
+    /// come as one [`Event::Gathered`]: when the last one is in or gone, or after `timeout`.
+    ///
+    /// A socket that owes [`max_pending_acks`](crate::socketio::server::ServerConfig::max_pending_acks) already is
+    /// not asked, and counts as lost.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn emit_with_ack(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.emit_payload_with_ack(namespace, selector, payload, timeout, now)
+    }
+
+    /// Emits an event that is encoded already, and that all sockets that the selector means are to
+    /// acknowledge; otherwise like [`emit_with_ack`](Self::emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out).
+    pub fn emit_payload_with_ack(
+        &mut self,
+        namespace: &str,
+        selector: &Selector,
+        payload: EventPayload,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<AckId, EmitError> {
+        let limits = self.config.limits_out();
+        payload.check(limits)?;
+        let ack = self.acks.next_id();
+        let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
+        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
+        let (sockets, full): (Vec<_>, Vec<_>) = {
+            let most = self.config.max_pending_acks;
+            let can_owe = |id: &SocketId| self.get(*id).is_some_and(|socket| socket.owed < most);
+            self.select(namespace, selector).into_iter().partition(can_owe)
+        };
+        self.totals.acks_refused += full.len() as u64;
+        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
+        let waiting = sockets.iter().copied().collect();
+        let gathering = Gathering { answers: Vec::new(), waiting, lost: full.len(), timer };
+        self.gatherings.insert(ack, gathering);
+        for &socket in &sockets {
+            self.owe(socket, ack, Owed::Together);
+        }
+        for socket in sockets {
+            self.send(socket, &encoded, false);
+        }
+        self.finish_gathering(ack, false);
+        Ok(ack)
+    }
+
+    /// Emits an event to the other servers of a cluster, for their applications.
+    ///
+    /// This machine is a server of its own, so there is nobody to hear it.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn server_side_emit(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<(), EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.server_side_emit_payload(namespace, &payload)
+    }
+
+    /// Emits an event to the other servers of a cluster that is encoded already; otherwise like
+    /// [`server_side_emit`](Self::server_side_emit).
+    ///
+    /// # Errors
+    ///
+    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out), or its
+    /// name is reserved.
+    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nobody is there yet")]
+    pub fn server_side_emit_payload(
+        &mut self,
+        _namespace: &str,
+        payload: &EventPayload,
+    ) -> Result<(), EmitError> {
+        if payload.is_named("connection") || payload.is_named("new_namespace") {
+            return Err(EmitError::Reserved);
+        }
+        payload.check(self.config.limits_out())
+    }
+
+    /// Emits an event to the other servers of a cluster, which are to answer. The answers come as
+    /// one [`Event::Gathered`].
+    ///
+    /// This machine is a server of its own, so there are none.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't be sent to anybody, because of its name or data.
+    pub fn server_side_emit_with_ack(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<AckId, EmitError> {
+        let payload = EventPayload::new(name, data, self.config.limits_out())?;
+        self.server_side_emit_payload_with_ack(namespace, &payload)
+    }
+
+    /// Emits an event to the other servers of a cluster that is encoded already, and that they are
+    /// to answer; otherwise like [`server_side_emit_with_ack`](Self::server_side_emit_with_ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`server_side_emit_payload`](Self::server_side_emit_payload).
+    pub fn server_side_emit_payload_with_ack(
+        &mut self,
+        namespace: &str,
+        payload: &EventPayload,
+    ) -> Result<AckId, EmitError> {
+        self.server_side_emit_payload(namespace, payload)?;
+        let ack = self.acks.next_id();
+        self.tell(Event::Gathered { ack, answers: Vec::new(), lost: 0, late: 0 });
+        Ok(ack)
+    }
+
+    /// Counts an answer to a broadcast, or `None` from one who is gone.
+    pub(super) fn gather(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
+        let Some(gathering) = self.gatherings.get_mut(&ack) else { return };
+        gathering.waiting.remove(&socket);
+        match answer {
+            Some(answer) => gathering.answers.push((socket, answer)),
+            None => gathering.lost += 1,
+        }
+        self.finish_gathering(ack, false);
+    }
+
+    /// Hands the answers over if all are in, or if the time is up.
+    pub(super) fn finish_gathering(&mut self, ack: AckId, late: bool) {
+        let complete = |gathering: &Gathering| late || gathering.waiting.is_empty();
+        if !self.gatherings.get(&ack).is_some_and(complete) {
+            return;
+        }
+        if let Some(gathering) = self.gatherings.remove(&ack) {
+            let Gathering { answers, waiting, lost, timer } = gathering;
+            timer.into_iter().for_each(|timer| self.timers.clear(timer));
+            for &socket in &waiting {
+                self.settle_ack(socket, ack);
+            }
+            self.tell(Event::Gathered { ack, answers, lost, late: waiting.len() });
+        }
+    }
+
+    /// The sockets of a namespace that a selector means, ordered by the time of connection.
+    #[must_use]
+    pub fn select(&self, namespace: &str, selector: &Selector) -> Vec<SocketId> {
+        let Some(index) = self.namespace(namespace.as_bytes()) else {
+            return Vec::new();
+        };
+        self.namespaces[index].members.select(selector, |sid| self.find(sid))
+    }
+
+    /// Lets all sockets that the selector means join these rooms.
+    pub fn join(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
+        for id in self.select(namespace, selector) {
+            if let Some(mut socket) = self.socket(id) {
+                rooms.iter().for_each(|room| socket.join(room.as_ref()));
+            }
+        }
+    }
+
+    /// Lets all sockets that the selector means leave these rooms.
+    pub fn leave(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
+        for id in self.select(namespace, selector) {
+            if let Some(mut socket) = self.socket(id) {
+                rooms.iter().for_each(|room| socket.leave(room.as_ref()));
+            }
+        }
+    }
+
+    /// Removes all sockets that the selector means from the namespace, or with `close` ends their
+    /// whole connections.
+    pub fn disconnect(&mut self, namespace: &str, selector: &Selector, close: bool, now: Instant) {
+        for id in self.select(namespace, selector) {
+            if let Some(socket) = self.socket(id) {
+                socket.disconnect(close, now);
+            }
+        }
+    }
+
+    /// The rooms of a namespace with the number of sockets in each, in alphabetical order, without
+    /// those of the sockets' own ids.
+    #[must_use]
+    pub fn rooms(&self, namespace: &str) -> Vec<(Room, usize)> {
+        let index = self.namespace(namespace.as_bytes());
+        index.map(|index| self.namespaces[index].members.sizes()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,195 @@
+//! The life of a socket: made, let in, gone.
+
+use std::collections::BTreeSet;
+
+use crate::args::Args;
+use crate::error::{AckError, DisconnectReason};
+use crate::id::{SessionId, Sid, SocketId};
+use crate::socketio::ack::Owed;
+use crate::socketio::packet;
+use crate::socketio::server::recovery::{Recoverable, Return};
+use crate::socketio::server::rooms::Room;
+use crate::socketio::server::server::{Phase, Server, Socket};
+use crate::socketio::server::{Event, RoomChange};
+
+impl Server {
+    /// Makes a socket that is not connected yet.
+    pub(super) fn add(
+        &mut self,
+        session: SessionId,
+        namespace: usize,
+        back: Option<Return>,
+    ) -> SocketId {
+        let (sid, recoverable) = match back {
+            Some(Return { sid, mut recoverable }) => {
+                recoverable.address = self.engine.address(session);
+                (sid, Some(Box::new(recoverable)))
+            }
+            None => {
+                // Old clients know nothing of keys.
+                let old = self.clients.get(&session).is_some_and(|client| client.old);
+                let returns = self.recovery.is_some() && !old;
+                let pid = returns.then(|| self.mint.long_sid());
+                let address = self.engine.address(session);
+                let recoverable = pid.map(|pid| Box::new(Recoverable::new(pid, address)));
+                (self.new_sid(session, namespace), recoverable)
+            }
+        };
+        let rooms = recoverable.as_ref().map(|recoverable| recoverable.rooms());
+        let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
+        let phase = Phase::Connecting(Args::none(), None);
+        let socket = Socket {
+            id,
+            session,
+            namespace,
+            sid,
+            phase,
+            rooms: BTreeSet::new(),
+            owed: 0,
+            recoverable,
+            paused: false,
+            watched: false,
+        };
+        self.sockets.insert(socket);
+        self.namespaces[namespace].sockets += 1;
+        if let Some(mut socket) = self.socket(id) {
+            rooms.iter().flatten().for_each(|room| socket.join(room));
+        }
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.sockets.push(id);
+        }
+        id
+    }
+
+    fn vacant_index(&self) -> u32 {
+        u32::try_from(self.sockets.vacant_key()).expect("memory does not hold that many sockets")
+    }
+
+    fn new_sid(&mut self, session: SessionId, namespace: usize) -> Sid {
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        match self.engine.sid(session) {
+            // Old clients take the id of their session for that of their socket.
+            Some(sid) if old => match &*self.namespaces[namespace].name {
+                "/" => sid.clone(),
+                name => Sid::new(&format!("{name}#{sid}")),
+            },
+            _ => self.mint.sid(),
+        }
+    }
+
+    pub(super) fn set_phase(&mut self, socket: SocketId, phase: Phase) {
+        if let Some(socket) = self.get_mut(socket) {
+            socket.phase = phase;
+        }
+    }
+
+    /// Makes a socket a connected one.
+    pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
+        self.set_phase(id, Phase::Connected);
+        let missed = self.catch_up(id);
+        let Some(socket) = self.get_mut(id) else { return };
+        let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
+        let pid = socket.recoverable.as_ref().map(|recoverable| recoverable.pid.clone());
+        if let Some((recovery, pid)) = self.recovery.as_mut().zip(pid.as_ref()) {
+            recovery.connect(pid, id);
+        }
+        let recovered = missed.is_some();
+        self.by_sid.insert(sid.clone(), id);
+        // As with the official server, what was missed comes before the answer.
+        for encoded in missed.into_iter().flatten() {
+            self.engine.send(session, &encoded, false);
+        }
+        let Some(client) = self.clients.get_mut(&session) else { return };
+        let told = (!client.old).then_some(&sid);
+        if let Some(timer) = client.connect_timer.take() {
+            self.timers.clear(timer);
+        }
+        let namespace = &mut self.namespaces[namespace];
+        namespace.members.add(id);
+        let name = Room::clone(&namespace.name);
+        let answer = packet::connect(&*self.config.parser, &name, told, pid.as_ref());
+        self.engine.greet(session, &answer);
+        self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
+    }
+
+    /// Ends a socket and says so. Its client must not list it any more.
+    pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
+        let connected = self.is_connected(id);
+        let returning = self.get(id).and_then(Socket::returning);
+        let may_return = (connected || returning.is_some()) && self.depart(id, reason);
+        while let Some((ack, owed)) = self.acks.abandon(id) {
+            match owed {
+                Owed::Together => self.gather(ack, id, None),
+                Owed::Alone(timer) => {
+                    timer.into_iter().for_each(|timer| self.timers.clear(timer));
+                    let result = Err(AckError::Disconnected);
+                    self.tell(Event::Acked { socket: id, ack, result });
+                }
+            }
+        }
+        let Some(socket) = self.take(id) else { return };
+        let rooms = socket.rooms.iter().cloned().collect();
+        self.tell(if connected {
+            Event::Disconnected { socket: id, reason, rooms, may_return }
+        } else {
+            Event::Withdrawn { socket: id }
+        });
+        self.vacate(&socket);
+        self.tell_expired(returning.filter(|_| !may_return));
+    }
+
+    pub(super) fn forget(&mut self, id: SocketId) {
+        if let Some(socket) = self.take(id) {
+            self.vacate(&socket);
+        }
+    }
+
+    /// Takes a socket out of the lists of its namespace, except for its rooms.
+    fn take(&mut self, id: SocketId) -> Option<Socket> {
+        self.get(id)?;
+        let socket = self.sockets.remove(id.index as usize);
+        if let Phase::Connecting(_, Some(timer)) = socket.phase {
+            self.timers.clear(timer);
+        }
+        if let Some((recovery, recoverable)) =
+            self.recovery.as_mut().zip(socket.recoverable.as_ref())
+        {
+            recovery.disconnect(&recoverable.pid);
+        }
+        self.by_sid.remove(&socket.sid);
+        self.namespaces[socket.namespace].members.remove(id);
+        Some(socket)
+    }
+
+    /// Has a socket that is gone leave its rooms, and its namespace with it.
+    fn vacate(&mut self, socket: &Socket) {
+        for room in &socket.rooms {
+            self.leave_room(socket.namespace, socket.id, &socket.sid, room);
+        }
+        let namespace = &mut self.namespaces[socket.namespace];
+        namespace.sockets -= 1;
+        if namespace.dynamic && namespace.sockets == 0 {
+            let namespace = self.namespaces.remove(socket.namespace);
+            self.by_name.remove(&namespace.name);
+            self.dynamic.remove(namespace.address);
+        }
+        if let Some(now) = self.now.filter(|_| socket.paused) {
+            self.adjust_pause(socket.session, now);
+        }
+    }
+
+    pub(super) fn leave_room(&mut self, namespace: usize, id: SocketId, sid: &Sid, room: &Room) {
+        let ended = self.namespaces[namespace].members.leave(id, room);
+        self.tell_room(namespace, room, RoomChange::Left(sid.clone()));
+        if ended {
+            self.tell_room(namespace, room, RoomChange::Deleted);
+        }
+    }
+
+    pub(super) fn tell_room(&mut self, namespace: usize, room: &Room, change: RoomChange) {
+        if self.config.room_events {
+            let namespace = Room::clone(&self.namespaces[namespace].name);
+            self.tell(Event::Room { namespace, room: Room::clone(room), change });
+        }
+    }
+}

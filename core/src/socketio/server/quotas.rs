@@ -1,0 +1,99 @@
+//! How much of what all clients share each address takes, so that one does not take it from the
+//! others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engineio::server::Address;
+use crate::socketio::server::membership::Number;
+
+/// The clients that are away, by their addresses, in the order of their going.
+#[derive(Debug, Default)]
+pub(super) struct AwayByAddress {
+    places: BTreeSet<(Address, u64)>,
+    counts: BTreeMap<Address, usize>,
+}
+
+impl AwayByAddress {
+    /// Adds a client; returns the place of the oldest one of its address if these are more than
+    /// `limit` now. Clients without an address have no limit.
+    pub(super) fn add(&mut self, address: Address, place: u64, limit: usize) -> Option<u64> {
+        self.places.insert((address, place));
+        let count = self.counts.entry(address).or_default();
+        *count += 1;
+        let is_over = *count > limit && address != Address::Unknown;
+        let mut own = self.places.range((address, 0)..=(address, u64::MAX));
+        own.next().filter(|_| is_over).map(|(_, place)| *place)
+    }
+
+    pub(super) fn remove(&mut self, address: Address, place: u64) {
+        if self.places.remove(&(address, place)) {
+            subtract(&mut self.counts, address);
+        }
+    }
+}
+
+/// How many of something each address has.
+#[derive(Debug, Default)]
+pub(super) struct CountByAddress(BTreeMap<Address, usize>);
+
+impl CountByAddress {
+    /// Adds one, unless the address has as many as it may. Clients without an address have no
+    /// limit.
+    pub(super) fn add(&mut self, address: Address, limit: usize) -> bool {
+        let count = self.0.entry(address).or_default();
+        let may = *count < limit || address == Address::Unknown;
+        *count += usize::from(may);
+        may
+    }
+
+    pub(super) fn remove(&mut self, address: Address) {
+        subtract(&mut self.0, address);
+    }
+}
+
+fn subtract(counts: &mut BTreeMap<Address, usize>, address: Address) {
+    if let Some(count) = counts.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&address);
+        }
+    }
+}
+
+/// The bytes of packets in the log that are for single sockets, by their addresses.
+#[derive(Debug, Default)]
+pub(super) struct DirectByAddress(BTreeMap<Address, Direct>);
+
+#[derive(Debug)]
+struct Direct {
+    /// The first packet that was counted.
+    since: Number,
+    bytes: usize,
+}
+
+impl DirectByAddress {
+    /// Counts a packet with the number `next`; returns how many bytes that makes since the packets
+    /// up to `first` were dropped, 0 for those without an address.
+    pub(super) fn add(
+        &mut self,
+        address: Address,
+        bytes: usize,
+        first: Number,
+        next: Number,
+    ) -> usize {
+        if address == Address::Unknown {
+            return 0;
+        }
+        let direct = self.0.entry(address).or_insert(Direct { since: next, bytes: 0 });
+        if direct.since < first {
+            *direct = Direct { since: next, bytes: 0 };
+        }
+        direct.bytes = direct.bytes.saturating_add(bytes);
+        direct.bytes
+    }
+
+    /// Forgets the addresses whose packets are all dropped.
+    pub(super) fn forget_before(&mut self, first: Number) {
+        self.0.retain(|_, direct| direct.since >= first);
+    }
+}

@@ -1,0 +1,509 @@
+//! The machine: sessions below, sockets above, and the commands of the application.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use slab::Slab;
+
+use crate::args::Args;
+use crate::engineio;
+use crate::engineio::server::Address;
+use crate::engineio::{Admission, Encoded, Engine, Handshake, HandshakeId};
+use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
+use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
+use crate::io::{Input, Output};
+use crate::socketio::ack::{Acks, Owed};
+use crate::socketio::packet;
+use crate::socketio::server::broadcast::Gatherings;
+use crate::socketio::server::connection::Client;
+use crate::socketio::server::quotas::CountByAddress;
+use crate::socketio::server::recovery::{Recoverable, Recovery};
+use crate::socketio::server::retire::Retirement;
+use crate::socketio::server::rooms::{Members, Room};
+use crate::socketio::server::socket::SocketMut;
+use crate::socketio::server::{Counts, Event, NamespaceConfig, ServerConfig, Totals};
+use crate::timers::{TimerId, Timers};
+
+/// A Socket.IO server as a pure state machine.
+///
+/// Its methods come in four kinds:
+///
+/// - what happened: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
+/// - what is to be done: [`poll_output`](Self::poll_output), until it is `None`, and
+///   [`poll_timeout`](Self::poll_timeout), the time to be back at;
+/// - commands: [`emit`](Self::emit) and those of [`socket`](Self::socket), [`accept`](Self::accept),
+///   [`reject`](Self::reject), [`shut_down`](Self::shut_down), which apply at once;
+/// - questions, which change nothing.
+///
+/// # Order
+///
+/// Outputs come in one order, which depends on nothing but the seed and the inputs. Events of one
+/// socket come in the order in which the client sent them, after its `Connected` and before its
+/// `Disconnected`. What is emitted to a socket arrives in the order of the commands; what is
+/// emitted while its `Connected` is being handled arrives after the client knows that it is
+/// connected.
+pub struct Server {
+    pub(super) config: ServerConfig,
+    pub(super) engine: Engine,
+    pub(super) clients: IdMap<SessionId, Client>,
+    pub(super) namespaces: Slab<Namespace>,
+    pub(super) by_name: HashMap<Room, usize, Hashing>,
+    /// The dynamic ones.
+    pub(super) dynamic: CountByAddress,
+    pub(super) sockets: Slab<Socket>,
+    pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
+    pub(super) acks: Acks,
+    pub(super) timers: Timers<Alarm>,
+    events: VecDeque<Event>,
+    pub(super) mint: Mint,
+    pub(super) closing: bool,
+    pub(super) gatherings: Gatherings,
+    pub(super) recovery: Option<Recovery>,
+    /// The time of the last input, for what needs no better one.
+    pub(super) now: Option<Instant>,
+    pub(super) totals: Totals,
+    pub(super) retirement: Option<Retirement>,
+}
+
+pub(super) struct Namespace {
+    pub(super) name: Room,
+    pub(super) decides: bool,
+    pub(super) members: Members,
+    /// How many sockets it has, with those that are asking to join.
+    pub(super) sockets: usize,
+    /// It goes when its last socket does.
+    pub(super) dynamic: bool,
+    /// Of whom it was asked for first.
+    pub(super) address: Address,
+}
+
+impl Namespace {
+    fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
+        let (members, address) = (Members::new(hashing), Address::Unknown);
+        Self { name, decides, members, sockets: 0, dynamic: false, address }
+    }
+}
+
+pub(super) struct Socket {
+    pub(super) id: SocketId,
+    pub(super) session: SessionId,
+    pub(super) namespace: usize,
+    pub(super) sid: Sid,
+    pub(super) phase: Phase,
+    pub(super) rooms: BTreeSet<Room>,
+    /// How many acknowledgements it owes.
+    pub(super) owed: usize,
+    /// Where recovery is on, and the client knows how to come back.
+    pub(super) recoverable: Option<Box<Recoverable>>,
+    /// Its caller has enough in hand.
+    pub(super) paused: bool,
+    /// Its caller waits until everything is sent.
+    pub(super) watched: bool,
+}
+
+impl Socket {
+    /// Its id, if its client was away and is not let in again.
+    pub(super) fn returning(&self) -> Option<Sid> {
+        let recoverable = self.recoverable.as_ref().filter(|recoverable| recoverable.is_back());
+        recoverable.map(|_| self.sid.clone())
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The application is asked: with what the client sent along, and until when.
+    Connecting(Args, Option<TimerId>),
+    Connected,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alarm {
+    /// To give up on a client that does not join a namespace, or does not complete a packet.
+    Client(SessionId, Wait),
+    /// To give up waiting for the application to decide about a socket.
+    Decision(SocketId),
+    /// To give up waiting for an acknowledgement.
+    Ack(SocketId, AckId),
+    /// To give up waiting for the answers to a broadcast.
+    Gathering(AckId),
+    /// To forget who and what can't be recovered any more.
+    Recovery,
+    /// To read what a client sends again.
+    Rate(SessionId),
+    /// To send the next ones away.
+    Retire,
+}
+
+/// What a client has to do within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Join a namespace.
+    Connect,
+    /// Send the binary values of a packet.
+    Attachments,
+}
+
+impl Server {
+    /// Makes a server without clients.
+    ///
+    /// `seed` must be unpredictable: ids are drawn from it, and those of sessions are secrets.
+    ///
+    /// # Errors
+    ///
+    /// If a field of the configuration has a value that can't work.
+    pub fn new(config: ServerConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut engine = Engine::new(config.engine.clone(), seed)?;
+        let mut mint = Mint::new(engine.seed(), config.engine.shard);
+        let hashing = mint.hashing();
+        let mut namespaces = Slab::new();
+        let mut by_name = HashMap::with_hasher(hashing);
+        for NamespaceConfig { name, decides } in &config.namespaces {
+            let name = Room::from(name.as_str());
+            let namespace = Namespace::new(Room::clone(&name), *decides, hashing);
+            by_name.insert(name, namespaces.insert(namespace));
+        }
+        let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
+        Ok(Self {
+            config,
+            engine,
+            clients: IdMap::default(),
+            namespaces,
+            by_name,
+            dynamic: CountByAddress::default(),
+            sockets: Slab::new(),
+            by_sid: HashMap::with_hasher(hashing),
+            acks: Acks::default(),
+            timers: Timers::new(),
+            events: VecDeque::new(),
+            mint,
+            closing: false,
+            gatherings: Gatherings::new(),
+            recovery,
+            now: None,
+            totals: Totals::default(),
+            retirement: None,
+        })
+    }
+
+    /// The options.
+    #[must_use]
+    pub const fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Takes in what happened. What a client does wrong costs it its request or its connection,
+    /// and nobody else anything.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.now = Some(now);
+        self.engine.handle(input, now);
+    }
+
+    /// Lets time pass. May be called early, late, or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = Some(now);
+        self.engine.handle_timeout(now);
+        while let Some(alarm) = self.timers.pop_expired(now) {
+            match alarm {
+                Alarm::Client(session, wait) => self.on_client_alarm(session, wait, now),
+                Alarm::Decision(socket) => self.on_decision_alarm(socket),
+                Alarm::Ack(socket, ack) => {
+                    if self.settle_ack(socket, ack).is_some() {
+                        self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
+                    }
+                }
+                Alarm::Gathering(ack) => self.finish_gathering(ack, true),
+                Alarm::Recovery => self.purge_recovery(now),
+                Alarm::Rate(session) => self.on_rate_alarm(session, now),
+                Alarm::Retire => self.go_on_retiring(now),
+            }
+        }
+    }
+
+    /// What is to be done next; `None` if there is nothing at the moment.
+    #[must_use = "an output that is not carried out leaves a client waiting"]
+    pub fn poll_output(&mut self) -> Option<Output<Event>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(Output::Event(event));
+            }
+            match self.engine.poll_output()?.into_event() {
+                Ok(event) => self.on_engine_event(event),
+                Err(output) => return Some(output),
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
+    /// messages of which a slice was handled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout().into_iter().chain(self.timers.next()).min()
+    }
+
+    /// A socket that is connected, or is asking to be; `None` once it is gone.
+    pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
+        self.get(id)?;
+        Some(SocketMut { server: self, id })
+    }
+
+    /// The socket with this id on the wire.
+    #[must_use]
+    pub fn find(&self, sid: &str) -> Option<SocketId> {
+        self.by_sid.get(sid).copied()
+    }
+
+    /// How many sockets are connected to a namespace.
+    #[must_use]
+    pub fn len(&self, namespace: &str) -> usize {
+        let index = self.namespace(namespace.as_bytes());
+        index.map_or(0, |index| self.namespaces[index].members.len())
+    }
+
+    /// Lets a client in that asks to join; does nothing if it is not there any more.
+    pub fn accept(&mut self, connecting: SocketId) {
+        let Some(socket) = self.get_mut(connecting) else {
+            return;
+        };
+        if let Phase::Connecting(auth, timer) = &mut socket.phase {
+            let auth = std::mem::take(auth);
+            timer.take().into_iter().for_each(|timer| self.timers.clear(timer));
+            self.admit(connecting, auth);
+        }
+    }
+
+    /// Turns a client away that asks to join; does nothing if it is not there any more.
+    ///
+    /// On the wire it is `{"message":"..","data":..}`, without data if it is `()`. Old clients get
+    /// the data alone, or the message alone.
+    ///
+    /// # Errors
+    ///
+    /// If the data can't be written as JSON; the client is still waiting then.
+    pub fn reject<T: Serialize + ?Sized>(
+        &mut self,
+        connecting: SocketId,
+        message: &str,
+        data: &T,
+    ) -> Result<(), EmitError> {
+        let Some(Socket { phase: Phase::Connecting(..), session, namespace, .. }) =
+            self.get(connecting)
+        else {
+            return Ok(());
+        };
+        let (session, namespace) = (*session, *namespace);
+        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let name = &self.namespaces[namespace].name;
+        let parser = &*self.config.parser;
+        let refusal = packet::connect_error(parser, name, old, message, data)?;
+        self.turn_away(connecting, &refusal);
+        Ok(())
+    }
+
+    /// Turns a client away that asks for a [dynamic](ServerConfig::dynamic_namespaces) namespace
+    /// which is not to be: it is told that there is none of this name. Does nothing if the client
+    /// is not there any more.
+    pub fn reject_namespace(&mut self, connecting: SocketId) {
+        let Some(Socket { phase: Phase::Connecting(..), namespace, .. }) = self.get(connecting)
+        else {
+            return;
+        };
+        let name = &self.namespaces[*namespace].name;
+        let refusal = packet::unknown_namespace(&*self.config.parser, name);
+        self.turn_away(connecting, &refusal);
+    }
+
+    fn turn_away(&mut self, connecting: SocketId, refusal: &Encoded) {
+        let Some(socket) = self.get_mut(connecting) else { return };
+        let returning = socket.returning();
+        let session = socket.session;
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.sockets.retain(|&other| other != connecting);
+            client.refusals.add(self.now);
+        }
+        self.forget(connecting);
+        self.tell_expired(returning);
+        self.engine.send(session, refusal, false);
+    }
+
+    /// Lets a handshake through that [`Event::Requested`] asks about; does nothing if its client
+    /// is gone. See [`Engine::allow`].
+    pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
+        self.engine.allow(id, admission, now);
+    }
+
+    /// Turns a handshake away that [`Event::Requested`] asks about, with status 403 and this
+    /// message; does nothing if its client is gone.
+    pub fn deny(&mut self, id: HandshakeId, message: &str) {
+        self.engine.deny(id, message);
+    }
+
+    /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
+    /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
+    pub fn shut_down(&mut self, now: Instant) {
+        self.closing = true;
+        self.stop_retiring();
+        self.engine.shut_down(now);
+    }
+
+    /// Whether there is no connection, not even one that is being closed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.engine.is_idle()
+    }
+
+    /// Goes on with what the layer below tells. One event at a time, so that the commands that the
+    /// application gives while it handles one apply before the next one is looked at.
+    fn on_engine_event(&mut self, event: engineio::Event) {
+        let Some(now) = self.now else { return };
+        match event {
+            engineio::Event::Requested { id, handshake } => {
+                self.tell(Event::Requested { id, handshake });
+            }
+            engineio::Event::Opened { session, handshake } => {
+                self.on_opened(session, handshake, now)
+            }
+            engineio::Event::Message { session, message } => self.on_message(session, message, now),
+            engineio::Event::Upgraded { session } => self.on_upgraded(session),
+            engineio::Event::Drained { session } => self.on_drained(session),
+            engineio::Event::Closed { session, reason } => self.on_closed(session, reason.into()),
+        }
+    }
+
+    fn on_opened(&mut self, session: SessionId, handshake: Option<Handshake>, now: Instant) {
+        let delay = self.config.connect_timeout;
+        let timer = self.timers.set(now, delay, Alarm::Client(session, Wait::Connect));
+        let mut client = Client::new(timer);
+        client.handshake = handshake.map(Arc::new);
+        client.old = self.engine.protocol(session) == Some(3);
+        let old = client.old;
+        self.clients.insert(session, client);
+        // Old clients are in the main namespace without asking.
+        if old && self.on_connect(session, b"/", Args::none()).is_err() {
+            self.end_session(session, DisconnectReason::ForcedClose, now);
+        }
+    }
+
+    fn on_upgraded(&mut self, session: SessionId) {
+        let client = self.clients.get(&session);
+        let sockets = client.map(|client| client.sockets.clone()).unwrap_or_default();
+        for socket in sockets {
+            if self.is_connected(socket) {
+                self.tell(Event::Upgraded { socket });
+            }
+        }
+    }
+
+    /// Closes a connection; nothing that came over it is handled any more.
+    pub(super) fn end_session(
+        &mut self,
+        session: SessionId,
+        reason: DisconnectReason,
+        now: Instant,
+    ) {
+        self.engine.close(session, now);
+        self.on_closed(session, reason);
+    }
+
+    fn on_closed(&mut self, session: SessionId, reason: DisconnectReason) {
+        let Some(client) = self.clients.remove(&session) else {
+            return;
+        };
+        client.timers().for_each(|timer| self.timers.clear(timer));
+        let reason = if self.closing { DisconnectReason::ServerShuttingDown } else { reason };
+        for socket in client.sockets {
+            self.remove(socket, reason);
+        }
+        if self.clients.is_empty() {
+            self.stop_retiring();
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(super) fn send(&mut self, socket: SocketId, encoded: &Encoded, volatile: bool) -> bool {
+        let session = self.get(socket).map(|socket| socket.session);
+        session.is_some_and(|session| self.engine.send(session, encoded, volatile))
+    }
+
+    pub(super) fn get(&self, id: SocketId) -> Option<&Socket> {
+        self.sockets.get(id.index as usize).filter(|socket| socket.id == id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        self.sockets.get_mut(id.index as usize).filter(|socket| socket.id == id)
+    }
+
+    pub(super) fn is_connected(&self, id: SocketId) -> bool {
+        self.get(id).is_some_and(|socket| matches!(socket.phase, Phase::Connected))
+    }
+
+    pub(super) fn namespace(&self, name: &[u8]) -> Option<usize> {
+        self.by_name.get(std::str::from_utf8(name).ok()?).copied()
+    }
+
+    /// Makes a namespace for a client that asks for it, unless there are too many, of all or of its
+    /// address.
+    pub(super) fn add_namespace(&mut self, session: SessionId, name: &str) -> Option<usize> {
+        let limit = self.config.max_namespaces;
+        let address = self.engine.address(session);
+        let has_room = self.namespaces.len() < limit;
+        if !has_room || !self.dynamic.add(address, (limit / 4).max(100)) {
+            return None;
+        }
+        let name = Room::from(name);
+        let hashing = *self.by_name.hasher();
+        let namespace = Namespace {
+            dynamic: true,
+            address,
+            ..Namespace::new(Room::clone(&name), true, hashing)
+        };
+        let index = self.namespaces.insert(namespace);
+        self.by_name.insert(name, index);
+        Some(index)
+    }
+
+    pub(super) fn owe(&mut self, id: SocketId, ack: AckId, owed: Owed) {
+        if let Some(socket) = self.get_mut(id) {
+            socket.owed += 1;
+            self.acks.expect(id, ack, owed);
+        }
+    }
+
+    /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
+    pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Owed> {
+        let owed = self.acks.settle(id, ack)?;
+        if let Some(socket) = self.get_mut(id) {
+            socket.owed -= 1;
+        }
+        Some(owed)
+    }
+
+    /// How many things are remembered; all are zero when everybody is gone and all outputs were
+    /// taken.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            sockets: self.sockets.len(),
+            acks: self.acks.len(),
+            away: self.recovery.as_ref().map_or(0, Recovery::away),
+            rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
+            logged: self.recovery.as_ref().map_or(0, Recovery::bytes),
+            ..Counts::default()
+        };
+        self.engine.count(&mut counts);
+        counts.timers += self.timers.len();
+        counts
+    }
+    /// How much of everything there was so far, and how often limits were reached.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let Totals { refused, throttled, violations, acks_refused, .. } = self.totals;
+        Totals { refused, throttled, violations, acks_refused, ..self.engine.totals() }
+    }
+}
