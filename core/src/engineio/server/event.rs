@@ -4,13 +4,13 @@ use crate::engineio::{CloseReason, Handshake, HandshakeId};
 use crate::id::SessionId;
 use crate::io::Frame;
 
-/// What an [`Engine`] tells the application.
+/// What an [`Engine`](crate::engineio::Engine) tells the application.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A client wants to open a session, where the application
-    /// [decides](EngineConfig::decides) about that; answer with [`Engine::allow`] or
-    /// [`Engine::deny`].
+    /// [decides](crate::engineio::EngineConfig::decides) about that; answer with [`Engine::allow`](crate::engineio::Engine::allow) or
+    /// [`Engine::deny`](crate::engineio::Engine::deny).
     Requested {
         /// The handshake.
         id: HandshakeId,
@@ -21,7 +21,7 @@ pub enum Event {
     Opened {
         /// The new session.
         session: SessionId,
-        /// The request that opened it, if such are to be [kept](EngineConfig::keep_handshakes).
+        /// The request that opened it, if such are to be [kept](crate::engineio::EngineConfig::keep_handshakes).
         handshake: Option<Handshake>,
     },
     /// A message arrived.
@@ -37,7 +37,7 @@ pub enum Event {
         session: SessionId,
     },
     /// Nothing waits to be sent to the session any more. Comes once for each
-    /// [`Engine::watch_drained`] that was false, unless the session ends first.
+    /// [`Engine::watch_drained`](crate::engineio::Engine::watch_drained) that was false, unless the session ends first.
     Drained {
         /// The session.
         session: SessionId,

@@ -13,7 +13,7 @@ use crate::socketio::client::AuthError;
 use crate::socketio::packet;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
-/// The options of a [`Client`](crate::socketio::client::Client), with the defaults of the official one. What host to
+/// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What host to
 /// talk to, and how, is the driver's to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -27,9 +27,9 @@ pub struct Config {
     /// case.
     pub extra_headers: Headers,
     /// Whether the application is asked before each attempt to connect, by default not: with
-    /// [`Event::Attempting`](crate::socketio::client::Event::Attempting), which [`Client::attempt`] answers.
+    /// [`Event::Attempting`](crate::client::Event::Attempting), which [`Client::attempt`] answers.
     ///
-    /// [`Client::attempt`]: crate::socketio::client::Client::attempt
+    /// [`Client::attempt`]: crate::client::Client::attempt
     pub ask_attempts: bool,
     /// Whether cookies that the server sets with its answers to long-polling are sent back, by
     /// default not; load balancers may need that. At most 32 of 4,096 bytes each are kept.
@@ -263,14 +263,14 @@ pub struct SocketConfig {
     /// What the server is told at each connect, by default nothing.
     pub auth: Auth,
     /// Whether to connect at once, by default true; otherwise with
-    /// [`SocketMut::connect`](crate::socketio::client::SocketMut::connect).
+    /// [`SocketMut::connect`](crate::client::SocketMut::connect).
     pub auto_connect: bool,
     /// How often an event is sent again that the server has not acknowledged, by default never.
     ///
     /// With any number but 0 each event that is not volatile asks for an acknowledgement, which
     /// the server has to give; events are sent one after the other, each when the one before is
     /// done. So each arrives at least once, unless it is given up, which is
-    /// [`Event::GivenUp`](crate::socketio::client::Event::GivenUp); the server may see it twice.
+    /// [`Event::GivenUp`](crate::client::Event::GivenUp); the server may see it twice.
     pub retries: u32,
     /// The time that an acknowledgement may take where no other is given, by default any. With
     /// [`retries`](Self::retries), the time of each try.
@@ -303,7 +303,7 @@ impl Auth {
         Self(Kind::None)
     }
 
-    /// The same at each connect, until it is [replaced](crate::socketio::client::SocketMut::set_auth).
+    /// The same at each connect, until it is [replaced](crate::client::SocketMut::set_auth).
     ///
     /// # Errors
     ///
@@ -318,7 +318,7 @@ impl Auth {
     }
 
     /// Asks for it anew at each connect, with
-    /// [`Event::Authenticating`](crate::socketio::client::Event::Authenticating).
+    /// [`Event::Authenticating`](crate::client::Event::Authenticating).
     #[must_use]
     pub const fn ask() -> Self {
         Self(Kind::Ask)

@@ -7,7 +7,7 @@ use crate::socketio::client::life::Socket;
 
 impl Client {
     /// Disconnects all sockets, each as soon as everything that was emitted on it is sent, and
-    /// acknowledged where there are [retries](crate::socketio::client::SocketConfig::retries): a socket that is
+    /// acknowledged where there are [retries](crate::client::SocketConfig::retries): a socket that is
     /// still being connected goes on until it is. After `timeout` the rest is given up, and
     /// connections are aborted.
     ///

@@ -98,7 +98,7 @@ pub enum Output {
     Open {
         /// The machine's name for the WebSocket.
         ws: WsId,
-        /// The server, if [`Attempt::address`](crate::socketio::client::Attempt::address) named one.
+        /// The server, if [`Attempt::address`](crate::client::Attempt::address) named one.
         address: Option<Arc<str>>,
         /// Path and query.
         target: String,
@@ -139,7 +139,7 @@ pub enum Output {
 pub struct Fetch {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// The server, if [`Attempt::address`](crate::socketio::client::Attempt::address) named one.
+    /// The server, if [`Attempt::address`](crate::client::Attempt::address) named one.
     pub address: Option<Arc<str>>,
     /// Path and query.
     pub target: String,

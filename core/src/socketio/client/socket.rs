@@ -99,7 +99,7 @@ impl SocketMut<'_> {
         self.get_mut().config.auth = auth;
     }
 
-    /// Answers [`Event::Authenticating`](crate::socketio::client::Event::Authenticating): tells the server this, an
+    /// Answers [`Event::Authenticating`](crate::client::Event::Authenticating): tells the server this, an
     /// object, or nothing if it is `()`. Does nothing if the socket does not ask (any more).
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`emit`](Self::emit); because of its data only if it holds more than this client
-    /// [may send](crate::socketio::client::Config::limits_out).
+    /// [may send](crate::client::Config::limits_out).
     pub fn emit_payload(
         &mut self,
         payload: EventPayload,
@@ -175,17 +175,17 @@ impl SocketMut<'_> {
     }
 
     /// Emits an event that the server is to acknowledge; the answer is
-    /// [`Event::Acked`](crate::socketio::client::Event::Acked). It is an error after `timeout`, by default the
-    /// [`ack_timeout`](crate::socketio::client::SocketConfig::ack_timeout) of the socket, and when the connection
+    /// [`Event::Acked`](crate::client::Event::Acked). It is an error after `timeout`, by default the
+    /// [`ack_timeout`](crate::client::SocketConfig::ack_timeout) of the socket, and when the connection
     /// ends on which the event was sent. An event that is not sent until then is not sent at all.
     ///
-    /// With [retries](crate::socketio::client::SocketConfig::retries) it is an error only after all of them, and
+    /// With [retries](crate::client::SocketConfig::retries) it is an error only after all of them, and
     /// `timeout` is the time of each.
     ///
     /// # Errors
     ///
     /// If it can't be sent because of its name or data, or too much waits to be sent already, or
-    /// the server owes more than [`max_pending_acks`](crate::socketio::client::Config::max_pending_acks).
+    /// the server owes more than [`max_pending_acks`](crate::client::Config::max_pending_acks).
     pub fn emit_with_ack(
         &mut self,
         name: &str,
@@ -203,7 +203,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
-    /// than this client [may send](crate::socketio::client::Config::limits_out).
+    /// than this client [may send](crate::client::Config::limits_out).
     pub fn emit_payload_with_ack(
         &mut self,
         payload: EventPayload,
@@ -258,7 +258,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`ack`](Self::ack); because of its data only if it holds more than this client
-    /// [may send](crate::socketio::client::Config::limits_out).
+    /// [may send](crate::client::Config::limits_out).
     pub fn ack_payload(
         &mut self,
         responder: Responder,

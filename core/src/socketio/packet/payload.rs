@@ -55,7 +55,7 @@ impl EventPayload {
     ///
     /// The limits are those of the machine that is to send it:
     /// [`ServerConfig::limits_out`](crate::ServerConfig::limits_out) or
-    /// [`client::Config::limits_out`](crate::socketio::client::Config::limits_out).
+    /// [`client::Config::limits_out`](crate::client::Config::limits_out).
     ///
     /// # Errors
     ///

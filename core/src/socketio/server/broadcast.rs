@@ -54,7 +54,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out).
+    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out).
     pub fn emit_payload(
         &mut self,
         namespace: &str,
@@ -85,7 +85,7 @@ impl Server {
     /// Emits an event that all sockets that the selector means are to acknowledge. The answers
     /// come as one [`Event::Gathered`]: when the last one is in or gone, or after `timeout`.
     ///
-    /// A socket that owes [`max_pending_acks`](crate::socketio::server::ServerConfig::max_pending_acks) already is
+    /// A socket that owes [`max_pending_acks`](crate::ServerConfig::max_pending_acks) already is
     /// not asked, and counts as lost.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out).
+    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out).
     pub fn emit_payload_with_ack(
         &mut self,
         namespace: &str,
@@ -165,7 +165,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the event holds more than this server [may send](crate::socketio::server::ServerConfig::limits_out), or its
+    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out), or its
     /// name is reserved.
     #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nobody is there yet")]
     pub fn server_side_emit_payload(

@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 use crate::socketio::server::recovery::RecoveryConfig;
 
-/// The options of a [`Server`](crate::socketio::server::Server), with the defaults of the official one.
+/// The options of a [`Server`](crate::Server), with the defaults of the official one.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// The options of the layer below. The path is `/socket.io` by default here.
@@ -16,7 +16,7 @@ pub struct ServerConfig {
     /// The namespaces that exist, by default `/` alone.
     pub namespaces: Vec<NamespaceConfig>,
     /// Whether clients may ask for namespaces that are not in the list, by default not. Each is an
-    /// [`Event::Connecting`](crate::socketio::server::Event::Connecting); the namespace exists from then on until
+    /// [`Event::Connecting`](crate::Event::Connecting); the namespace exists from then on until
     /// its last socket is gone.
     pub dynamic_namespaces: bool,
     /// The greatest number of namespaces, by default 10,000; of dynamic ones, one address may make
@@ -27,7 +27,7 @@ pub struct ServerConfig {
     pub connect_timeout: Duration,
     /// The time within which the application must have decided about a socket, by default 45 s;
     /// after it the client is refused with the message `Timed out`, and the application is told
-    /// with [`Event::Withdrawn`](crate::socketio::server::Event::Withdrawn). A client that is in no namespace yet is
+    /// with [`Event::Withdrawn`](crate::Event::Withdrawn). A client that is in no namespace yet is
     /// closed after [`connect_timeout`](Self::connect_timeout), if that is over sooner.
     pub decision_timeout: Duration,
     /// The greatest size in bytes of what a client sends along when it asks to join a namespace,
@@ -63,7 +63,7 @@ pub struct ServerConfig {
     /// How many packets a client may send in a time, by default as many as it likes. It holds
     /// within one POST, too.
     pub rate: Option<RateLimit>,
-    /// Whether joining and leaving of rooms is told with [`Event::Room`](crate::socketio::server::Event::Room), by
+    /// Whether joining and leaving of rooms is told with [`Event::Room`](crate::Event::Room), by
     /// default not.
     pub room_events: bool,
 }
@@ -77,8 +77,8 @@ pub enum WhenFull {
     /// [`TransportError`](crate::DisconnectReason::TransportError).
     #[default]
     Close,
-    /// The event that would make more wait is not sent: [`SocketMut::emit`](crate::socketio::server::SocketMut::emit)
-    /// is an error, so that the caller can wait for [`Event::Drained`](crate::socketio::server::Event::Drained). Where
+    /// The event that would make more wait is not sent: [`SocketMut::emit`](crate::SocketMut::emit)
+    /// is an error, so that the caller can wait for [`Event::Drained`](crate::Event::Drained). Where
     /// nobody can wait, with broadcasts and acknowledgements, the client is closed.
     Refuse,
 }
@@ -187,7 +187,7 @@ pub struct NamespaceConfig {
     /// Its name, which begins with a slash.
     pub name: String,
     /// Whether the application decides who may join, by default false: then a client that asks to
-    /// is an [`Event::Connecting`](crate::socketio::server::Event::Connecting), otherwise it simply joins.
+    /// is an [`Event::Connecting`](crate::Event::Connecting), otherwise it simply joins.
     pub decides: bool,
 }
 

@@ -152,7 +152,7 @@ impl SocketMut<'_> {
     ///
     /// If it can't be sent because of its name or data, if the socket is not connected (yet), or
     /// with [`EmitError::Full`] if too much waits for the client and
-    /// [`WhenFull::Refuse`](crate::socketio::server::WhenFull::Refuse) is configured.
+    /// [`WhenFull::Refuse`](crate::WhenFull::Refuse) is configured.
     pub fn emit(
         &mut self,
         name: &str,
@@ -169,7 +169,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`emit`](Self::emit); because of its data only if it holds more than this server
-    /// [may send](crate::socketio::server::ServerConfig::limits_out).
+    /// [may send](crate::ServerConfig::limits_out).
     pub fn emit_payload(
         &mut self,
         payload: EventPayload,
@@ -191,13 +191,13 @@ impl SocketMut<'_> {
     }
 
     /// Emits an event that the client is to acknowledge; the answer is
-    /// [`Event::Acked`](crate::socketio::server::Event::Acked), with an error after `timeout` if one is given, or
+    /// [`Event::Acked`](crate::Event::Acked), with an error after `timeout` if one is given, or
     /// when the socket is disconnected.
     ///
     /// # Errors
     ///
     /// As for [`emit`](Self::emit); and if it owes more than
-    /// [`max_pending_acks`](crate::socketio::server::ServerConfig::max_pending_acks).
+    /// [`max_pending_acks`](crate::ServerConfig::max_pending_acks).
     pub fn emit_with_ack(
         &mut self,
         name: &str,
@@ -216,7 +216,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
-    /// than this server [may send](crate::socketio::server::ServerConfig::limits_out).
+    /// than this server [may send](crate::ServerConfig::limits_out).
     pub fn emit_payload_with_ack(
         &mut self,
         payload: EventPayload,
@@ -265,7 +265,7 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// As for [`ack`](Self::ack); because of its data only if it holds more than this server
-    /// [may send](crate::socketio::server::ServerConfig::limits_out).
+    /// [may send](crate::ServerConfig::limits_out).
     pub fn ack_payload(
         &mut self,
         responder: Responder,
