@@ -59,7 +59,7 @@ pub(crate) fn parse(
     Ok(Wish::Run(Box::new(options)))
 }
 
-const SHORT: [(char, &str); 9] = [
+const SHORT: [(char, &str); 10] = [
     ('n', "namespace"),
     ('a', "auth"),
     ('t', "transport"),
@@ -67,6 +67,7 @@ const SHORT: [(char, &str); 9] = [
     ('q', "query"),
     ('e', "emit"),
     ('w', "wait"),
+    ('x', "proxy"),
     ('j', "json"),
     ('v', "verbose"),
 ];
@@ -103,6 +104,7 @@ fn option(
             let (key, value) = pair.split_once('=').ok_or("a query is like key=value")?;
             options.query.push((key.to_owned(), value.to_owned()));
         }
+        "proxy" => options.proxy = Some(text(parser)?),
         "cookies" => options.cookies = true,
         "msgpack" => options.msgpack = true,
         "no-reconnect" => options.reconnect = false,
@@ -250,6 +252,8 @@ mod tests {
             "/x/",
             "-q",
             "k=v=w",
+            "-x",
+            "proxy:1",
             "--no-reconnect",
             "--attempts",
             "3",
@@ -267,6 +271,7 @@ mod tests {
         assert_eq!(found.headers, [("x-key".to_owned(), "a: b".to_owned())]);
         assert_eq!(found.path.as_deref(), Some("/x"));
         assert_eq!(found.query, [("k".to_owned(), "v=w".to_owned())]);
+        assert_eq!(found.proxy.as_deref(), Some("proxy:1"));
         assert_eq!(found.attempts, Some(3));
         assert_eq!(found.timeout, Some(Duration::from_secs(5)));
         assert_eq!(found.auth, Value::parse("{\"a\": 1}").ok());
@@ -312,7 +317,7 @@ mod tests {
         let wrong = |line: &[&str]| options(line).unwrap_err();
         assert_eq!(wrong(&[]), "the URL of the server is missing; it comes before the steps");
         assert_eq!(wrong(&["h", "--what"]), "there is no option --what; --help shows all");
-        assert_eq!(wrong(&["h", "-x"]), "there is no option -x");
+        assert_eq!(wrong(&["h", "-y"]), "there is no option -y");
         assert_eq!(wrong(&["h", "i"]), "one URL is enough: what is i?");
         assert_eq!(wrong(&["h", "-t", "smoke"]), "smoke is no transport: polling or websocket");
         assert_eq!(wrong(&["h", "-a", "1"]), "1 is no JSON object");

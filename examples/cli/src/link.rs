@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use smol::channel::Sender;
 use sockeye_smol::client::{
-    Client, Config, ConnectError, Connection, Connector, DisconnectReason, Namespace, Refused,
-    Socket,
+    Client, Config, ConnectError, Connection, Connector, DisconnectReason, Namespace, Proxy,
+    Refused, Socket,
 };
 use sockeye_smol::core::packet::MsgpackParser;
 use sockeye_smol::{AckFailure, AckSender, Args, Name};
@@ -60,11 +60,25 @@ pub(crate) fn start(
         let auth = options.auth.as_ref();
         client = client.of("/", |it| handlers(it, tell, auth).connect_later());
     }
-    let (socket, driver) = Connector::new().build(client, &options.url)?;
+    let connector = match proxy(options.proxy.as_deref())? {
+        Some(proxy) => Connector::new().proxy(proxy),
+        None => Connector::new(),
+    };
+    let (socket, driver) = connector.build(client, &options.url)?;
     let thread = std::thread::Builder::new()
         .spawn(move || smol::block_on(driver.run()))
         .map_err(|error| ConnectError::System(error.to_string()))?;
     Ok((socket, thread))
+}
+
+/// The proxy that the options name, or the environment.
+fn proxy(named: Option<&str>) -> Result<Option<Proxy>, ConnectError> {
+    let Some(url) = named else { return Ok(Some(Proxy::from_env())) };
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let exceptions = std::env::var("no_proxy").or_else(|_| std::env::var("NO_PROXY"));
+    Ok(Some(Proxy::new(url)?.no_proxy(&exceptions.unwrap_or_default())))
 }
 
 fn config(options: &Options) -> Config {

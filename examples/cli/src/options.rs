@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) path: Option<String>,
     pub(crate) query: Vec<(String, String)>,
+    /// The address of a proxy instead of those of the environment; empty for none.
+    pub(crate) proxy: Option<String>,
     pub(crate) cookies: bool,
     pub(crate) msgpack: bool,
     pub(crate) reconnect: bool,
@@ -57,6 +59,7 @@ impl Default for Options {
             headers: Vec::new(),
             path: None,
             query: Vec::new(),
+            proxy: None,
             cookies: false,
             msgpack: false,
             reconnect: true,

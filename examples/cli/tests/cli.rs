@@ -44,6 +44,9 @@ fn command(url: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sockeye-cli"));
     command.arg(url).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_remove("NO_COLOR");
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
     command
 }
 
@@ -272,6 +275,43 @@ fn headers_and_query_reach_the_server() {
     let url = host.url("/?from=url");
     let told = run(&url, &["-H", "X-Key: a: b", "-q", "k=v w", "--emit-ack", "handshake"]);
     assert_eq!(told.found(), [r#"["a: b","url","v w"]"#]);
+}
+
+#[test]
+fn a_proxy_is_that_of_the_options_or_else_of_the_environment() {
+    /// A proxy that lets nobody through.
+    fn proxy() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut client in listener.incoming().map_while(Result::ok) {
+                let mut head = String::new();
+                let mut lines = BufReader::new(client.try_clone().unwrap());
+                while lines.read_line(&mut head).unwrap() > 2 {}
+                assert!(head.starts_with("GET http://127.0.0.1:"), "{head}");
+                let _ = client.write_all(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        address.to_string()
+    }
+    let (host, proxy) = (Host::start(), proxy());
+    let run = |args: &[&str], vars: &[(&str, &str)]| {
+        let args = [args, &["--no-upgrade", "--emit-ack", "add", "[1, 2]"]].concat();
+        let output = command(&host.url(""), &args).envs(vars.iter().copied()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    let refused = "sockeye-cli: no connection: polling: the proxy answers with status 407\n";
+    let refused = (3, refused.to_owned());
+    let through = (0, "[3]\n".to_owned());
+    assert_eq!(run(&["--proxy", &proxy], &[]), refused);
+    assert_eq!(run(&[], &[("HTTP_PROXY", &proxy)]), refused);
+    assert_eq!(run(&["-x", &proxy], &[("http_proxy", "127.0.0.1:1")]), refused);
+    assert_eq!(run(&[], &[("HTTPS_PROXY", &proxy)]), through);
+    assert_eq!(run(&[], &[("ALL_PROXY", &proxy), ("NO_PROXY", "127.0.0.0/8")]), through);
+    assert_eq!(run(&["-x", &proxy], &[("NO_PROXY", "127.0.0.1")]), through);
+    assert_eq!(run(&["-x", ""], &[("HTTP_PROXY", &proxy)]), through);
+    assert_eq!(run(&["-x", "ftp://a"], &[]).0, 2);
 }
 
 #[test]

@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Request};
+use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::{HeaderMap, Request, StatusCode};
 use smol_hyper::rt::FuturesIo;
 use sockeye_core::client::{Fetch, Input};
 use sockeye_core::{Headers, RequestId, Response};
 
 use super::address::Address;
 use super::driver::Hub;
-use super::link;
+use super::proxy::Upstream;
+use super::{link, proxy};
 
 /// How long a connection may have been idle to be used again: not so long that the server might
 /// close it just then, for a request that fails is not repeated.
@@ -65,16 +66,20 @@ pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
 async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
     let limit = fetch.limit;
     let address = hub.address(fetch.address.as_deref())?;
-    let mut request = prepare(hub, &address, fetch)?;
+    let forwarder = link::forwarder(&hub.ways, &address);
+    let mut request = prepare(hub, &address, forwarder, fetch)?;
     let mut sender = hub.pool.take(&address);
     loop {
         let (mut connection, fresh) = match sender.take() {
             Some(connection) => (connection, false),
-            None => (connect(hub, &address).await?, true),
+            None => (connect(hub, &address, forwarder).await?, true),
         };
         match connection.try_send_request(request).await {
             Ok(response) => {
                 let (head, body) = response.into_parts();
+                if forwarder.is_some() && head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                    return Err(proxy::refused(head.status.as_u16()));
+                }
                 let body = read(body, limit).await?;
                 if connection.is_ready() || connection.ready().await.is_ok() {
                     hub.pool.put(&address, connection);
@@ -91,8 +96,16 @@ async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
     }
 }
 
-async fn connect(hub: &Rc<Hub>, address: &Address) -> Result<Sender, String> {
-    let stream = link::open(&hub.ways, address).await.map_err(|error| error.to_string())?;
+async fn connect(
+    hub: &Rc<Hub>,
+    address: &Address,
+    forwarder: Option<&Upstream>,
+) -> Result<Sender, String> {
+    let stream = match forwarder {
+        Some(proxy) => link::reach(&hub.ways, proxy).await,
+        None => link::open(&hub.ways, address).await,
+    };
+    let stream = stream.map_err(|error| error.to_string())?;
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true);
     let opened = builder.handshake(FuturesIo::new(stream)).await;
@@ -106,14 +119,26 @@ async fn connect(hub: &Rc<Hub>, address: &Address) -> Result<Sender, String> {
     Ok(sender)
 }
 
-fn prepare(hub: &Hub, address: &Address, fetch: Fetch) -> Result<Request<Full<Bytes>>, String> {
+fn prepare(
+    hub: &Hub,
+    address: &Address,
+    forwarder: Option<&Upstream>,
+    fetch: Fetch,
+) -> Result<Request<Full<Bytes>>, String> {
     let Fetch { method, address: named, target, headers, body, .. } = fetch;
-    let target = self::target(target, named.is_some().then_some(address));
+    let mut target = self::target(target, named.is_some().then_some(address));
+    if forwarder.is_some() {
+        target = format!("http://{}{target}", address.authority);
+    }
     let request = Request::builder().method(method).uri(target).body(Full::new(body));
     let mut request = request.map_err(|error| error.to_string())?;
     hub.spelling.apply_own(&headers, request.extensions_mut());
     let mut headers = head(address, headers)?;
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.as_deref()) {
+        let value = HeaderValue::from_str(authorization).map_err(|error| error.to_string())?;
+        headers.entry(PROXY_AUTHORIZATION).or_insert(value);
+    }
     hub.spelling.apply(&headers, request.extensions_mut());
     *request.headers_mut() = headers;
     Ok(request)

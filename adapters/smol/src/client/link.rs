@@ -15,7 +15,7 @@ use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 
 use super::address::Address;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Upstream};
 use crate::stream::Stream;
 
 /// How connections are made.
@@ -106,17 +106,33 @@ impl AsyncWrite for Rationed {
     }
 }
 
-/// Opens a connection, by way of a proxy if there is one for the server.
+/// The proxy for a server, if it needs one.
+fn upstream<'a>(ways: &'a Ways, address: &Address) -> Option<&'a Upstream> {
+    ways.proxy.as_ref().and_then(|proxy| proxy.upstream(address))
+}
+
+/// The proxy that passes on plain requests to a server, if there is one.
+pub(super) fn forwarder<'a>(ways: &'a Ways, address: &Address) -> Option<&'a Upstream> {
+    upstream(ways, address).filter(|_| !address.secure)
+}
+
+/// Opens a connection to a proxy.
+pub(super) async fn reach(ways: &Ways, upstream: &Upstream) -> io::Result<Box<dyn Stream>> {
+    let stream = dial(ways, &upstream.host, upstream.port).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("the proxy cannot be reached: {error}"))
+    })?;
+    Ok(Box::new(Rationed { stream, left: RATION }))
+}
+
+/// Opens a connection, through a tunnel of a proxy if there is one for the server.
 pub(super) async fn open(ways: &Ways, address: &Address) -> io::Result<Box<dyn Stream>> {
-    let upstream = ways.proxy.as_ref().and_then(|proxy| proxy.upstream(address));
-    let stream = match upstream {
-        None => dial(ways, &address.host, address.port).await?,
-        Some(upstream) => {
-            let stream = dial(ways, &upstream.host, upstream.port).await?;
-            upstream.tunnel(stream, address).await?
+    let stream: Box<dyn Stream> = match upstream(ways, address) {
+        None => {
+            let stream = dial(ways, &address.host, address.port).await?;
+            Box::new(Rationed { stream, left: RATION })
         }
+        Some(upstream) => upstream.tunnel(reach(ways, upstream).await?, address).await?,
     };
-    let stream = Rationed { stream, left: RATION };
     #[cfg(feature = "tls")]
     if address.secure {
         let config = match &ways.tls {
@@ -132,7 +148,7 @@ pub(super) async fn open(ways: &Ways, address: &Address) -> io::Result<Box<dyn S
     if address.secure {
         return Err(io::Error::other("https and wss need the feature `tls`"));
     }
-    Ok(Box::new(stream))
+    Ok(stream)
 }
 
 async fn dial(ways: &Ways, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {

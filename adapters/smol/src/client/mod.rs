@@ -33,6 +33,7 @@
 
 mod address;
 mod driver;
+mod exceptions;
 mod handshake;
 mod http;
 mod link;

@@ -11,10 +11,16 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use sockeye_app::client::ConnectError;
 
 use super::address::{Address, decode};
+use super::exceptions::Exceptions;
 use crate::stream::Stream;
 
-/// An HTTP proxy, which is asked for a tunnel by `CONNECT` (RFC 9110, section 9.3.6), for plain and
-/// encrypted connections alike.
+/// An HTTP proxy.
+///
+/// For `https` and `wss`, and for all WebSockets, it is asked for a tunnel by `CONNECT` (RFC 9110,
+/// section 9.3.6; RFC 6455, section 4.1). The requests of long-polling over `http` are sent to it
+/// with the whole address in them, for it to pass on (RFC 9112, section 3.2.2): many proxies make
+/// tunnels to the ports of TLS alone. Where one makes none, a client of `http` that begins with
+/// long-polling stays with it.
 ///
 /// ```
 /// use sockeye_smol::client::{Connector, Proxy};
@@ -28,7 +34,7 @@ use crate::stream::Stream;
 pub struct Proxy {
     plain: Option<Upstream>,
     secure: Option<Upstream>,
-    exceptions: Vec<String>,
+    exceptions: Exceptions,
 }
 
 /// One proxy.
@@ -37,7 +43,7 @@ pub(super) struct Upstream {
     pub(super) host: String,
     pub(super) port: u16,
     /// The value of `Proxy-Authorization`.
-    authorization: Option<String>,
+    pub(super) authorization: Option<String>,
 }
 
 /// The longest head of an answer.
@@ -53,14 +59,15 @@ impl Proxy {
     /// [`Connector::dial`](super::Connector::dial).
     pub fn new(url: &str) -> Result<Self, ConnectError> {
         let upstream = Upstream::parse(url)?;
-        Ok(Self { plain: Some(upstream.clone()), secure: Some(upstream), exceptions: Vec::new() })
+        let (plain, secure) = (Some(upstream.clone()), Some(upstream));
+        Ok(Self { plain, secure, exceptions: Exceptions::default() })
     }
 
     /// The proxies that the environment names: `HTTPS_PROXY` for `https` and `wss`, `HTTP_PROXY` for
     /// `http` and `ws`, `ALL_PROXY` for both, and `NO_PROXY` for hosts that need none; in lower case,
-    /// too, which comes first. What is no address of an HTTP proxy is ignored. `HTTP_PROXY` in upper
-    /// case does not count where there is a `REQUEST_METHOD`: in CGI programs it is a header of the
-    /// client's.
+    /// too, which comes first. What is not the address of an HTTP proxy is ignored, with a warning in
+    /// the log. `HTTP_PROXY` in upper case does not count where there is a `REQUEST_METHOD`: in CGI
+    /// programs it is a header of the client's.
     #[must_use]
     pub fn from_env() -> Self {
         Self::from_vars(|name| env::var(name).ok())
@@ -76,39 +83,40 @@ impl Proxy {
         let all = find("all_proxy");
         let upstream = |name| {
             let url = find(name).or_else(|| all.clone())?;
-            Upstream::parse(&url).ok()
+            let upstream = Upstream::parse(&url).ok();
+            if upstream.is_none() {
+                log::warn!("{name} or all_proxy is not the address of an HTTP proxy: not used");
+            }
+            upstream
         };
         let proxy = Self {
             plain: upstream("http_proxy"),
             secure: upstream("https_proxy"),
-            exceptions: Vec::new(),
+            exceptions: Exceptions::default(),
         };
         proxy.no_proxy(&find("no_proxy").unwrap_or_default())
     }
 
-    /// Sets which hosts are reached without a proxy, with commas between them: `example.com` and
-    /// `.example.com` for this name and all that end with it after a dot, an address of IPv4 or IPv6,
-    /// or `*` for all.
+    /// Sets which servers are reached without a proxy, as `NO_PROXY` does, with commas or spaces
+    /// between them:
+    ///
+    /// - `example.com` and `.example.com` for this name and all that end with it after a dot;
+    /// - an address of IPv4 or IPv6, with or without brackets;
+    /// - a network of addresses, such as `192.168.0.0/16` or `fd00::/8`;
+    /// - `*` for all.
+    ///
+    /// A port behind it, as in `example.com:3000` or `[::1]:3000`, limits an entry to this port.
+    /// Names are not looked up: a server that is named is not in a network. Other entries are
+    /// ignored.
     #[must_use]
     pub fn no_proxy(mut self, hosts: &str) -> Self {
-        let hosts = hosts.split(',').map(|host| {
-            let host = host.trim().trim_start_matches('.');
-            let host =
-                host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-            host.to_ascii_lowercase()
-        });
-        self.exceptions = hosts.filter(|host| !host.is_empty()).collect();
+        self.exceptions = Exceptions::parse(hosts);
         self
     }
 
     /// The proxy for a server, if it needs one.
     pub(super) fn upstream(&self, address: &Address) -> Option<&Upstream> {
-        let host = address.host.to_ascii_lowercase();
-        let is_excepted = |exception: &String| {
-            let rest = host.strip_suffix(exception.as_str());
-            *exception == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
-        if self.exceptions.iter().any(is_excepted) {
+        if self.exceptions.contain(address) {
             return None;
         }
         if address.secure { self.secure.as_ref() } else { self.plain.as_ref() }
@@ -157,7 +165,9 @@ impl Upstream {
         // Byte by byte: what follows the head is the server's.
         let (mut head, mut byte) = (Vec::new(), [0]);
         while !head.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).await?;
+            if stream.read(&mut byte).await? == 0 {
+                return Err(io::Error::other("the proxy closes the connection"));
+            }
             head.push(byte[0]);
             if head.len() > MAX_HEAD {
                 return Err(io::Error::other("the proxy answers without end"));
@@ -168,12 +178,15 @@ impl Upstream {
         let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
         match status.and_then(|status| status.parse::<u16>().ok()) {
             Some(200..=299) => Ok(stream),
-            Some(status) => {
-                Err(io::Error::other(format!("the proxy answers with status {status}")))
-            }
+            Some(status) => Err(io::Error::other(refused(status))),
             None => Err(io::Error::other("the proxy does not speak HTTP")),
         }
     }
+}
+
+/// What is told if a proxy does not do its work.
+pub(super) fn refused(status: u16) -> String {
+    format!("the proxy answers with status {status}")
 }
 
 #[cfg(test)]
@@ -203,9 +216,7 @@ mod tests {
         for host in ["a.b", "x.A.b", "c", "d.c"] {
             assert_eq!(port(&all, &format!("http://{host}")), None, "{host}");
         }
-        for host in ["xa.b", "a.b.x", "cc"] {
-            assert_eq!(port(&all, &format!("http://{host}")), Some(3), "{host}");
-        }
+        assert_eq!(port(&all, "http://xa.b"), Some(3));
         let cgi = vars(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "evil:1")]);
         assert_eq!(port(&cgi, "http://x"), None);
         let none = vars(&[("HTTPS_PROXY", "socks5://a:1"), ("no_proxy", "*")]);

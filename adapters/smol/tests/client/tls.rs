@@ -10,13 +10,18 @@ use futures_rustls::rustls::pki_types::pem::PemObject;
 use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use futures_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 use smol::future::block_on;
-use sockeye_smol::client::{Client, Config, Connect, ConnectError, Connector, Transport};
+use sockeye_smol::client::{Client, Config, Connect, ConnectError, Connector, Proxy, Transport};
 use sockeye_smol::{Peer, Server};
 
 use crate::app::app;
+use crate::ways::proxy;
+
+/// Whom a client has to trust.
+pub(crate) const FILE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificate/certificate.pem");
 
 /// Serves the app over TLS, with a certificate for `localhost` that only this test trusts.
-fn serve() -> (SocketAddr, CertificateDer<'static>) {
+pub(crate) fn serve() -> (SocketAddr, CertificateDer<'static>) {
     let certificate = include_bytes!("certificate/certificate.pem");
     let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificate/key.pem")).unwrap();
@@ -72,6 +77,25 @@ fn a_client_connects_by_https_and_wss_to_whom_it_trusts() {
         let socket = block_on(connector.connect(client, &url)).unwrap();
         assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
         block_on(socket.close()).unwrap();
+    }
+}
+
+#[test]
+fn tls_is_spoken_with_the_server_behind_a_proxy() {
+    let (address, certificate) = serve();
+    let (port, requests) = proxy(None);
+    let proxy = Proxy::new(&format!("http://user:pass@127.0.0.1:{port}")).unwrap();
+    let connector = trusting(certificate).proxy(proxy);
+    for (scheme, transport) in [("https", Transport::Polling), ("wss", Transport::WebSocket)] {
+        let url = format!("{scheme}://localhost:{}", address.port());
+        let config = Config { transports: vec![transport], ..Config::default() };
+        let client = Client::new().config(config);
+        let socket = block_on(connector.connect(client, &url)).unwrap();
+        assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
+        block_on(socket.close()).unwrap();
+        let told: Vec<String> = requests.try_iter().collect();
+        let tunnel = format!("CONNECT localhost:{}", address.port());
+        assert!(!told.is_empty() && told.iter().all(|it| *it == tunnel), "{told:?}");
     }
 }
 

@@ -1,10 +1,11 @@
 //! The ways to a server: proxies, streams of one's own, and another address for each attempt.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -31,60 +32,177 @@ fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A proxy that makes tunnels for those who know the password, and tells of each.
-fn proxy() -> (u16, Receiver<String>) {
+/// A proxy for those who know the password, which tells of each request, and makes tunnels to these
+/// ports, or to all.
+pub(crate) fn proxy(ports: Option<&'static [u16]>) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, told) = channel();
     thread::spawn(move || {
-        for mut client in listener.incoming().map_while(Result::ok) {
-            let head = head(&mut client);
-            if !head.contains("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") {
-                let _ = client.write_all(b"HTTP/1.1 407 Who are you\r\n\r\n");
-                continue;
-            }
-            let target = head.split(' ').nth(1).unwrap().to_owned();
-            let mut server = TcpStream::connect(&target).unwrap();
-            client.write_all(b"HTTP/1.1 200 Connected\r\nVia: test\r\n\r\n").unwrap();
-            let _ = tell.send(target);
-            let (mut back, mut there) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            thread::spawn(move || std::io::copy(&mut client, &mut there));
-            thread::spawn(move || std::io::copy(&mut server, &mut back));
+        for client in listener.incoming().map_while(Result::ok) {
+            let tell = tell.clone();
+            thread::spawn(move || serve(client, ports, &tell));
         }
     });
     (port, told)
 }
 
+fn serve(mut client: TcpStream, ports: Option<&[u16]>, tell: &Sender<String>) {
+    const PASSWORD: &str = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
+    let head = head(&mut client);
+    if !head.contains(PASSWORD) {
+        let _ = client.write_all(b"HTTP/1.1 407 Who are you\r\ncontent-length: 0\r\n\r\n");
+        return;
+    }
+    let [method, target] = [0, 1].map(|index| head.split(' ').nth(index).unwrap());
+    let _ = tell.send(format!("{method} {}", target.split('?').next().unwrap()));
+    if method == "CONNECT" {
+        let port = target.rsplit(':').next().unwrap().parse().unwrap();
+        if ports.is_some_and(|ports| !ports.contains(&port)) {
+            let _ = client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n");
+            return;
+        }
+        let mut server = TcpStream::connect(target).unwrap();
+        client.write_all(b"HTTP/1.1 200 Connected\r\nVia: test\r\n\r\n").unwrap();
+        let (mut back, mut there) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut client, &mut there));
+        let _ = std::io::copy(&mut server, &mut back);
+        let _ = back.shutdown(Shutdown::Both);
+        return;
+    }
+    // One request on a connection.
+    let (authority, path) = target.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    assert!(head.contains(&format!("Host: {authority}\r\n")), "{head}");
+    let plain = head.replacen(target, &format!("/{path}"), 1);
+    let plain = plain.replace(PASSWORD, "Connection: close\r\n");
+    let mut server = TcpStream::connect(authority).unwrap();
+    server.write_all(plain.as_bytes()).unwrap();
+    let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    thread::spawn(move || std::io::copy(&mut client, &mut server));
+    let _ = std::io::copy(&mut answers, &mut back);
+    let _ = back.shutdown(Shutdown::Both);
+}
+
+fn by_way_of(port: u16) -> Connector {
+    Connector::new().proxy(Proxy::new(&format!("http://user:pass@127.0.0.1:{port}")).unwrap())
+}
+
 #[test]
 fn a_client_connects_by_way_of_a_proxy() {
     let host = Host::start(Kind::Own);
-    let (port, tunnels) = proxy();
-    let server = host.url("").replace("http://", "");
-    let connector =
-        Connector::new().proxy(Proxy::new(&format!("http://user:pass@127.0.0.1:{port}")).unwrap());
-    for transport in [Transport::Polling, Transport::WebSocket] {
-        let socket = block_on(connector.connect(by(transport), &host.url(""))).unwrap();
+    let (port, requests) = proxy(None);
+    let url = host.url("");
+    let (get, post) = (format!("GET {url}/socket.io/"), format!("POST {url}/socket.io/"));
+    let tunnel = url.replace("http://", "CONNECT ");
+    for (transport, expected) in
+        [(Transport::Polling, &[get, post][..]), (Transport::WebSocket, &[tunnel])]
+    {
+        let socket = block_on(by_way_of(port).connect(by(transport), &url)).unwrap();
         assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
         block_on(socket.close()).unwrap();
-        assert_eq!(tunnels.recv_timeout(PATIENCE).unwrap(), server);
+        let told: Vec<String> = requests.try_iter().collect();
+        assert!(told.iter().all(|it| expected.contains(it)), "{told:?}");
+        assert!(expected.iter().all(|it| told.contains(it)), "{told:?}");
     }
-    while tunnels.try_recv().is_ok() {}
 
-    let excepted = Proxy::new(&format!("127.0.0.1:{port}")).unwrap().no_proxy("127.0.0.1");
+    let excepted = Proxy::new(&format!("127.0.0.1:{port}")).unwrap().no_proxy("127.0.0.0/8");
     let connector = Connector::new().proxy(excepted);
-    let socket = block_on(connector.connect(Client::new(), &host.url(""))).unwrap();
+    let socket = block_on(connector.connect(Client::new(), &url)).unwrap();
     block_on(socket.close()).unwrap();
-    assert!(tunnels.try_recv().is_err());
+    assert!(requests.try_recv().is_err());
+}
+
+#[test]
+fn a_client_stays_with_polling_where_a_proxy_makes_tunnels_for_tls_alone() {
+    let host = Host::start(Kind::Own);
+    let (port, requests) = proxy(Some(&[443]));
+    let (tell, told) = channel();
+    let client = Client::new().on_connection(move |it: &Connection| {
+        if let Connection::NotUpgraded(fault) = it {
+            let _ = tell.send(fault.to_string());
+        }
+    });
+    let socket = block_on(by_way_of(port).connect(client, &host.url(""))).unwrap();
+    let fault = told.recv_timeout(PATIENCE).unwrap();
+    assert!(fault.ends_with("the proxy answers with status 403"), "{fault}");
+    assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
+    assert_eq!(socket.transport(), Some("polling"));
+    block_on(socket.close()).unwrap();
+    assert!(requests.try_iter().any(|it| it.starts_with("CONNECT ")));
+}
+
+/// Runs in a process of its own, with proxies in its environment.
+#[test]
+fn the_environment_names_the_proxy() {
+    const NAME: &str = "ways::the_environment_names_the_proxy";
+    if let Ok(urls) = std::env::var("SOCKEYE_TEST_URLS") {
+        let connector = Connector::new().proxy(Proxy::from_env());
+        for url in urls.split(' ') {
+            let socket = block_on(connector.connect(Client::new(), url)).unwrap();
+            assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
+            block_on(socket.close()).unwrap();
+        }
+        return;
+    }
+    let (plain, excepted) = (Host::start(Kind::Own), Host::start(Kind::Own));
+    let (port, requests) = proxy(None);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD"] {
+        command.env_remove(name).env_remove(name.to_ascii_lowercase());
+    }
+    let but = excepted.url("").replace("http://", "");
+    command.env("HTTP_PROXY", format!("http://user:pass@127.0.0.1:{port}"));
+    command.env("no_proxy", format!("example.com, {but}"));
+    command.env("SOCKEYE_TEST_URLS", format!("{} {}", plain.url(""), excepted.url("")));
+    #[cfg(feature = "tls")]
+    let (secure, _) = crate::tls::serve();
+    #[cfg(feature = "tls")]
+    command
+        .env("HTTPS_PROXY", format!("user:pass@127.0.0.1:{port}"))
+        .env("SSL_CERT_FILE", crate::tls::FILE)
+        .env(
+            "SOCKEYE_TEST_URLS",
+            format!("{} {} https://localhost:{}", plain.url(""), excepted.url(""), secure.port()),
+        );
+    let output = command.args([NAME, "--exact", "--nocapture"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told: Vec<String> = requests.try_iter().collect();
+    let get = format!("GET {}/socket.io/", plain.url(""));
+    assert!(told.contains(&get) && !told.iter().any(|it| it.contains(&but)), "{told:?}");
+    #[cfg(feature = "tls")]
+    assert!(told.contains(&format!("CONNECT localhost:{}", secure.port())), "{told:?}");
 }
 
 #[test]
 fn what_a_proxy_says_no_with_is_told() {
-    let (port, _tunnels) = proxy();
+    let (port, _requests) = proxy(None);
     let connector = Connector::new().proxy(Proxy::new(&format!("127.0.0.1:{port}")).unwrap());
     for transport in [Transport::Polling, Transport::WebSocket] {
         let failed = block_on(connector.connect(by(transport), "http://localhost:1"));
         let error = failed.unwrap_err().to_string();
         assert!(error.ends_with("the proxy answers with status 407"), "{error}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_says_nothing_is_told_apart_from_the_server() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let [mute_port, closed_port] =
+        [&mute, &closed].map(|listener| listener.local_addr().unwrap().port());
+    drop(closed);
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let failed = block_on(by_way_of(closed_port).connect(by(transport), "http://localhost:1"));
+        let error = failed.unwrap_err().to_string();
+        assert!(error.contains("the proxy cannot be reached: "), "{error}");
+        let config = Config {
+            transports: vec![transport],
+            timeout: Some(Duration::from_millis(100)),
+            ..Config::default()
+        };
+        let client = Client::new().config(config);
+        let error = block_on(by_way_of(mute_port).connect(client, "http://localhost:1"));
+        assert!(error.unwrap_err().to_string().ends_with("timeout"));
     }
 }
 
