@@ -8,8 +8,8 @@ mod pair;
 use std::collections::BTreeMap;
 
 use pair::{Pair, secs};
-use sockeye_core::Event as Heard;
 use sockeye_core::client::{OpenError, SocketConfig};
+use sockeye_core::{Event as Heard, SocketId};
 
 #[test]
 fn several_namespaces_share_one_connection() {
@@ -287,5 +287,77 @@ fn a_server_that_does_not_say_whether_it_lets_a_socket_in_is_left_and_asked_agai
     pair.settle();
     pair.run(secs(60));
     assert!(pair.socket(id).is_connected(), "it is not given up once it is let in");
+    pair.finish();
+}
+
+/// A client in `/` whose server is silent about `/secret`.
+fn half_answered() -> (Pair, SocketId, SocketId) {
+    let mut pair = Pair::with(
+        |config| {
+            config.transports = vec![pair::WEBSOCKET];
+            config.connect_timeout = Some(secs(5));
+        },
+        |server| server.decision_timeout = secs(1000),
+    );
+    let main = pair.open("/");
+    let secret = pair.open("/secret");
+    pair.run(secs(4));
+    assert!(pair.socket(main).is_connected() && !pair.socket(secret).is_connected());
+    pair.clear();
+    (pair, main, secret)
+}
+
+#[test]
+fn a_namespace_that_is_not_answered_costs_the_others_nothing() {
+    let (mut pair, main, secret) = half_answered();
+    let sid = pair.socket(main).sid().cloned();
+    pair.run(secs(7));
+    assert_eq!(pair.told(), ["unanswered", "unanswered"], "it is told each time");
+    assert!(pair.socket(main).sid().cloned() == sid, "it was connected all the time");
+    assert!(pair.socket(secret).is_active() && !pair.socket(secret).is_connected());
+    let asking = pair.socket_asking.take().unwrap();
+    pair.server.accept(asking);
+    pair.run(secs(1));
+    assert_eq!(pair.told(), ["connected"], "a late answer counts");
+    pair.run(secs(60));
+    assert_eq!(pair.told(), [""; 0]);
+    pair.finish();
+}
+
+#[test]
+fn a_connection_that_is_of_use_to_nobody_is_opened_anew_for_who_is_not_answered() {
+    let (mut pair, main, secret) = half_answered();
+    pair.run(secs(4));
+    pair.clear();
+    let now = pair.now;
+    pair.client.socket(main).unwrap().disconnect(now);
+    pair.run(secs(4));
+    let told = pair.told();
+    assert_eq!(told[0], "disconnected for good: io client disconnect");
+    assert!(told[1].starts_with("closed: ") && told[2].starts_with("reconnecting"), "{told:?}");
+    assert!(pair.socket(secret).is_active());
+    pair.finish();
+}
+
+#[test]
+fn a_socket_that_waits_for_the_answer_to_an_older_request_learns_that_there_is_none() {
+    let (mut pair, main, secret) = half_answered();
+    let now = pair.now;
+    pair.client.socket(secret).unwrap().disconnect(now);
+    pair.client.socket(secret).unwrap().connect(now);
+    pair.run(secs(4));
+    assert_eq!(pair.told(), [""; 0]);
+    pair.run(secs(4));
+    assert_eq!(pair.told(), ["unanswered"]);
+    let asking = pair.socket_asking.take().unwrap();
+    pair.server.accept(asking);
+    pair.run(secs(1));
+    let asking = pair.socket_asking.take().expect("it asks anew");
+    pair.server.accept(asking);
+    pair.run(secs(1));
+    assert!(pair.socket(secret).is_connected() && pair.socket(main).is_connected());
+    pair.clear();
+    pair.run(secs(60));
+    assert_eq!(pair.told(), [""; 0]);
     pair.finish();
 }

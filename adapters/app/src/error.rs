@@ -66,6 +66,11 @@ pub enum Fault {
     /// [retries](crate::client::Namespace::retries) or at its end.
     #[error("given up without an acknowledgement: {0}")]
     GivenUp(AckError),
+    /// The server has not said within the
+    /// [`connect_timeout`](crate::client::Config::connect_timeout) whether it lets a socket of a
+    /// client in, while others are connected. The socket waits on.
+    #[error("the server does not answer who asks to be let in")]
+    Unanswered,
 }
 
 impl Fault {
@@ -97,7 +102,12 @@ impl Fault {
             Self::Handler(error) => Some(&**error),
             Self::Emit(error) => Some(error),
             Self::GivenUp(error) => Some(error),
-            Self::State(_) | Self::Captures(_) | Self::NoAck | Self::Gone | Self::Panic(_) => None,
+            Self::State(_)
+            | Self::Captures(_)
+            | Self::NoAck
+            | Self::Gone
+            | Self::Panic(_)
+            | Self::Unanswered => None,
         }
     }
 }

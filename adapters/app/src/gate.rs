@@ -73,7 +73,8 @@ impl Refusal {
             | Fault::Gone
             | Fault::Panic(_)
             | Fault::Emit(_)
-            | Fault::GivenUp(_) => Self::new("internal error"),
+            | Fault::GivenUp(_)
+            | Fault::Unanswered => Self::new("internal error"),
         }
     }
 

@@ -5,10 +5,11 @@ mod common;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use common::client::ClientWorld;
-use sockeye_app::client::{Client, DisconnectReason, Error, Socket};
+use sockeye_app::client::{Client, ConnectError, ConnectionFault, DisconnectReason, Error, Socket};
 use sockeye_app::{AckError, Fault};
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -72,8 +73,8 @@ fn nothing_more_is_read_while_many_bytes_of_events_wait() {
         async move {
             count.fetch_add(1, Ordering::Relaxed);
             std::future::poll_fn(|_| match gate.load(Ordering::Relaxed) {
-                0 => std::task::Poll::Pending,
-                _ => std::task::Poll::Ready(()),
+                0 => Poll::Pending,
+                _ => Poll::Ready(()),
             })
             .await;
         }
@@ -117,4 +118,38 @@ fn an_event_that_is_given_up_after_all_retries_is_an_error() {
     assert_eq!(taken(&log), Vec::<String>::new(), "whoever waits for an answer is told there");
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(answer.as_mut().poll(&mut cx).is_ready());
+}
+
+#[test]
+fn a_namespace_that_is_not_answered_is_an_error_of_its_own() {
+    let log = Log::default();
+    let told = Arc::clone(&log);
+    let client = Client::new().on_error(move |error: Error| match error.fault {
+        Fault::Unanswered => {
+            note(&told, format!("{} of {}", error.event, error.socket.namespace()))
+        }
+        other @ (Fault::GivenUp(_) | _) => panic!("{other:?}"),
+    });
+    let mut world = ClientWorld::new(client);
+    world.connect();
+    let slow = world.socket.open("/slow", |it| it).expect("there is none yet");
+    let mut hasty = Box::pin(slow.connected_at_once());
+    let mut patient = Box::pin(slow.connected());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut patient_is_told = || patient.as_mut().poll(&mut cx).is_ready();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(hasty.as_mut().poll(&mut cx).is_pending() && !patient_is_told());
+    for _ in 0..4 {
+        assert_eq!(taken(&log), Vec::<String>::new());
+        world.advance(Duration::from_secs(16));
+        world.say("2");
+    }
+    assert_eq!(taken(&log), ["connect of /slow"]);
+    match hasty.as_mut().poll(&mut cx) {
+        Poll::Ready(Err(ConnectError::Failed(ConnectionFault::Unanswered))) => {}
+        other @ (Poll::Ready(_) | Poll::Pending) => panic!("{other:?}"),
+    }
+    assert!(!patient_is_told() && world.socket.is_connected());
+    world.say(r#"40/slow,{"sid":"c"}"#);
+    assert!(patient_is_told() && slow.is_connected());
 }

@@ -20,6 +20,7 @@ pub(crate) fn client(event: &Told) -> String {
         Told::Connected { recovered: false, .. } => "connected".to_owned(),
         Told::Connected { recovered: true, .. } => "recovered".to_owned(),
         Told::Refused { message, data, .. } => format!("refused: {message} {}", list(data)),
+        Told::Unanswered { .. } => "unanswered".to_owned(),
         Told::Received { name, args, ack, .. } => {
             let wants = if ack.is_some() { " wants ack" } else { "" };
             format!("{name}{}{wants}", list(args))

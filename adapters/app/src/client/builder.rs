@@ -94,7 +94,7 @@ impl Client {
         self
     }
 
-    /// Sets what hears of errors in handlers; by default they go to the log, at the level `debug`
+    /// Sets what hears of errors in handlers, and of others that nobody awaits; by default they go to the log, at the level `debug`
     /// where the other side sent what does not fit the parameters of a handler. Without a logger
     /// they go to stderr, up to ten a second, because nothing else would tell why a handler is not
     /// called.

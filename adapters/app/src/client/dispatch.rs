@@ -15,7 +15,7 @@ use super::events::{Event, Queue};
 use super::hub::{Hub, State};
 use super::machine::Runtime;
 use super::socket::Socket;
-use super::{ConnectError, Connection, Refused};
+use super::{ConnectError, Connection, ConnectionFault, Refused};
 use crate::ack::AckSender;
 use crate::arrival::Arrival;
 use crate::call::{Call, Origin};
@@ -52,6 +52,13 @@ impl Hub {
                 }
                 let call = || RefusedCall { socket: socket.clone(), refused: refused.clone() };
                 call_all(&socket.handlers().refused, call, runtime);
+            }
+            Told::Unanswered { socket: key } => {
+                let error = ConnectError::Failed(ConnectionFault::Unanswered);
+                self.driven.with(|state| state.settle_hasty_of(key)).tell(&Err(error));
+                if let Some(socket) = self.get(key) {
+                    socket.report("connect", Fault::Unanswered);
+                }
             }
             Told::Disconnected { socket: key, reason, .. } => {
                 let Some(socket) = self.get(key) else { return };

@@ -69,6 +69,14 @@ pub(super) struct Connecting {
     pub(super) once: bool,
 }
 
+impl Connecting {
+    fn take_hasty(waiting: &mut Vec<Self>) -> Vec<Self> {
+        let (hasty, others) = std::mem::take(waiting).into_iter().partition(|it| it.once);
+        *waiting = others;
+        hasty
+    }
+}
+
 /// Those who have waited until a socket is connected. They are told how it went when nothing is
 /// locked, because their wakers are the executor's.
 #[must_use]
@@ -89,13 +97,13 @@ impl State {
 
     /// Takes those who do not wait for a second attempt.
     pub(super) fn settle_hasty(&mut self) -> Settled {
-        let mut settled = Vec::new();
-        for waiting in self.connecting.values_mut() {
-            let (hasty, others) = std::mem::take(waiting).into_iter().partition(|it| it.once);
-            *waiting = others;
-            settled.extend::<Vec<_>>(hasty);
-        }
-        Settled(settled)
+        Settled(self.connecting.values_mut().flat_map(Connecting::take_hasty).collect())
+    }
+
+    /// The same for one socket.
+    pub(super) fn settle_hasty_of(&mut self, socket: SocketId) -> Settled {
+        let waiting = self.connecting.get_mut(&socket);
+        Settled(waiting.map(Connecting::take_hasty).unwrap_or_default())
     }
 
     /// Takes all who wait for some socket.

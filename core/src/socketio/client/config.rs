@@ -63,7 +63,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// The time in which the server must have answered whether it lets a socket in, by default
     /// 60 s: more than servers here take to decide. After it the connection ends, and is opened
-    /// again.
+    /// again; if another socket is connected on it, the connection stays, the socket goes on asking
+    /// and [`Event::Unanswered`](crate::client::Event::Unanswered) tells of it.
     pub connect_timeout: Option<Duration>,
     /// Whether to connect again after a failure or loss, by default true.
     pub reconnection: bool,

@@ -131,10 +131,14 @@ impl Client {
         if !matches!(self.state, State::Open) {
             return;
         }
-        let Some(socket) = self.sockets.get(&id) else { return };
-        if socket.phase != Phase::Waiting || self.unanswered.contains(&socket.namespace) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if socket.phase != Phase::Waiting {
             return;
         }
+        if self.unanswered.contains(&socket.namespace) {
+            return self.await_answer(id, now);
+        }
+        socket.joining.take().into_iter().for_each(|timer| self.timers.clear(timer));
         match socket.config.auth.kind() {
             Kind::Ask => {
                 self.set_phase(id, Phase::Asking);
@@ -166,10 +170,16 @@ impl Client {
         let packet = packet::join(&*parser, &socket.namespace, auth, claim)
             .expect("texts can be written as JSON");
         socket.phase = Phase::Joining;
-        let timeout = self.cx.config.connect_timeout;
-        socket.joining = timeout.map(|it| self.timers.set(now, it, Alarm::Joining(id)));
         self.unanswered.insert(socket.namespace.clone());
+        self.await_answer(id, now);
         self.write_as(PacketKind::Control, &packet);
+    }
+
+    /// Limits the time that the server takes to answer, to this socket or to one of before.
+    fn await_answer(&mut self, id: SocketId, now: Instant) {
+        let Some(timeout) = self.cx.config.connect_timeout else { return };
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.joining.get_or_insert_with(|| self.timers.set(now, timeout, Alarm::Joining(id)));
     }
 
     /// The server has let a socket in.
@@ -255,12 +265,17 @@ impl Client {
         self.release_link(now);
     }
 
-    /// The server does not say whether it lets a socket in.
+    /// The server does not say whether it lets a socket in. The connection is not of use to anybody
+    /// unless another socket is connected on it.
     pub(super) fn on_joining_timeout(&mut self, id: SocketId, now: Instant) {
-        if let Some(socket) = self.sockets.get_mut(&id) {
-            socket.joining = None;
-            self.lose(DisconnectReason::TransportError, Fault::Unanswered, now);
+        let is_of_use = self.sockets.values().any(Socket::is_connected);
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.joining = None;
+        if !is_of_use {
+            return self.lose(DisconnectReason::TransportError, Fault::Unanswered, now);
         }
+        self.await_answer(id, now);
+        self.cx.tell(Event::Unanswered { socket: id });
     }
 
     /// The server has removed a socket from its namespace.

@@ -168,6 +168,14 @@ pub enum Event {
         /// What the server says besides: one argument, or none.
         data: Args,
     },
+    /// The server has not said within the [`connect_timeout`](Config::connect_timeout) whether it
+    /// lets the socket in. The socket still asks: an answer that comes later counts, and without
+    /// one this comes again after as long. The connection stays as long as another socket is
+    /// connected on it.
+    Unanswered {
+        /// The socket.
+        socket: SocketId,
+    },
     /// An event arrived.
     Received {
         /// The socket it came to.
