@@ -1,22 +1,23 @@
 //! Ways of emitting, for one event or several.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{Emission, EmitError, TypedEvent};
+use sockeye_core::{Emission, EmitError, EventPayload, TypedEvent};
 
 use super::socket::Socket;
-use crate::ack::AckFuture;
+use crate::ack::{AckFuture, Slot};
 use crate::call::Origin;
 use crate::error::Fault;
 
 /// A way of emitting; made by [`Socket::volatile`] and [`Socket::timeout`].
 #[derive(Clone, Copy, Debug)]
 pub struct Emitter<'a> {
-    pub(super) socket: &'a Socket,
-    pub(super) emission: Emission,
-    pub(super) timeout: Option<Duration>,
+    socket: &'a Socket,
+    emission: Emission,
+    timeout: Option<Duration>,
 }
 
 impl Emitter<'_> {
@@ -45,5 +46,104 @@ impl Emitter<'_> {
     /// Emits a typed event and waits for its answer; see [`Socket::ask`].
     pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
         self.socket.question(E::NAME, &event, self.timeout)
+    }
+}
+
+impl Socket {
+    /// Emits an event. A tuple is several arguments, `()` none, everything else one. While the
+    /// socket is not connected it waits, to be sent when it is.
+    ///
+    /// What can't be sent is reported to [`Client::on_error`](super::Client::on_error).
+    pub fn emit(&self, event: &str, data: impl Serialize) {
+        self.emitter().emit(event, data);
+    }
+
+    /// Emits an event.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be sent because of its name or data, or because too much waits to be sent.
+    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+        self.send_out(event, &data, Emission::default()).map(drop)
+    }
+
+    /// Emits the event `message`.
+    pub fn send(&self, data: impl Serialize) {
+        self.emit("message", data);
+    }
+
+    /// Emits a typed event.
+    pub fn emit_event<E: TypedEvent>(&self, event: E) {
+        self.emit(E::NAME, event);
+    }
+
+    /// Emits an event and waits for the server's acknowledgement: until it comes, or the
+    /// connection ends on which the event was sent. The event is sent at once, not when the future
+    /// is first polled. See [`timeout`](Self::timeout).
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        data: impl Serialize,
+    ) -> AckFuture<T> {
+        self.question(event, &data, None)
+    }
+
+    /// Emits a typed event and waits for its answer; see [`emit_with_ack`](Self::emit_with_ack).
+    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
+        self.question(E::NAME, &event, None)
+    }
+
+    /// Limits the time within which the acknowledgement must come, whether or not the event could
+    /// be sent.
+    #[must_use]
+    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
+        Emitter { timeout: Some(timeout), ..self.emitter() }
+    }
+
+    /// Emits events that are dropped unless they can be sent at once.
+    #[must_use]
+    pub fn volatile(&self) -> Emitter<'_> {
+        let emission = Emission { volatile: true, ..Emission::default() };
+        Emitter { emission, ..self.emitter() }
+    }
+
+    fn emitter(&self) -> Emitter<'_> {
+        Emitter { socket: self, emission: Emission::default(), timeout: None }
+    }
+
+    fn send_out(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        emission: Emission,
+    ) -> Result<bool, EmitError> {
+        let payload = EventPayload::new(event, data, self.hub().limits())?;
+        self.hub().driven.command(|state| {
+            let ending = state.is_ending();
+            let socket = state.client.socket(self.key()).filter(|_| !ending);
+            let mut socket = socket.ok_or(EmitError::Disconnected)?;
+            socket.emit_payload(payload, emission, Instant::now())
+        })
+    }
+
+    fn question<T>(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        timeout: Option<Duration>,
+    ) -> AckFuture<T> {
+        let payload = EventPayload::new(event, data, self.hub().limits());
+        let asked = payload.and_then(|payload| {
+            self.hub().driven.command(|state| {
+                let ending = state.is_ending();
+                let socket = state.client.socket(self.key()).filter(|_| !ending);
+                let mut socket = socket.ok_or(EmitError::Disconnected)?;
+                let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
+                let slot = Arc::new(Slot::default());
+                state.waiting.insert((self.key(), ack), Arc::clone(&slot));
+                Ok(slot)
+            })
+        });
+        AckFuture::new(asked, None)
     }
 }

@@ -28,6 +28,7 @@ mod emitter;
 mod events;
 mod held;
 mod hub;
+mod listening;
 mod machine;
 mod socket;
 

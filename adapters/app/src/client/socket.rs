@@ -2,28 +2,22 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sockeye_core::client::{Auth, Responder, SocketMut};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{AckPayload, Emission, EmitError, EventPayload, Name, SocketId, TypedEvent};
+use sockeye_core::{AckPayload, EmitError, SocketId};
 
 use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
 use super::closing::Closing;
-use super::emitter::Emitter;
-use super::events::{Events, Queue};
 use super::hub::{Connecting, Hub};
-use crate::ack::{AckFuture, Slot};
-use crate::call::EventCall;
+use crate::ack::Slot;
 use crate::error::Fault;
-use crate::handler::{BoxHandler, Handler, boxed};
-use crate::listeners::{ListenerId, Listeners};
+use crate::listeners::Listeners;
 use crate::shard::take_gone;
-use crate::typed::{self, TypedHandler};
 
 /// A client's connection to a namespace of its server.
 ///
@@ -40,13 +34,7 @@ pub(crate) struct Inner {
     key: SocketId,
     namespace: String,
     handlers: Arc<Handlers>,
-    listeners: OnceLock<Box<Mutex<Listeners<Socket>>>>,
-}
-
-/// The listeners of one socket for one event.
-pub(super) struct Own {
-    pub(super) any: Vec<BoxHandler<EventCall<Socket>>>,
-    pub(super) single: Vec<BoxHandler<EventCall<Socket>>>,
+    pub(super) listeners: OnceLock<Box<Mutex<Listeners<Socket>>>>,
 }
 
 impl Clone for Socket {
@@ -189,7 +177,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If the server refuses or can't be reached, or if the socket is disconnected.
+    /// If the server refuses or can't be reached, if it does not answer within the
+    /// [`connect_timeout`](super::Config::connect_timeout), or if the socket is disconnected.
     pub async fn connected_at_once(&self) -> Result<(), ConnectError> {
         self.wait(true).await
     }
@@ -286,189 +275,6 @@ impl Socket {
     pub(super) fn authenticate(&self, data: &serde_json::Value) -> Result<(), Fault> {
         let told = self.command(|socket, now| socket.authenticate(data, now));
         told.unwrap_or(Ok(())).map_err(|error| Fault::Handler(error.into()))
-    }
-
-    // Emitting.
-
-    /// Emits an event. A tuple is several arguments, `()` none, everything else one. While the
-    /// socket is not connected it waits, to be sent when it is.
-    ///
-    /// What can't be sent is reported to [`Client::on_error`](super::Client::on_error).
-    pub fn emit(&self, event: &str, data: impl Serialize) {
-        self.emitter().emit(event, data);
-    }
-
-    /// Emits an event.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be sent because of its name or data, or because too much waits to be sent.
-    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        self.send_out(event, &data, Emission::default()).map(drop)
-    }
-
-    /// Emits the event `message`.
-    pub fn send(&self, data: impl Serialize) {
-        self.emit("message", data);
-    }
-
-    /// Emits a typed event.
-    pub fn emit_event<E: TypedEvent>(&self, event: E) {
-        self.emit(E::NAME, event);
-    }
-
-    /// Emits an event and waits for the server's acknowledgement: until it comes, or the
-    /// connection ends on which the event was sent. The event is sent at once, not when the future
-    /// is first polled. See [`timeout`](Self::timeout).
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AckFuture<T> {
-        self.question(event, &data, None)
-    }
-
-    /// Emits a typed event and waits for its answer; see [`emit_with_ack`](Self::emit_with_ack).
-    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.question(E::NAME, &event, None)
-    }
-
-    /// Limits the time within which the acknowledgement must come, whether or not the event could
-    /// be sent.
-    #[must_use]
-    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
-        Emitter { timeout: Some(timeout), ..self.emitter() }
-    }
-
-    /// Emits events that are dropped unless they can be sent at once.
-    #[must_use]
-    pub fn volatile(&self) -> Emitter<'_> {
-        let emission = Emission { volatile: true, ..Emission::default() };
-        Emitter { emission, ..self.emitter() }
-    }
-
-    fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, emission: Emission::default(), timeout: None }
-    }
-
-    pub(super) fn send_out(
-        &self,
-        event: &str,
-        data: &impl Serialize,
-        emission: Emission,
-    ) -> Result<bool, EmitError> {
-        let payload = EventPayload::new(event, data, self.0.hub.limits())?;
-        self.0.hub.driven.command(|state| {
-            let ending = state.is_ending();
-            let socket = state.client.socket(self.0.key).filter(|_| !ending);
-            let mut socket = socket.ok_or(EmitError::Disconnected)?;
-            socket.emit_payload(payload, emission, Instant::now())
-        })
-    }
-
-    pub(super) fn question<T>(
-        &self,
-        event: &str,
-        data: &impl Serialize,
-        timeout: Option<Duration>,
-    ) -> AckFuture<T> {
-        let payload = EventPayload::new(event, data, self.0.hub.limits());
-        let asked = payload.and_then(|payload| {
-            self.0.hub.driven.command(|state| {
-                let ending = state.is_ending();
-                let socket = state.client.socket(self.0.key).filter(|_| !ending);
-                let mut socket = socket.ok_or(EmitError::Disconnected)?;
-                let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
-                let slot = Arc::new(Slot::default());
-                state.waiting.insert((self.0.key, ack), Arc::clone(&slot));
-                Ok(slot)
-            })
-        });
-        AckFuture::new(asked, None)
-    }
-
-    // Listening.
-
-    /// What happens to this socket from now on, one after the other, for those who prefer loops
-    /// to handlers. Handlers run all the same. It keeps the connection as a handle does.
-    ///
-    /// ```
-    /// # use futures_core::Stream;
-    /// # async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    /// #     std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx)).await
-    /// # }
-    /// # async fn example(socket: sockeye_app::client::Socket) {
-    /// use sockeye_app::client::Event;
-    ///
-    /// let mut events = socket.events();
-    /// while let Some(event) = next(&mut events).await {
-    ///     if let Event::Received { name, args, ack } = event {
-    ///         println!("{name} {args:?}");
-    ///         if let Some(ack) = ack {
-    ///             ack.send("thanks");
-    ///         }
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn events(&self) -> Events {
-        let queue = Arc::new(Queue::default());
-        self.0.hub.driven.with(|state| {
-            if state.is_over() {
-                queue.end();
-            } else {
-                state.queues.entry(self.0.key).or_default().push(Arc::clone(&queue));
-            }
-        });
-        Events::new(queue, self.clone())
-    }
-
-    /// Adds a listener for an event, besides the handlers of the [`Client`](super::Client).
-    pub fn on<M>(&self, event: &str, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
-        self.listen(|listeners| listeners.add(event, boxed(handler), false))
-    }
-
-    /// Adds a listener for the next event of this name alone.
-    pub fn once<M>(&self, event: &str, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
-        self.listen(|listeners| listeners.add(event, boxed(handler), true))
-    }
-
-    /// Adds a listener for a typed event.
-    pub fn on_event<E: TypedEvent, M>(&self, handler: impl TypedHandler<E, M, Self>) -> ListenerId {
-        self.listen(|listeners| listeners.add(E::NAME, typed::boxed(handler), false))
-    }
-
-    /// Adds a listener for all events, which runs before those for single ones.
-    pub fn on_any<M>(&self, handler: impl Handler<EventCall<Self>, M>) -> ListenerId {
-        self.listen(|listeners| listeners.add_any(boxed(handler)))
-    }
-
-    /// Removes a listener; returns whether it was there.
-    pub fn off(&self, listener: ListenerId) -> bool {
-        self.listen(|listeners| listeners.remove(listener)).is_some()
-    }
-
-    /// Removes all listeners for an event. The handlers of the client stay.
-    pub fn off_event(&self, event: &str) {
-        self.listen(|listeners| listeners.remove_event(event));
-    }
-
-    /// Removes all listeners. The handlers of the client stay.
-    pub fn off_all(&self) {
-        self.listen(Listeners::clear);
-    }
-
-    fn listen<T>(&self, act: impl FnOnce(&mut Listeners<Self>) -> T) -> T {
-        let listeners = self.0.listeners.get_or_init(Box::default);
-        act(&mut listeners.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn own_handlers(&self, name: &Name) -> Own {
-        if self.0.listeners.get().is_none() {
-            return Own { any: Vec::new(), single: Vec::new() };
-        }
-        self.listen(|listeners| Own { any: listeners.for_any(), single: listeners.for_event(name) })
     }
 
     // For the inside.
