@@ -19,8 +19,22 @@ pub enum CloseReason {
     ParseError,
 }
 
+impl CloseReason {
+    /// The reason in the words of the Engine.IO documentation, such as `transport close`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportError => "transport error",
+            Self::TransportClose => "transport close",
+            Self::ForcedClose => "forced close",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+        }
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::DisconnectReason::from(*self).as_str())
+        f.write_str(self.as_str())
     }
 }

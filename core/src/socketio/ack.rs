@@ -1,24 +1,24 @@
-//! The acknowledgements that clients owe.
+//! Acknowledgements that have not arrived yet.
 
 use std::collections::BTreeMap;
 
 use crate::id::{AckId, SocketId};
 use crate::timers::TimerId;
 
-/// Who owes what, and the deadline if there is one.
+/// The acknowledgements that have not arrived yet, by the sockets that are to send them.
 #[derive(Debug, Default)]
 pub(crate) struct Acks {
-    owed: BTreeMap<(SocketId, AckId), Owed>,
+    pending: BTreeMap<(SocketId, AckId), PendingAck>,
     last: u64,
 }
 
-/// How an acknowledgement is owed.
+/// What an acknowledgement is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Owed {
-    /// By this socket alone, until the deadline if there is one.
-    Alone(Option<TimerId>),
-    /// By several sockets, to one broadcast.
-    Together,
+pub(crate) enum PendingAck {
+    /// An event for one socket, with the deadline if there is one.
+    Single(Option<TimerId>),
+    /// A broadcast, whose deadline is that of all its acknowledgements.
+    Broadcast,
 }
 
 impl Acks {
@@ -29,27 +29,27 @@ impl Acks {
         id
     }
 
-    pub(crate) fn expect(&mut self, socket: SocketId, ack: AckId, owed: Owed) {
-        self.owed.insert((socket, ack), owed);
+    pub(crate) fn expect(&mut self, socket: SocketId, ack: AckId, pending: PendingAck) {
+        self.pending.insert((socket, ack), pending);
     }
 
-    pub(crate) fn is_owed(&self, socket: SocketId, ack: AckId) -> bool {
-        self.owed.contains_key(&(socket, ack))
+    pub(crate) fn is_pending(&self, socket: SocketId, ack: AckId) -> bool {
+        self.pending.contains_key(&(socket, ack))
     }
 
-    /// Takes one off the list; `None` if this socket does not owe it.
-    pub(crate) fn settle(&mut self, socket: SocketId, ack: AckId) -> Option<Owed> {
-        self.owed.remove(&(socket, ack))
+    /// Removes one; `None` if this socket is not to send it.
+    pub(crate) fn take(&mut self, socket: SocketId, ack: AckId) -> Option<PendingAck> {
+        self.pending.remove(&(socket, ack))
     }
 
-    /// Takes one that is still owed by a socket that is gone.
-    pub(crate) fn abandon(&mut self, socket: SocketId) -> Option<(AckId, Owed)> {
+    /// Removes any one of a socket that is disconnected.
+    pub(crate) fn take_any(&mut self, socket: SocketId) -> Option<(AckId, PendingAck)> {
         let range = (socket, AckId(0))..=(socket, AckId(u64::MAX));
-        let key = *self.owed.range(range).next()?.0;
-        self.owed.remove(&key).map(|owed| (key.1, owed))
+        let key = *self.pending.range(range).next()?.0;
+        self.pending.remove(&key).map(|pending| (key.1, pending))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.owed.len()
+        self.pending.len()
     }
 }

@@ -2,5 +2,6 @@
 
 mod ack;
 pub mod client;
+mod emission;
 pub mod packet;
 pub(crate) mod server;

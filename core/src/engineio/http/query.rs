@@ -115,7 +115,7 @@ impl Refusal {
 }
 
 /// The answer to a POST that was taken.
-pub(in crate::engineio) fn taken() -> Response {
+pub(in crate::engineio) fn post_ok() -> Response {
     let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
     response.add("Cache-Control", "no-store");
     response

@@ -7,18 +7,19 @@ use crate::engineio::http::cors::has_valid_origin;
 use crate::engineio::http::query::{Query, Refusal};
 use crate::engineio::http::subprotocol::Malformed;
 use crate::engineio::server::config::{EngineConfig, Stage};
+use crate::engineio::server::context::Alarm;
 use crate::engineio::server::engine::Engine;
 use crate::engineio::server::outbox::Codec;
 use crate::engineio::server::pending::{Opening, Pending, Source};
 use crate::engineio::server::request::{Extra, Form, OpenRequest};
-use crate::engineio::server::session::{Alarm, Channel, Session};
+use crate::engineio::server::session::{Channel, Session};
 use crate::engineio::server::shares::Address;
 use crate::engineio::{Admission, CloseReason, Event, Handshake, HandshakeId, Transport};
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
 /// What a request may do.
-enum Passage {
+enum Route {
     /// Open a session.
     Open(Codec),
     /// Go on with this one.
@@ -40,23 +41,23 @@ impl Engine {
             return self.answer(req, response, extra);
         }
         let query = Query::read(request.query());
-        let passage = self.admit(request, &query, Transport::Polling);
-        let stage = match passage {
+        let route = self.route(request, &query, Transport::Polling);
+        let stage = match route {
             Err(refusal) => return self.answer(req, refusal.response(), extra),
-            Ok(Passage::Open(_)) => Stage::Handshake,
-            Ok(Passage::Session(_)) => Stage::Session,
+            Ok(Route::Open(_)) => Stage::Handshake,
+            Ok(Route::Session(_)) => Stage::Session,
         };
         self.add_hooked(request, stage, &mut extra);
         if self.cx.config.compression.is_some() {
             extra.encoding = request.header("accept-encoding").and_then(Encoding::accepted);
         }
-        match passage {
+        match route {
             Err(_) => {}
-            Ok(Passage::Open(codec)) => {
+            Ok(Route::Open(codec)) => {
                 extra.script = query.script.filter(|_| codec.v3).map(ToOwned::to_owned);
                 self.request_session(Source::Request(req), codec, extra, request, now);
             }
-            Ok(Passage::Session(id)) => {
+            Ok(Route::Session(id)) => {
                 self.mark_used(id);
                 let v3 = self.get(id).is_some_and(|session| session.codec.v3);
                 extra.script = query.script.filter(|_| v3).map(ToOwned::to_owned);
@@ -77,24 +78,24 @@ impl Engine {
             cors.add(request, &mut extra.always);
         }
         let query = Query::read(request.query());
-        let passage = self.admit(request, &query, Transport::WebSocket).and_then(|passage| {
+        let route = self.route(request, &query, Transport::WebSocket).and_then(|route| {
             let chosen = self.cx.config.subprotocols.choose(request);
             let chosen = chosen.map_err(|Malformed| Refusal::BadRequest)?;
             let named = |chosen: String| ("Sec-WebSocket-Protocol".into(), chosen.into());
             extra.success.extend(chosen.map(named));
-            Ok(passage)
+            Ok(route)
         });
-        match passage {
+        match route {
             Err(refusal) => {
                 let foreign = refusal == Refusal::ForeignOrigin;
                 self.cx.totals.origins_refused += u64::from(foreign);
                 self.refuse(ws, &refusal, extra);
             }
-            Ok(Passage::Open(codec)) => {
+            Ok(Route::Open(codec)) => {
                 self.add_hooked(request, Stage::Handshake, &mut extra);
                 self.request_session(Source::WebSocket(ws), codec, extra, request, now);
             }
-            Ok(Passage::Session(id)) => {
+            Ok(Route::Session(id)) => {
                 self.mark_used(id);
                 self.add_hooked(request, Stage::Session, &mut extra);
                 self.accept(ws, extra);
@@ -117,7 +118,9 @@ impl Engine {
         let sid = match admission.sid {
             None => self.mint.sid(),
             Some(sid) if is_valid_sid(&sid) && !self.by_sid.contains_key(&*sid) => Sid::new(&sid),
-            Some(_) => return self.turn_away(opening.source, &Refusal::BadRequest, opening.extra),
+            Some(_) => {
+                return self.reject_source(opening.source, &Refusal::BadRequest, opening.extra);
+            }
         };
         opening.extra.success.extend(admission.headers);
         opening.handshake.take_if(|_| !self.cx.config.keep_handshakes);
@@ -129,19 +132,19 @@ impl Engine {
     pub fn deny(&mut self, id: HandshakeId, message: &str) {
         if let Some(opening) = self.take_pending(id) {
             let refusal = Refusal::Forbidden(message.to_owned());
-            self.turn_away(opening.source, &refusal, opening.extra);
+            self.reject_source(opening.source, &refusal, opening.extra);
         }
     }
 
     /// Turns all handshakes away that the application has not decided about.
-    pub(super) fn turn_all_away(&mut self) {
+    pub(super) fn reject_pending(&mut self) {
         while let Some(opening) = self.pending.first().and_then(|id| self.take_pending(id)) {
-            self.turn_away(opening.source, &Refusal::Busy, opening.extra);
+            self.reject_source(opening.source, &Refusal::Busy, opening.extra);
         }
     }
 
     /// Forgets a handshake whose client is gone.
-    pub(super) fn withdraw(&mut self, source: Source) {
+    pub(super) fn abort_handshake(&mut self, source: Source) {
         if let Some(id) = self.pending.find(source) {
             self.take_pending(id);
         }
@@ -166,7 +169,7 @@ impl Engine {
     ) {
         let address = Address::new(request.client_address(&self.cx.config.trusted_proxies));
         if !self.has_room_for_one_of(address) {
-            return self.turn_away(source, &Refusal::Busy, extra);
+            return self.reject_source(source, &Refusal::Busy, extra);
         }
         let config = &self.cx.config;
         let wanted = config.decides || config.keep_handshakes;
@@ -230,7 +233,7 @@ impl Engine {
         }
         let entry = self.sessions.vacant_entry();
         let Ok(index) = u32::try_from(entry.key()) else {
-            return self.turn_away(source, &Refusal::Busy, extra);
+            return self.reject_source(source, &Refusal::Busy, extra);
         };
         let id = SessionId { serial: self.mint.serial(), index };
         let channel = match source {
@@ -273,12 +276,12 @@ impl Engine {
     }
 
     /// Checks a request in the order of the official server.
-    fn admit(
+    fn route(
         &self,
         request: &Request<'_>,
         query: &Query<'_>,
         via: Transport,
-    ) -> Result<Passage, Refusal> {
+    ) -> Result<Route, Refusal> {
         let config = &self.cx.config;
         if query.ambiguous {
             return Err(Refusal::BadRequest);
@@ -303,7 +306,7 @@ impl Engine {
                 return Err(Refusal::BadRequest);
             }
             self.check_origin(request, via)?;
-            return Ok(Passage::Session(id));
+            return Ok(Route::Session(id));
         }
         if request.method != "GET" {
             return Err(Refusal::BadMethod);
@@ -319,7 +322,7 @@ impl Engine {
             return Err(Refusal::BadRequest);
         }
         let base64 = query.base64 || script;
-        Ok(Passage::Open(Codec { v3, base64 }))
+        Ok(Route::Open(Codec { v3, base64 }))
     }
 
     /// Checks that a WebSocket may come from where it comes from.
@@ -343,7 +346,7 @@ impl Engine {
         self.cx.push(Output::Accept { ws, headers: extra.into_headers(true), limit });
     }
 
-    fn turn_away(&mut self, source: Source, refusal: &Refusal, extra: Extra) {
+    fn reject_source(&mut self, source: Source, refusal: &Refusal, extra: Extra) {
         match source {
             Source::Request(req) => self.answer(req, refusal.response(), extra),
             Source::WebSocket(ws) => self.refuse(ws, refusal, extra),

@@ -8,9 +8,10 @@ use slab::Slab;
 
 use crate::engineio::http::files::CompressedFiles;
 use crate::engineio::server::answers::Answers;
+use crate::engineio::server::context::{Alarm, Context};
 use crate::engineio::server::inbox::Slice;
 use crate::engineio::server::pending::{PendingHandshakes, Source};
-use crate::engineio::server::session::{Alarm, Channel, Context, Phase, Session};
+use crate::engineio::server::session::{Channel, Phase, Session};
 use crate::engineio::server::shares::{Address, Shares};
 use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
 use crate::error::ConfigError;
@@ -141,7 +142,7 @@ impl Engine {
                         session.end(CloseReason::TransportError, cx);
                     });
                 } else {
-                    self.withdraw(Source::Request(req));
+                    self.abort_handshake(Source::Request(req));
                 }
             }
             Input::Upgrade { ws, request } => self.on_upgrade(ws, &request, now),
@@ -162,7 +163,7 @@ impl Engine {
             match alarm {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
-                Alarm::Release(id) => self.with(id, Session::release_now),
+                Alarm::Noop(id) => self.with(id, Session::send_noop),
                 Alarm::Handshake(id) => self.deny(id, "Forbidden"),
                 Alarm::Rest(id) => self.with(id, |session, cx| session.on_rested(cx, now)),
             }
@@ -257,8 +258,8 @@ impl Engine {
 
     /// Sends the first message for a new socket. Volatile ones that follow before the next input
     /// are not dropped, ready or not.
-    pub(crate) fn greet(&mut self, session: SessionId, message: &Encoded) {
-        self.with(session, |session, cx| session.greet(message, cx));
+    pub(crate) fn send_first(&mut self, session: SessionId, message: &Encoded) {
+        self.with(session, |session, cx| session.send_first(message, cx));
     }
 
     /// Closes a session: what was sent to it is delivered, for
@@ -381,7 +382,7 @@ impl Engine {
     /// Opens no more sessions: handshakes are answered with 503.
     pub fn refuse_new(&mut self) {
         self.closing = true;
-        self.turn_all_away();
+        self.reject_pending();
     }
 
     /// The sessions, in no particular order, with those that are being closed.
@@ -469,7 +470,7 @@ impl Engine {
             if probing {
                 session.on_probe_frame(frame, cx, now);
             } else {
-                session.on_main_frame(frame, cx, now);
+                session.on_session_frame(frame, cx, now);
             }
         };
         self.with_websocket(ws, frame_for);
@@ -481,7 +482,7 @@ impl Engine {
             Closure::Error | Closure::TooLarge => CloseReason::TransportError,
         };
         if !self.cx.websockets.contains_key(&ws) {
-            return self.withdraw(Source::WebSocket(ws));
+            return self.abort_handshake(Source::WebSocket(ws));
         }
         self.cx.totals.too_large += u64::from(cause == Closure::TooLarge);
         self.with_websocket(ws, |session, cx, probing| {

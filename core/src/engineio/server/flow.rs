@@ -3,16 +3,18 @@
 use std::time::Instant;
 
 use crate::engineio::http::query;
-use crate::engineio::server::heartbeat::Heartbeat;
+use crate::engineio::server::context::{Alarm, Context};
+use crate::engineio::server::heartbeat::{self, Heartbeat};
+use crate::engineio::server::outbox::Item;
 use crate::engineio::server::pace::Pace;
-use crate::engineio::server::session::{Alarm, Channel, Context, Session};
-use crate::engineio::server::upgrade::Probe;
+use crate::engineio::server::probe::Probe;
+use crate::engineio::server::session::{Channel, Session};
 use crate::io::Output;
 
 /// How many POSTs are read of a client whose messages wait: the one that is under way when it may
 /// switch, and one that it sends before it knows. No more until what waits is handled, however
 /// often the client is paused meanwhile.
-const INDULGENCE: u8 = 2;
+const MAX_POSTS_READ_WHILE_HELD: u8 = 2;
 
 impl Session {
     /// Stops or resumes reading what the client sends.
@@ -22,18 +24,40 @@ impl Session {
         }
         self.paused = pause;
         if self.inbox.is_none() {
-            self.indulged = 0;
+            self.posts_read_while_held = 0;
         }
         cx.totals.pauses += u64::from(pause);
         if pause {
             return self.adjust_reading(cx);
         }
         self.go_on_reading(cx);
-        // What it sent meanwhile is still to be read.
-        match self.heartbeat {
-            Heartbeat::Sent { .. } => self.extend_after_pause(cx, now),
-            Heartbeat::Awaited(_) => self.await_ping(cx, now),
-            Heartbeat::Due(_) | Heartbeat::Closing(_) | Heartbeat::Stopped => {}
+        // The client may have sent its pong, or its ping, while it was not read.
+        if let Heartbeat::ClientPingDue(_) = self.heartbeat {
+            return self.heartbeat.expect_client_ping(self.id, cx, now);
+        }
+        let step = self.heartbeat.on_resumed(self.id, cx, now);
+        self.follow_heartbeat(step, cx);
+    }
+
+    /// Handles the deadline of the heartbeat, or of the end.
+    pub(super) fn on_alarm(&mut self, cx: &mut Context, now: Instant) {
+        let client = heartbeat::Client {
+            is_held_back: self.is_held_back(),
+            is_paused: self.paused,
+            has_ping: self.outbox.is_ping_written(),
+        };
+        let step = self.heartbeat.on_alarm(self.id, &client, cx, now);
+        self.follow_heartbeat(step, cx);
+    }
+
+    fn follow_heartbeat(&mut self, step: heartbeat::Step, cx: &mut Context) {
+        match step {
+            heartbeat::Step::Wait => {}
+            heartbeat::Step::End(reason) => self.end(reason, cx),
+            heartbeat::Step::SendPing => {
+                self.outbox.begin_ping();
+                self.push(Item::PING, cx);
+            }
         }
     }
 
@@ -41,24 +65,24 @@ impl Session {
     /// over to a WebSocket, and hears no pings until then.
     pub(super) fn may_read_for_upgrade(&mut self) -> bool {
         let upgrades = self.probe.as_ref().is_some_and(Probe::is_answered);
-        let may = upgrades && self.indulged < INDULGENCE;
-        self.indulged += u8::from(may);
+        let may = upgrades && self.posts_read_while_held < MAX_POSTS_READ_WHILE_HELD;
+        self.posts_read_while_held += u8::from(may);
         may
     }
 
     /// Answers the POST that had to wait, of which nothing is wanted any more.
-    pub(super) fn refuse_deferred(&mut self, cx: &mut Context) {
+    pub(super) fn answer_unread_post(&mut self, cx: &mut Context) {
         if let Channel::Polling { post, .. } = &mut self.channel {
-            if std::mem::take(&mut self.deferred) {
-                post.take().into_iter().for_each(|req| cx.respond(req, query::taken()));
+            if std::mem::take(&mut self.has_unread_post) {
+                post.take().into_iter().for_each(|req| cx.respond(req, query::post_ok()));
             }
         }
     }
 
     /// Reads the POST that had to wait.
-    pub(super) fn read_deferred(&mut self, cx: &mut Context) {
+    pub(super) fn read_post(&mut self, cx: &mut Context) {
         let Channel::Polling { post: Some(req), .. } = self.channel else { return };
-        if std::mem::take(&mut self.deferred) {
+        if std::mem::take(&mut self.has_unread_post) {
             cx.push(Output::ReadBody { req, limit: cx.config.max_payload });
         }
     }

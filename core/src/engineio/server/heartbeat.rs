@@ -1,125 +1,174 @@
-//! Whether the client is still there: pings and pongs, and the time in which they must come.
+//! Heartbeats: pings, pongs and their deadlines. See "Heartbeat" in the protocol of Engine.IO.
+//!
+//! In protocol 4 the server sends `2` every `pingInterval`, and the client answers `3` within
+//! `pingTimeout`. In protocol 3 the client pings, and the server waits for the sum of both.
 
 use std::time::{Duration, Instant};
 
 use crate::engineio::CloseReason;
-use crate::engineio::server::outbox::Item;
-use crate::engineio::server::session::{Alarm, Context, Session};
+use crate::engineio::server::context::{Alarm, Context};
+use crate::id::SessionId;
 use crate::timers::TimerId;
 
+/// The one deadline that every session has.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Heartbeat {
-    /// A ping is due then.
-    Due(TimerId),
-    /// A pong is due then.
-    Sent {
+    /// The next ping is sent then.
+    PingDue(TimerId),
+    /// The pong is expected by then.
+    PongDue {
         timer: TimerId,
-        refreshed: bool,
+        /// The deadline was moved once because the client sent something else.
+        is_extended: bool,
         /// When the last ping was sent.
-        at: Instant,
+        sent: Instant,
     },
-    /// A ping of the client's is due then, in protocol 3.
-    Awaited(TimerId),
-    /// Whoever has not fetched the rest by then gets nothing more.
+    /// The ping of a client of protocol 3 is expected by then.
+    ClientPingDue(TimerId),
+    /// The session is closing, and ends then at the latest.
     Closing(TimerId),
+    /// Before the session is open, and after its end.
     Stopped,
 }
 
-impl Session {
-    pub(super) fn on_alarm(&mut self, cx: &mut Context, now: Instant) {
-        match self.heartbeat {
-            Heartbeat::Due(_) => {
-                let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-                self.heartbeat = Heartbeat::Sent { timer, refreshed: false, at: now };
-                self.push_ping(cx);
+/// What a session that has missed a deadline knows of its client.
+pub(super) struct Client {
+    /// What it sends is not read at the moment, so an answer may wait unread.
+    pub(super) is_held_back: bool,
+    /// It is not read because the application has paused it.
+    pub(super) is_paused: bool,
+    /// Its transport has taken the last ping.
+    pub(super) has_ping: bool,
+}
+
+/// What to do at a deadline.
+pub(super) enum Step {
+    SendPing,
+    /// The deadline was moved.
+    Wait,
+    End(CloseReason),
+}
+
+impl Heartbeat {
+    /// Decides what follows from the deadline that has passed.
+    pub(super) fn on_alarm(
+        &mut self,
+        id: SessionId,
+        client: &Client,
+        cx: &mut Context,
+        now: Instant,
+    ) -> Step {
+        match *self {
+            Self::PingDue(_) => {
+                let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(id));
+                *self = Self::PongDue { timer, is_extended: false, sent: now };
+                Step::SendPing
             }
-            // Its answer may be among what is not handled; but the client has taken the ping.
-            Heartbeat::Sent { .. } if self.is_held_back() && self.outbox.is_ping_written() => {
-                self.extend(cx, now);
-                self.ping_again(cx, now);
+            // Its answer may be among what is not read; but the client has taken the ping.
+            Self::PongDue { .. } if client.is_held_back && client.has_ping => {
+                self.extend(id, cx, now);
+                self.repeat_ping(now)
             }
-            Heartbeat::Awaited(_) if self.is_held_back() && !self.paused => {
-                self.await_ping(cx, now);
+            Self::ClientPingDue(_) if client.is_held_back && !client.is_paused => {
+                self.expect_client_ping(id, cx, now);
+                Step::Wait
             }
-            Heartbeat::Sent { .. } | Heartbeat::Awaited(_) => {
-                self.end(CloseReason::PingTimeout, cx);
-            }
-            Heartbeat::Closing(_) | Heartbeat::Stopped => self.end(CloseReason::ForcedClose, cx),
+            Self::PongDue { .. } | Self::ClientPingDue(_) => Step::End(CloseReason::PingTimeout),
+            Self::Closing(_) | Self::Stopped => Step::End(CloseReason::ForcedClose),
         }
     }
 
-    /// Only the pong that is waited for counts; further ones cause no work.
-    pub(super) fn on_pong(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, at, .. } = self.heartbeat {
+    /// Schedules the next ping. Further pongs than the expected one change nothing.
+    pub(super) fn on_pong(&mut self, id: SessionId, cx: &mut Context, now: Instant) {
+        if let Self::PongDue { timer, sent, .. } = *self {
             cx.timers.clear(timer);
-            // After a late pong the next ping comes earlier: for the client, the time in which it
-            // must come began with the last one.
-            let late = now.saturating_duration_since(at).saturating_sub(cx.config.ping_timeout / 2);
-            self.schedule_ping_in(cx.config.ping_interval.saturating_sub(late), cx, now);
+            // After a late pong the next ping comes earlier: the client measures the time between
+            // pings.
+            let late = now.saturating_duration_since(sent);
+            let late = late.saturating_sub(cx.config.ping_timeout / 2);
+            self.schedule_ping(id, cx.config.ping_interval.saturating_sub(late), cx, now);
         }
     }
 
-    /// Gives a client that is busy sending once more time for its pong.
-    pub(super) fn refresh(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, refreshed: false, at } = self.heartbeat {
-            cx.timers.clear(timer);
-            let timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-            self.heartbeat = Heartbeat::Sent { timer, refreshed: true, at };
+    /// Moves the deadline of the pong, once for each ping: the client is busy sending.
+    pub(super) fn on_packet(&mut self, id: SessionId, cx: &mut Context, now: Instant) {
+        if let Self::PongDue { is_extended: false, .. } = self {
+            self.extend(id, cx, now);
+            if let Self::PongDue { is_extended, .. } = self {
+                *is_extended = true;
+            }
         }
     }
 
-    pub(super) fn await_ping(&mut self, cx: &mut Context, now: Instant) {
-        self.stop_heartbeat(cx);
+    /// Expects a ping of a client of protocol 3.
+    pub(super) fn expect_client_ping(&mut self, id: SessionId, cx: &mut Context, now: Instant) {
+        self.stop(cx);
         let within = cx.config.ping_interval.saturating_add(cx.config.ping_timeout);
-        let timer = cx.timers.set(now, within, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Awaited(timer);
+        *self = Self::ClientPingDue(cx.timers.set(now, within, Alarm::Session(id)));
     }
 
-    pub(super) fn schedule_ping(&mut self, cx: &mut Context, now: Instant) {
-        self.schedule_ping_in(cx.config.ping_interval, cx, now);
+    /// Schedules the first or next ping.
+    pub(super) fn schedule_ping(
+        &mut self,
+        id: SessionId,
+        delay: Duration,
+        cx: &mut Context,
+        now: Instant,
+    ) {
+        *self = Self::PingDue(cx.timers.set(now, delay, Alarm::Session(id)));
     }
 
-    fn schedule_ping_in(&mut self, delay: Duration, cx: &mut Context, now: Instant) {
-        self.heartbeat = Heartbeat::Due(cx.timers.set(now, delay, Alarm::Session(self.id)));
+    /// Moves the deadline of the pong after a pause in which the client was not read. The client
+    /// expects pings meanwhile, so another one follows if the last one is long ago.
+    pub(super) fn on_resumed(&mut self, id: SessionId, cx: &mut Context, now: Instant) -> Step {
+        self.extend(id, cx, now);
+        match *self {
+            Self::PongDue { sent, .. }
+                if now.saturating_duration_since(sent) >= cx.config.ping_interval / 2 =>
+            {
+                self.repeat_ping(now)
+            }
+            Self::PongDue { .. }
+            | Self::PingDue(_)
+            | Self::ClientPingDue(_)
+            | Self::Closing(_)
+            | Self::Stopped => Step::Wait,
+        }
     }
 
-    /// Gives a client that was not read all the time for its pong once more. Meanwhile it waits
-    /// for pings, so it gets another one if the last one is long ago.
-    pub(super) fn extend_after_pause(&mut self, cx: &mut Context, now: Instant) {
-        self.extend(cx, now);
-        if let Heartbeat::Sent { at, .. } = self.heartbeat {
-            if now.saturating_duration_since(at) >= cx.config.ping_interval / 2 {
-                self.ping_again(cx, now);
+    fn extend(&mut self, id: SessionId, cx: &mut Context, now: Instant) {
+        if let Self::PongDue { timer, .. } = self {
+            cx.timers.clear(*timer);
+            *timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(id));
+        }
+    }
+
+    const fn repeat_ping(&mut self, now: Instant) -> Step {
+        match self {
+            Self::PongDue { sent, .. } => {
+                *sent = now;
+                Step::SendPing
+            }
+            Self::PingDue(_) | Self::ClientPingDue(_) | Self::Closing(_) | Self::Stopped => {
+                Step::Wait
             }
         }
     }
 
-    fn extend(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { timer, .. } = &mut self.heartbeat {
-            cx.timers.clear(*timer);
-            *timer = cx.timers.set(now, cx.config.ping_timeout, Alarm::Session(self.id));
-        }
+    /// Sets the deadline of a session that is closing.
+    pub(super) fn close(&mut self, id: SessionId, cx: &mut Context, now: Instant) {
+        self.stop(cx);
+        let timer = cx.timers.set(now, cx.config.close_timeout, Alarm::Session(id));
+        *self = Self::Closing(timer);
     }
 
-    fn ping_again(&mut self, cx: &mut Context, now: Instant) {
-        if let Heartbeat::Sent { at, .. } = &mut self.heartbeat {
-            *at = now;
-            self.push_ping(cx);
-        }
-    }
-
-    fn push_ping(&mut self, cx: &mut Context) {
-        self.outbox.begin_ping();
-        self.push(Item::PING, cx);
-    }
-
-    pub(super) fn stop_heartbeat(&mut self, cx: &mut Context) {
-        match std::mem::replace(&mut self.heartbeat, Heartbeat::Stopped) {
-            Heartbeat::Due(timer)
-            | Heartbeat::Sent { timer, .. }
-            | Heartbeat::Awaited(timer)
-            | Heartbeat::Closing(timer) => cx.timers.clear(timer),
-            Heartbeat::Stopped => {}
+    pub(super) fn stop(&mut self, cx: &mut Context) {
+        match std::mem::replace(self, Self::Stopped) {
+            Self::PingDue(timer)
+            | Self::PongDue { timer, .. }
+            | Self::ClientPingDue(timer)
+            | Self::Closing(timer) => cx.timers.clear(timer),
+            Self::Stopped => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod answers;
 pub(in crate::engineio) mod config;
+mod context;
 pub(in crate::engineio) mod engine;
 pub(in crate::engineio) mod event;
 mod flow;
@@ -11,6 +12,7 @@ mod inbox;
 mod outbox;
 mod pace;
 mod pending;
+mod probe;
 mod receive;
 mod request;
 mod session;

@@ -119,7 +119,7 @@ impl Outbox {
     }
 
     /// Notes that what was in flight is written.
-    pub(super) fn arrived(&mut self) {
+    pub(super) fn on_written(&mut self) {
         self.in_flight = 0;
         if self.ping == Ping::InFlight {
             self.ping = Ping::Written;
@@ -137,7 +137,7 @@ impl Outbox {
     }
 
     /// Notes that an item of this cost is in flight that was never queued.
-    pub(super) fn bypass(&mut self, cost: usize) {
+    pub(super) fn mark_in_flight(&mut self, cost: usize) {
         self.in_flight = cost;
         if self.ping == Ping::Queued {
             self.ping = Ping::InFlight;
@@ -233,7 +233,7 @@ impl Codec {
     }
 
     /// One item as the body of an answer.
-    pub(super) fn lone_body(self, item: &Item) -> Body {
+    pub(super) fn single_item_body(self, item: &Item) -> Body {
         self.body([item])
     }
 

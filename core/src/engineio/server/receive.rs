@@ -5,14 +5,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::engineio::http::query;
-use crate::engineio::packet;
 use crate::engineio::packet::Packet;
-use crate::engineio::server::heartbeat::Heartbeat;
+use crate::engineio::server::context::Context;
 use crate::engineio::server::inbox::{Inbox, Next, Packets};
-use crate::engineio::server::outbox::Item;
+use crate::engineio::server::outbox::{Item, Outbox};
 use crate::engineio::server::request::Form;
-use crate::engineio::server::session::{Alarm, Channel, Context, Phase, Session};
-use crate::engineio::{CloseReason, Event, v3};
+use crate::engineio::server::session::{Channel, Phase, Session};
+use crate::engineio::{CloseReason, Event, packet, v3};
 use crate::io::{Frame, Output, RequestId, Response};
 
 /// How many packets of a POST are decoded when it arrives. It is answered then; if one of the
@@ -24,7 +23,7 @@ impl Session {
         if let Channel::Polling { post, .. } = &mut self.channel {
             *post = None;
         }
-        let held = self.late.take_if(|late| late.post == req);
+        let overtaken = self.overtaken_post.take_if(|post| post.req == req);
         let form = cx.requests.get(&req).map_or(Form::Text, |open| open.form);
         let mut packets = self.packets(form, body);
         let mut valid = true;
@@ -43,13 +42,13 @@ impl Session {
                 }
             }
         }
-        cx.respond(req, if valid { query::taken() } else { Response::empty(400) });
+        cx.respond(req, if valid { query::post_ok() } else { Response::empty(400) });
         if !valid {
             self.end(CloseReason::ParseError, cx);
         } else if self.phase == Phase::Open {
             self.keep(cx, |inbox| inbox.push_body(packets));
         }
-        for frame in held.into_iter().flat_map(|late| late.held) {
+        for frame in overtaken.into_iter().flat_map(|post| post.held_frames) {
             self.on_frame(frame, cx, now);
         }
     }
@@ -95,24 +94,24 @@ impl Session {
                 }
             }
             Packet::Ping { .. } if self.codec.v3 => {
-                self.await_ping(cx, now);
+                self.heartbeat.expect_client_ping(self.id, cx, now);
                 self.push_pong(cx);
             }
-            Packet::Pong if !self.codec.v3 => self.on_pong(cx, now),
+            Packet::Pong if !self.codec.v3 => self.heartbeat.on_pong(self.id, cx, now),
             // Pings are the server's in protocol 4, the client's in protocol 3.
             Packet::Ping { .. } | Packet::Pong => self.end(CloseReason::TransportError, cx),
             Packet::Close => {
                 if let Channel::Polling { get: Some(req), .. } = self.channel {
-                    cx.deliver(req, self.codec.lone_body(&Item::NOOP));
+                    cx.deliver(req, self.codec.single_item_body(&Item::NOOP));
                 }
                 self.end(CloseReason::TransportClose, cx);
             }
-            Packet::Upgrade | Packet::Other => self.refresh(cx, now),
+            Packet::Upgrade | Packet::Other => self.heartbeat.on_packet(self.id, cx, now),
         }
     }
 
     fn count_message(&mut self, message: &Frame, cx: &mut Context, now: Instant) {
-        self.refresh(cx, now);
+        self.heartbeat.on_packet(self.id, cx, now);
         cx.totals.messages_in += 1;
         cx.totals.bytes_in += message.len() as u64;
     }
@@ -157,7 +156,7 @@ impl Session {
             self.inbox = Some(inbox);
             return self.adjust_reading(cx);
         }
-        self.indulged = 0;
+        self.posts_read_while_held = 0;
         match self.phase {
             Phase::Draining(reason) => self.end(reason, cx),
             Phase::Open | Phase::Closing | Phase::Gone => self.go_on_reading(cx),
@@ -169,7 +168,7 @@ impl Session {
     pub(super) fn go_on_reading(&mut self, cx: &mut Context) {
         self.queue(cx);
         if !self.is_held_back() {
-            self.read_deferred(cx);
+            self.read_post(cx);
         }
         self.adjust_reading(cx);
     }
@@ -239,9 +238,8 @@ impl Session {
     /// Waits until what the client sent before its end is handled, but not for long.
     pub(super) fn drain(&mut self, reason: CloseReason, cx: &mut Context, now: Instant) {
         self.phase = Phase::Draining(reason);
-        let timer = cx.timers.set(now, cx.config.close_timeout, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Closing(timer);
-        self.outbox = crate::engineio::server::outbox::Outbox::default();
+        self.heartbeat.close(self.id, cx, now);
+        self.outbox = Outbox::default();
         self.queue(cx);
     }
 
@@ -250,7 +248,7 @@ impl Session {
         let Channel::WebSocket { ws, .. } = self.channel else { return };
         let stop = self.is_held_back();
         let reads = matches!(self.phase, Phase::Open | Phase::Closing);
-        if reads && std::mem::replace(&mut self.stopped, stop) != stop {
+        if reads && std::mem::replace(&mut self.reading_stopped, stop) != stop {
             cx.push(if stop { Output::Pause { ws } } else { Output::Resume { ws } });
         }
     }

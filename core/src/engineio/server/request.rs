@@ -65,7 +65,7 @@ impl OpenRequest {
     }
 
     /// Adds to an answer what belongs to this request.
-    pub(super) fn dress(self, mut response: Response) -> Response {
+    pub(super) fn add_headers(self, mut response: Response) -> Response {
         if let Some(extra) = self.extra {
             response.headers.extend(extra.into_headers(response.status < 400));
         }
@@ -97,6 +97,6 @@ impl OpenRequest {
             response.body = compressed;
             response.add("Content-Encoding", encoding.as_str());
         }
-        self.dress(response)
+        self.add_headers(response)
     }
 }

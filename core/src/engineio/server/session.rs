@@ -1,104 +1,20 @@
 //! One session: its transport, what waits to be sent, its heartbeat and its end.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::engineio::http::query;
-use crate::engineio::server::answers::Answers;
-use crate::engineio::server::config::EngineConfig;
+use crate::engineio::server::context::Context;
 use crate::engineio::server::heartbeat::Heartbeat;
-use crate::engineio::server::inbox::{Inbox, Slice};
-use crate::engineio::server::outbox::{Body, Codec, Item, Outbox};
+use crate::engineio::server::inbox::Inbox;
+use crate::engineio::server::outbox::{Codec, Item, Outbox};
 use crate::engineio::server::pace::Pace;
-use crate::engineio::server::request::{Form, OpenRequest};
+use crate::engineio::server::probe::OvertakenPost;
+use crate::engineio::server::probe::Probe;
+use crate::engineio::server::request::Form;
 use crate::engineio::server::shares::Address;
-use crate::engineio::server::upgrade::{Late, Probe};
-use crate::engineio::{CloseReason, Encoded, Event, Handshake, HandshakeId};
-use crate::id::{IdMap, SessionId, Sid};
+use crate::engineio::{CloseReason, Encoded, Event, Handshake};
+use crate::id::{SessionId, Sid};
 use crate::io::{Output, RequestId, Response, WsId};
-use crate::socketio::server::Totals;
-use crate::timers::Timers;
-
-/// What a session works with besides itself.
-pub(super) struct Context {
-    pub(super) config: EngineConfig,
-    pub(super) outputs: VecDeque<Output<Event>>,
-    pub(super) timers: Timers<Alarm>,
-    /// Requests that were not answered yet.
-    pub(super) requests: IdMap<RequestId, OpenRequest>,
-    pub(super) websockets: IdMap<WsId, SessionId>,
-    pub(super) totals: Totals,
-    /// How many bytes wait to be sent, to all clients.
-    pub(super) buffered: usize,
-    /// Counts the times at which all outputs were taken, so that a session knows whether something
-    /// has happened since the last one.
-    pub(super) turn: u64,
-    pub(super) slice: Slice,
-    pub(super) answers: Answers,
-    /// The sessions whose inboxes the slices take from, in turn.
-    pub(super) backlog: VecDeque<SessionId>,
-    /// How many bytes were made for clients so far.
-    pub(super) made: usize,
-    /// The time of the last input.
-    pub(super) now: Option<Instant>,
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Alarm {
-    /// To send a ping, to give up waiting for one, for a pong, or for the fetching of a farewell.
-    Session(SessionId),
-    /// To give up an upgrade.
-    Upgrade(SessionId),
-    /// To answer a GET that keeps an upgrade waiting.
-    Release(SessionId),
-    /// To give up waiting for a decision of the application's.
-    Handshake(HandshakeId),
-    /// To go on with what a session has received.
-    Rest(SessionId),
-}
-
-impl Context {
-    pub(super) fn push(&mut self, output: Output<Event>) {
-        self.outputs.push_back(output);
-    }
-
-    /// Answers a request, unless it is gone.
-    pub(super) fn respond(&mut self, req: RequestId, response: Response) {
-        if let Some(open) = self.requests.remove(&req) {
-            let response = open.dress(response);
-            self.push(Output::Respond { req, response });
-        }
-    }
-
-    /// Begins a slice, unless the last one has begun just now.
-    pub(super) fn renew_slice(&mut self, now: Instant) {
-        if self.slice.renew(self.made, now) {
-            self.answers.renew();
-        }
-    }
-
-    /// Answers a GET with packets, unless it is gone.
-    pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
-        if let Some(open) = self.requests.remove(&req) {
-            let response = open.payload(body, self.config.compression, &mut self.answers);
-            self.push(Output::Respond { req, response });
-        }
-    }
-
-    fn abort(&mut self, req: RequestId) {
-        if self.requests.remove(&req).is_some() {
-            self.push(Output::Abort { req });
-        }
-    }
-
-    /// Closes a WebSocket, unless it is gone.
-    pub(super) fn close(&mut self, ws: WsId) {
-        if self.websockets.remove(&ws).is_some() {
-            self.push(Output::Close { ws });
-        }
-    }
-}
 
 pub(super) struct Session {
     pub(super) id: SessionId,
@@ -106,7 +22,7 @@ pub(super) struct Session {
     pub(super) phase: Phase,
     pub(super) channel: Channel,
     pub(super) probe: Option<Probe>,
-    pub(super) late: Option<Box<Late>>,
+    pub(super) overtaken_post: Option<Box<OvertakenPost>>,
     pub(super) outbox: Outbox,
     pub(super) codec: Codec,
     pub(super) heartbeat: Heartbeat,
@@ -118,11 +34,11 @@ pub(super) struct Session {
     /// The application wants nothing to be handled until further notice.
     pub(super) paused: bool,
     /// The driver was told not to read from the WebSocket.
-    pub(super) stopped: bool,
+    pub(super) reading_stopped: bool,
     /// How many POSTs were read although others wait to be handled.
-    pub(super) indulged: u8,
+    pub(super) posts_read_while_held: u8,
     /// The body of the POST is still to be asked for.
-    pub(super) deferred: bool,
+    pub(super) has_unread_post: bool,
     /// Somebody waits until everything is sent.
     pub(super) watched: bool,
     /// Whom it is counted for.
@@ -132,7 +48,7 @@ pub(super) struct Session {
     /// Its client has not sent a second request yet.
     pub(super) unused: bool,
     /// The turn in which the last credit was spent, or the last greeting sent.
-    spent: u64,
+    last_write_turn: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +76,7 @@ impl Session {
             phase: Phase::Open,
             channel,
             probe: None,
-            late: None,
+            overtaken_post: None,
             outbox: Outbox::default(),
             codec,
             heartbeat: Heartbeat::Stopped,
@@ -168,14 +84,14 @@ impl Session {
             made: 0,
             pace: None,
             paused: false,
-            stopped: false,
-            deferred: false,
-            indulged: 0,
+            reading_stopped: false,
+            has_unread_post: false,
+            posts_read_while_held: 0,
             watched: false,
             address: Address::Unknown,
             handshake: 0,
             unused: false,
-            spent: 0,
+            last_write_turn: 0,
         }
     }
 
@@ -196,9 +112,9 @@ impl Session {
         );
         cx.push(Output::Event(Event::Opened { session: self.id, handshake }));
         if self.codec.v3 {
-            self.await_ping(cx, now);
+            self.heartbeat.expect_client_ping(self.id, cx, now);
         } else {
-            self.schedule_ping(cx, now);
+            self.heartbeat.schedule_ping(self.id, cx.config.ping_interval, cx, now);
         }
         // With the OPEN packet, so that it costs no request of its own.
         let open = Item::Control(open.into());
@@ -233,7 +149,7 @@ impl Session {
             return;
         }
         self.flush(cx);
-        self.release_poll(cx, now);
+        self.answer_poll(cx, now);
     }
 
     pub(super) fn on_post(&mut self, req: RequestId, form: Form, cx: &mut Context) {
@@ -241,7 +157,7 @@ impl Session {
             return;
         };
         if self.phase == Phase::Closing {
-            cx.respond(req, query::taken());
+            cx.respond(req, query::post_ok());
         } else if form == Form::Binary && !self.codec.v3 {
             cx.respond(req, Response::empty(400));
             self.end(CloseReason::TransportError, cx);
@@ -251,9 +167,9 @@ impl Session {
             self.end(CloseReason::TransportError, cx);
         } else {
             *post = Some(req);
-            self.deferred = true;
+            self.has_unread_post = true;
             if !self.is_held_back() || self.may_read_for_upgrade() {
-                self.read_deferred(cx);
+                self.read_post(cx);
             }
         }
     }
@@ -279,7 +195,7 @@ impl Session {
     pub(super) fn on_drained(&mut self, cx: &mut Context) {
         if let Channel::WebSocket { ready, .. } = &mut self.channel {
             *ready = true;
-            self.outbox.arrived();
+            self.outbox.on_written();
             self.flush(cx);
         }
         if self.phase == Phase::Closing {
@@ -294,7 +210,7 @@ impl Session {
         }
         // A credit spent in this very turn says nothing about how fast the client reads; and who
         // was greeted in it has had no chance to get ready.
-        if volatile && !self.has_credit() && self.spent != cx.turn {
+        if volatile && !self.has_credit() && self.last_write_turn != cx.turn {
             cx.totals.dropped += 1;
             return false;
         }
@@ -304,9 +220,9 @@ impl Session {
         self.phase == Phase::Open
     }
 
-    pub(super) fn greet(&mut self, message: &Encoded, cx: &mut Context) {
+    pub(super) fn send_first(&mut self, message: &Encoded, cx: &mut Context) {
         self.send(message, false, cx);
-        self.spent = cx.turn;
+        self.last_write_turn = cx.turn;
     }
 
     const fn has_credit(&self) -> bool {
@@ -322,8 +238,8 @@ impl Session {
         if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
             if self.outbox.is_empty() {
                 *ready = false;
-                self.spent = cx.turn;
-                self.outbox.bypass(cost);
+                self.last_write_turn = cx.turn;
+                self.outbox.mark_in_flight(cost);
                 cx.totals.bytes_out += item.len() as u64;
                 cx.push(Output::Send { ws: *ws, frames: self.codec.frames(&item) });
                 return;
@@ -368,7 +284,7 @@ impl Session {
             }
         }
         cx.totals.bytes_out += bytes;
-        self.spent = cx.turn;
+        self.last_write_turn = cx.turn;
     }
 
     /// Ends the session on behalf of the application: first it delivers what was sent.
@@ -381,7 +297,7 @@ impl Session {
         }
         self.phase = Phase::Closing;
         self.drop_inbox(cx);
-        self.refuse_deferred(cx);
+        self.answer_unread_post(cx);
         self.adjust_reading(cx);
         // A client that is about to switch polls no more: it gets the rest on the new way.
         if !self.probe.as_ref().is_some_and(Probe::is_answered) {
@@ -391,9 +307,7 @@ impl Session {
             session: self.id,
             reason: CloseReason::ForcedClose,
         }));
-        self.stop_heartbeat(cx);
-        let timer = cx.timers.set(now, cx.config.close_timeout, Alarm::Session(self.id));
-        self.heartbeat = Heartbeat::Closing(timer);
+        self.heartbeat.close(self.id, cx, now);
         self.finish_closing(cx);
     }
 
@@ -421,7 +335,7 @@ impl Session {
         if phase == Phase::Gone {
             return;
         }
-        self.stop_heartbeat(cx);
+        self.heartbeat.stop(cx);
         if let Phase::Draining(reason) = phase {
             self.drop_inbox(cx);
             return cx.push(Output::Event(Event::Closed { session: self.id, reason }));
@@ -430,7 +344,7 @@ impl Session {
         match self.channel {
             Channel::Polling { get, post } => {
                 if let Some(req) = get {
-                    cx.deliver(req, self.codec.lone_body(&Item::CLOSE));
+                    cx.deliver(req, self.codec.single_item_body(&Item::CLOSE));
                 }
                 if let Some(req) = post {
                     cx.respond(req, Response::empty(400));
@@ -438,8 +352,8 @@ impl Session {
             }
             Channel::WebSocket { ws, .. } => cx.close(ws),
         }
-        if let Some(late) = self.late.take() {
-            cx.respond(late.post, Response::empty(400));
+        if let Some(post) = self.overtaken_post.take() {
+            cx.respond(post.req, Response::empty(400));
         }
         if phase != Phase::Open {
             return;

@@ -9,7 +9,7 @@ use crate::engineio::Encoded;
 use crate::engineio::client::PacketKind;
 use crate::error::{AckError, EmitError};
 use crate::id::{AckId, SocketId};
-use crate::socketio::ack::Owed;
+use crate::socketio::ack::PendingAck;
 use crate::socketio::client::Event;
 use crate::socketio::client::client::{Alarm, Client};
 use crate::socketio::client::life::Socket;
@@ -176,13 +176,13 @@ impl Client {
     pub(super) fn owe(&mut self, id: SocketId, ack: AckId, timer: Option<TimerId>) {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.owed += 1;
-            self.acks.expect(id, ack, Owed::Alone(timer));
+            self.acks.expect(id, ack, PendingAck::Single(timer));
         }
     }
 
     /// Takes an acknowledgement off the list; `None` if it is not owed.
-    fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Owed> {
-        let owed = self.acks.settle(id, ack)?;
+    fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<PendingAck> {
+        let owed = self.acks.take(id, ack)?;
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.owed -= 1;
         }
@@ -197,7 +197,7 @@ impl Client {
         if socket.queue.get(&ack).is_some_and(|queued| queued.tries > 0) {
             self.unqueue(id, ack, Ok(args));
             self.drain_queue(id, now);
-        } else if let Some(Owed::Alone(timer)) = self.settle_ack(id, ack) {
+        } else if let Some(PendingAck::Single(timer)) = self.settle_ack(id, ack) {
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
             self.cx.tell(Event::Acked { socket: id, ack, result: Ok(args) });
         }
@@ -218,11 +218,11 @@ impl Client {
     /// The connection is over: what was sent will not be acknowledged. What waits to be sent does
     /// so only while the socket is not connected, so there is nothing of that kind.
     pub(super) fn abandon_acks(&mut self, id: SocketId) {
-        while let Some((ack, owed)) = self.acks.abandon(id) {
+        while let Some((ack, owed)) = self.acks.take_any(id) {
             if let Some(socket) = self.sockets.get_mut(&id) {
                 socket.owed -= 1;
             }
-            if let Owed::Alone(Some(timer)) = owed {
+            if let PendingAck::Single(Some(timer)) = owed {
                 self.timers.clear(timer);
             }
             let result = Err(AckError::Disconnected);

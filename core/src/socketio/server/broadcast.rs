@@ -1,6 +1,5 @@
 //! What is done to many sockets at once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -8,27 +7,15 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::error::EmitError;
 use crate::id::{AckId, SocketId};
-use crate::socketio::ack::Owed;
+use crate::socketio::ack::PendingAck;
+use crate::socketio::emission::Emission;
 use crate::socketio::packet;
 use crate::socketio::packet::{Carried, EventPayload};
 use crate::socketio::server::Event;
-use crate::socketio::server::rooms::{Room, Selector};
-use crate::socketio::server::server::{Alarm, Server};
-use crate::socketio::server::socket::Emission;
-use crate::timers::TimerId;
-
-/// The answers to a broadcast, as they come in.
-#[derive(Debug)]
-pub(super) struct Gathering {
-    answers: Vec<(SocketId, Args)>,
-    /// Those who have not answered and are still there.
-    waiting: BTreeSet<SocketId>,
-    /// How many are gone without an answer.
-    lost: usize,
-    timer: Option<TimerId>,
-}
-
-pub(super) type Gatherings = BTreeMap<AckId, Gathering>;
+use crate::socketio::server::alarm::Alarm;
+use crate::socketio::server::broadcast_acks::BroadcastAcks;
+use crate::socketio::server::selector::{Room, Selector};
+use crate::socketio::server::server::Server;
 
 impl Server {
     /// Emits an event to all sockets of a namespace that the selector means.
@@ -64,7 +51,7 @@ impl Server {
     ) -> Result<(), EmitError> {
         let limits = self.config.limits_out();
         payload.check(limits)?;
-        let kept = self.kept_for(namespace).filter(|_| !emission.volatile);
+        let kept = self.logged_namespace(namespace).filter(|_| !emission.volatile);
         let sockets = self.select(namespace, selector);
         if sockets.is_empty() && kept.is_none() {
             return Ok(());
@@ -125,21 +112,23 @@ impl Server {
         let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
         let (sockets, full): (Vec<_>, Vec<_>) = {
             let most = self.config.max_pending_acks;
-            let can_owe = |id: &SocketId| self.get(*id).is_some_and(|socket| socket.owed < most);
+            let can_owe =
+                |id: &SocketId| self.get(*id).is_some_and(|socket| socket.pending_acks < most);
             self.select(namespace, selector).into_iter().partition(can_owe)
         };
         self.totals.acks_refused += full.len() as u64;
-        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Gathering(ack)));
+        let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::BroadcastAcks(ack)));
         let waiting = sockets.iter().copied().collect();
-        let gathering = Gathering { answers: Vec::new(), waiting, lost: full.len(), timer };
-        self.gatherings.insert(ack, gathering);
+        let answers = Vec::new();
+        let acks = BroadcastAcks { answers, waiting, disconnected: full.len(), timer };
+        self.broadcast_acks.insert(ack, acks);
         for &socket in &sockets {
-            self.owe(socket, ack, Owed::Together);
+            self.expect_ack(socket, ack, PendingAck::Broadcast);
         }
         for socket in sockets {
             self.send(socket, &encoded, false);
         }
-        self.finish_gathering(ack, false);
+        self.finish_broadcast_acks(ack, false);
         Ok(ack)
     }
 
@@ -215,27 +204,23 @@ impl Server {
     }
 
     /// Counts an answer to a broadcast, or `None` from one who is gone.
-    pub(super) fn gather(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
-        let Some(gathering) = self.gatherings.get_mut(&ack) else { return };
-        gathering.waiting.remove(&socket);
-        match answer {
-            Some(answer) => gathering.answers.push((socket, answer)),
-            None => gathering.lost += 1,
-        }
-        self.finish_gathering(ack, false);
+    pub(super) fn add_broadcast_ack(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
+        let Some(acks) = self.broadcast_acks.get_mut(&ack) else { return };
+        acks.add(socket, answer);
+        self.finish_broadcast_acks(ack, false);
     }
 
     /// Hands the answers over if all are in, or if the time is up.
-    pub(super) fn finish_gathering(&mut self, ack: AckId, late: bool) {
-        let complete = |gathering: &Gathering| late || gathering.waiting.is_empty();
-        if !self.gatherings.get(&ack).is_some_and(complete) {
+    pub(super) fn finish_broadcast_acks(&mut self, ack: AckId, late: bool) {
+        let is_complete = |acks: &BroadcastAcks| late || acks.is_complete();
+        if !self.broadcast_acks.get(&ack).is_some_and(is_complete) {
             return;
         }
-        if let Some(gathering) = self.gatherings.remove(&ack) {
-            let Gathering { answers, waiting, lost, timer } = gathering;
+        if let Some(acks) = self.broadcast_acks.remove(&ack) {
+            let BroadcastAcks { answers, waiting, disconnected: lost, timer } = acks;
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
             for &socket in &waiting {
-                self.settle_ack(socket, ack);
+                self.take_pending_ack(socket, ack);
             }
             self.tell(Event::Gathered { ack, answers, lost, late: waiting.len() });
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::engineio::EngineConfig;
 use crate::error::ConfigError;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
-use crate::socketio::server::recovery::RecoveryConfig;
 
 /// The options of a [`Server`](crate::Server), with the defaults of the official one.
 #[derive(Clone, Debug)]
@@ -205,4 +204,36 @@ pub(super) fn is_valid_name(name: &str) -> bool {
     name.starts_with('/')
         && name.len() <= 255
         && !name.contains(|c: char| c == ',' || c.is_control())
+}
+
+/// The options of connection state recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryConfig {
+    /// How long a client may be away, by default 2 minutes.
+    pub max_disconnection: Duration,
+    /// Whether a client that comes back is let in without asking the application, by default true.
+    pub skip_middlewares: bool,
+    /// How much memory in bytes the packets may take that are kept for those who are away, in all
+    /// namespaces, by default 16 MiB. A packet takes its own length and some 300 bytes, or some
+    /// 500 if no other packet is for the same room or socket; each further room of a broadcast
+    /// takes 50 to 250. Older ones are dropped first; who has missed one of them is not recovered.
+    /// Nor is who has missed more than may [wait](crate::engineio::EngineConfig::max_buffered) for
+    /// one client, or has left more than 32 rooms since the last packet that it has seen. When half
+    /// of it is taken, no more packets for single sockets are kept of an address whose own take a
+    /// quarter.
+    pub max_bytes: usize,
+    /// How many clients that are away are remembered, by default 10,000; of one address a quarter
+    /// of these, but at least 1,000. The oldest is forgotten first.
+    pub max_sessions: usize,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> Self {
+        Self {
+            max_disconnection: Duration::from_secs(120),
+            skip_middlewares: true,
+            max_bytes: 16 << 20,
+            max_sessions: 10_000,
+        }
+    }
 }

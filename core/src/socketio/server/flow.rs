@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use crate::engineio::Encoded;
 use crate::error::EmitError;
 use crate::id::SessionId;
-use crate::socketio::server::Excess;
+use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::connection::Violation;
-use crate::socketio::server::server::{Alarm, Server};
-use crate::socketio::server::socket::SocketMut;
-use crate::socketio::server::{Event, WhenFull};
+use crate::socketio::server::server::Server;
+use crate::socketio::server::socket::Socket;
+use crate::socketio::server::socket_mut::SocketMut;
+use crate::socketio::server::{Event, Excess, WhenFull};
 
 impl SocketMut<'_> {
     /// Stops reading what the client sends; for callers that have as many of its events in hand as
@@ -61,11 +62,9 @@ impl SocketMut<'_> {
 
 impl Server {
     pub(super) fn on_drained(&mut self, session: SessionId) {
-        let client = self.clients.get(&session);
+        let client = self.connections.get(&session);
         for id in client.map(|client| client.sockets.clone()).unwrap_or_default() {
-            let watched = |socket: &mut crate::socketio::server::server::Socket| {
-                std::mem::take(&mut socket.watched)
-            };
+            let watched = |socket: &mut Socket| std::mem::take(&mut socket.watched);
             if self.get_mut(id).is_some_and(watched) {
                 self.tell(Event::Drained { socket: id });
             }
@@ -74,7 +73,7 @@ impl Server {
 
     /// Has a client read, or not, as its sockets and its rate want it.
     pub(super) fn adjust_pause(&mut self, session: SessionId, now: Instant) {
-        let Some(client) = self.clients.get(&session) else { return };
+        let Some(client) = self.connections.get(&session) else { return };
         let held = |&id: &_| self.get(id).is_some_and(|socket| socket.paused);
         let pause = client.rate_timer.is_some() || client.sockets.iter().any(held);
         self.engine.pause(session, pause, now);
@@ -87,7 +86,7 @@ impl Server {
         now: Instant,
     ) -> Result<(), Violation> {
         let Some(rate) = self.config.rate else { return Ok(()) };
-        let Some(client) = self.clients.get_mut(&session) else { return Ok(()) };
+        let Some(client) = self.connections.get_mut(&session) else { return Ok(()) };
         let each = rate.per / rate.packets;
         // The time at which the client will have been quiet for long enough for all it has sent.
         let paid = client.paid.map_or(now, |paid| paid.max(now));
@@ -108,7 +107,7 @@ impl Server {
     }
 
     fn delay(&mut self, session: SessionId, time: Duration, now: Instant) {
-        let Some(client) = self.clients.get_mut(&session) else { return };
+        let Some(client) = self.connections.get_mut(&session) else { return };
         let timer = self.timers.set(now, time, Alarm::Rate(session));
         if let Some(earlier) = client.rate_timer.replace(timer) {
             self.timers.clear(earlier);
@@ -117,7 +116,7 @@ impl Server {
     }
 
     pub(super) fn on_rate_alarm(&mut self, session: SessionId, now: Instant) {
-        if let Some(client) = self.clients.get_mut(&session) {
+        if let Some(client) = self.connections.get_mut(&session) {
             client.rate_timer = None;
         }
         self.adjust_pause(session, now);

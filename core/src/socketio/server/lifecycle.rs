@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use crate::args::Args;
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{SessionId, Sid, SocketId};
-use crate::socketio::ack::Owed;
+use crate::socketio::ack::PendingAck;
 use crate::socketio::packet;
-use crate::socketio::server::recovery::{Recoverable, Return};
-use crate::socketio::server::rooms::Room;
-use crate::socketio::server::server::{Phase, Server, Socket};
+use crate::socketio::server::recovery::{RecoveryState, Restored};
+use crate::socketio::server::selector::Room;
+use crate::socketio::server::server::Server;
+use crate::socketio::server::socket::{Phase, Socket};
 use crate::socketio::server::{Event, RoomChange};
 
 impl Server {
@@ -18,24 +19,24 @@ impl Server {
         &mut self,
         session: SessionId,
         namespace: usize,
-        back: Option<Return>,
+        restored: Option<Restored>,
     ) -> SocketId {
-        let (sid, recoverable) = match back {
-            Some(Return { sid, mut recoverable }) => {
-                recoverable.address = self.engine.address(session);
-                (sid, Some(Box::new(recoverable)))
+        let (sid, recovery) = match restored {
+            Some(Restored { sid, mut state }) => {
+                state.address = self.engine.address(session);
+                (sid, Some(Box::new(state)))
             }
             None => {
                 // Old clients know nothing of keys.
-                let old = self.clients.get(&session).is_some_and(|client| client.old);
+                let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
                 let returns = self.recovery.is_some() && !old;
                 let pid = returns.then(|| self.mint.long_sid());
                 let address = self.engine.address(session);
-                let recoverable = pid.map(|pid| Box::new(Recoverable::new(pid, address)));
-                (self.new_sid(session, namespace), recoverable)
+                let recovery = pid.map(|pid| Box::new(RecoveryState::new(pid, address)));
+                (self.new_sid(session, namespace), recovery)
             }
         };
-        let rooms = recoverable.as_ref().map(|recoverable| recoverable.rooms());
+        let rooms = recovery.as_ref().map(|state| state.rooms());
         let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
         let phase = Phase::Connecting(Args::none(), None);
         let socket = Socket {
@@ -45,8 +46,8 @@ impl Server {
             sid,
             phase,
             rooms: BTreeSet::new(),
-            owed: 0,
-            recoverable,
+            pending_acks: 0,
+            recovery,
             paused: false,
             watched: false,
         };
@@ -55,7 +56,7 @@ impl Server {
         if let Some(mut socket) = self.socket(id) {
             rooms.iter().flatten().for_each(|room| socket.join(room));
         }
-        if let Some(client) = self.clients.get_mut(&session) {
+        if let Some(client) = self.connections.get_mut(&session) {
             client.sockets.push(id);
         }
         id
@@ -66,7 +67,7 @@ impl Server {
     }
 
     fn new_sid(&mut self, session: SessionId, namespace: usize) -> Sid {
-        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
         match self.engine.sid(session) {
             // Old clients take the id of their session for that of their socket.
             Some(sid) if old => match &*self.namespaces[namespace].name {
@@ -84,14 +85,14 @@ impl Server {
     }
 
     /// Makes a socket a connected one.
-    pub(super) fn admit(&mut self, id: SocketId, auth: Args) {
+    pub(super) fn connect(&mut self, id: SocketId, auth: Args) {
         self.set_phase(id, Phase::Connected);
-        let missed = self.catch_up(id);
+        let missed = self.missed_packets(id);
         let Some(socket) = self.get_mut(id) else { return };
         let (session, namespace, sid) = (socket.session, socket.namespace, socket.sid.clone());
-        let pid = socket.recoverable.as_ref().map(|recoverable| recoverable.pid.clone());
+        let pid = socket.recovery.as_ref().map(|state| state.pid.clone());
         if let Some((recovery, pid)) = self.recovery.as_mut().zip(pid.as_ref()) {
-            recovery.connect(pid, id);
+            recovery.add_connected(pid, id);
         }
         let recovered = missed.is_some();
         self.by_sid.insert(sid.clone(), id);
@@ -99,8 +100,8 @@ impl Server {
         for encoded in missed.into_iter().flatten() {
             self.engine.send(session, &encoded, false);
         }
-        let Some(client) = self.clients.get_mut(&session) else { return };
-        let told = (!client.old).then_some(&sid);
+        let Some(client) = self.connections.get_mut(&session) else { return };
+        let told = (!client.is_v4).then_some(&sid);
         if let Some(timer) = client.connect_timer.take() {
             self.timers.clear(timer);
         }
@@ -108,19 +109,19 @@ impl Server {
         namespace.members.add(id);
         let name = Room::clone(&namespace.name);
         let answer = packet::connect(&*self.config.parser, &name, told, pid.as_ref());
-        self.engine.greet(session, &answer);
+        self.engine.send_first(session, &answer);
         self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
     }
 
     /// Ends a socket and says so. Its client must not list it any more.
     pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
         let connected = self.is_connected(id);
-        let returning = self.get(id).and_then(Socket::returning);
-        let may_return = (connected || returning.is_some()) && self.depart(id, reason);
-        while let Some((ack, owed)) = self.acks.abandon(id) {
+        let returning = self.get(id).and_then(Socket::returning_sid);
+        let may_return = (connected || returning.is_some()) && self.save(id, reason);
+        while let Some((ack, owed)) = self.acks.take_any(id) {
             match owed {
-                Owed::Together => self.gather(ack, id, None),
-                Owed::Alone(timer) => {
+                PendingAck::Broadcast => self.add_broadcast_ack(ack, id, None),
+                PendingAck::Single(timer) => {
                     timer.into_iter().for_each(|timer| self.timers.clear(timer));
                     let result = Err(AckError::Disconnected);
                     self.tell(Event::Acked { socket: id, ack, result });
@@ -134,13 +135,13 @@ impl Server {
         } else {
             Event::Withdrawn { socket: id }
         });
-        self.vacate(&socket);
+        self.leave_all_rooms(&socket);
         self.tell_expired(returning.filter(|_| !may_return));
     }
 
     pub(super) fn forget(&mut self, id: SocketId) {
         if let Some(socket) = self.take(id) {
-            self.vacate(&socket);
+            self.leave_all_rooms(&socket);
         }
     }
 
@@ -151,10 +152,8 @@ impl Server {
         if let Phase::Connecting(_, Some(timer)) = socket.phase {
             self.timers.clear(timer);
         }
-        if let Some((recovery, recoverable)) =
-            self.recovery.as_mut().zip(socket.recoverable.as_ref())
-        {
-            recovery.disconnect(&recoverable.pid);
+        if let Some((recovery, state)) = self.recovery.as_mut().zip(socket.recovery.as_ref()) {
+            recovery.remove_connected(&state.pid);
         }
         self.by_sid.remove(&socket.sid);
         self.namespaces[socket.namespace].members.remove(id);
@@ -162,7 +161,7 @@ impl Server {
     }
 
     /// Has a socket that is gone leave its rooms, and its namespace with it.
-    fn vacate(&mut self, socket: &Socket) {
+    fn leave_all_rooms(&mut self, socket: &Socket) {
         for room in &socket.rooms {
             self.leave_room(socket.namespace, socket.id, &socket.sid, room);
         }
@@ -191,5 +190,15 @@ impl Server {
             let namespace = Room::clone(&self.namespaces[namespace].name);
             self.tell(Event::Room { namespace, room: Room::clone(room), change });
         }
+    }
+
+    /// Sends the DISCONNECT packet and ends the socket.
+    pub(super) fn disconnect_from_namespace(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let farewell = packet::disconnect(&*self.config.parser, &self.namespaces[namespace].name);
+        self.note_left(id);
+        self.engine.send(session, &farewell, false);
+        self.remove(id, DisconnectReason::ServerNamespaceDisconnect);
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::engineio::Encoded;
 use crate::id::Sid;
 use crate::socketio::server::membership::{Membership, Number};
-use crate::socketio::server::rooms::Room;
+use crate::socketio::server::selector::Room;
 
 /// The packets of all namespaces, in the order of their numbers, of which some may be skipped.
 #[derive(Debug)]

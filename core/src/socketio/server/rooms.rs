@@ -1,30 +1,9 @@
 //! Who is in which room of a namespace, and whom a selection of rooms means.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use crate::id::{Hashing, SocketId};
-
-/// The name of a room. Cloning copies a pointer.
-pub type Room = Arc<str>;
-
-/// Which sockets of a namespace are meant: those in any of the rooms (all, if none is named) and
-/// in none of the excepted ones.
-///
-/// Every socket is in the room of its own id. A socket is meant once, in however many of the
-/// rooms it is. To find those that are meant takes time in proportion to the members of all rooms
-/// that are named; naming a room twice costs nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Selector {
-    /// Any of these rooms; all sockets if it is empty.
-    pub rooms: Vec<Room>,
-    /// None of these rooms.
-    pub except: Vec<Room>,
-    /// Not this socket.
-    pub except_socket: Option<SocketId>,
-    /// Only sockets of this machine, where several make up one server; by default false.
-    pub local: bool,
-}
+use crate::socketio::server::selector::{Room, Selector};
 
 /// The rooms, each once.
 fn distinct(rooms: &[Room]) -> Vec<&Room> {

@@ -1,6 +1,6 @@
 //! The machine: sessions below, sockets above, and the commands of the application.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,22 +9,23 @@ use slab::Slab;
 
 use crate::args::Args;
 use crate::engineio;
-use crate::engineio::server::Address;
 use crate::engineio::{Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
 use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
-use crate::socketio::ack::{Acks, Owed};
+use crate::socketio::ack::{Acks, PendingAck};
 use crate::socketio::packet;
-use crate::socketio::server::broadcast::Gatherings;
-use crate::socketio::server::connection::Client;
+use crate::socketio::server::alarm::{Alarm, Wait};
+use crate::socketio::server::broadcast_acks::BroadcastAcks;
+use crate::socketio::server::connection::Connection;
+use crate::socketio::server::namespace::Namespace;
 use crate::socketio::server::quotas::CountByAddress;
-use crate::socketio::server::recovery::{Recoverable, Recovery};
-use crate::socketio::server::retire::Retirement;
-use crate::socketio::server::rooms::{Members, Room};
-use crate::socketio::server::socket::SocketMut;
+use crate::socketio::server::recovery::Recovery;
+use crate::socketio::server::retirement::Retirement;
+use crate::socketio::server::selector::Room;
+use crate::socketio::server::socket::{Phase, Socket};
 use crate::socketio::server::{Counts, Event, NamespaceConfig, ServerConfig, Totals};
-use crate::timers::{TimerId, Timers};
+use crate::timers::Timers;
 
 /// A Socket.IO server as a pure state machine.
 ///
@@ -47,7 +48,7 @@ use crate::timers::{TimerId, Timers};
 pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) engine: Engine,
-    pub(super) clients: IdMap<SessionId, Client>,
+    pub(super) connections: IdMap<SessionId, Connection>,
     pub(super) namespaces: Slab<Namespace>,
     pub(super) by_name: HashMap<Room, usize, Hashing>,
     /// The dynamic ones.
@@ -59,91 +60,12 @@ pub struct Server {
     events: VecDeque<Event>,
     pub(super) mint: Mint,
     pub(super) closing: bool,
-    pub(super) gatherings: Gatherings,
+    pub(super) broadcast_acks: BTreeMap<AckId, BroadcastAcks>,
     pub(super) recovery: Option<Recovery>,
     /// The time of the last input, for what needs no better one.
     pub(super) now: Option<Instant>,
     pub(super) totals: Totals,
     pub(super) retirement: Option<Retirement>,
-}
-
-pub(super) struct Namespace {
-    pub(super) name: Room,
-    pub(super) decides: bool,
-    pub(super) members: Members,
-    /// How many sockets it has, with those that are asking to join.
-    pub(super) sockets: usize,
-    /// It goes when its last socket does.
-    pub(super) dynamic: bool,
-    /// Of whom it was asked for first.
-    pub(super) address: Address,
-}
-
-impl Namespace {
-    fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
-        let (members, address) = (Members::new(hashing), Address::Unknown);
-        Self { name, decides, members, sockets: 0, dynamic: false, address }
-    }
-}
-
-pub(super) struct Socket {
-    pub(super) id: SocketId,
-    pub(super) session: SessionId,
-    pub(super) namespace: usize,
-    pub(super) sid: Sid,
-    pub(super) phase: Phase,
-    pub(super) rooms: BTreeSet<Room>,
-    /// How many acknowledgements it owes.
-    pub(super) owed: usize,
-    /// Where recovery is on, and the client knows how to come back.
-    pub(super) recoverable: Option<Box<Recoverable>>,
-    /// Its caller has enough in hand.
-    pub(super) paused: bool,
-    /// Its caller waits until everything is sent.
-    pub(super) watched: bool,
-}
-
-impl Socket {
-    /// Its id, if its client was away and is not let in again.
-    pub(super) fn returning(&self) -> Option<Sid> {
-        let recoverable = self.recoverable.as_ref().filter(|recoverable| recoverable.is_back());
-        recoverable.map(|_| self.sid.clone())
-    }
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// The application is asked: with what the client sent along, and until when.
-    Connecting(Args, Option<TimerId>),
-    Connected,
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Alarm {
-    /// To give up on a client that does not join a namespace, or does not complete a packet.
-    Client(SessionId, Wait),
-    /// To give up waiting for the application to decide about a socket.
-    Decision(SocketId),
-    /// To give up waiting for an acknowledgement.
-    Ack(SocketId, AckId),
-    /// To give up waiting for the answers to a broadcast.
-    Gathering(AckId),
-    /// To forget who and what can't be recovered any more.
-    Recovery,
-    /// To read what a client sends again.
-    Rate(SessionId),
-    /// To send the next ones away.
-    Retire,
-}
-
-/// What a client has to do within a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Join a namespace.
-    Connect,
-    /// Send the binary values of a packet.
-    Attachments,
 }
 
 impl Server {
@@ -170,7 +92,7 @@ impl Server {
         Ok(Self {
             config,
             engine,
-            clients: IdMap::default(),
+            connections: IdMap::default(),
             namespaces,
             by_name,
             dynamic: CountByAddress::default(),
@@ -181,7 +103,7 @@ impl Server {
             events: VecDeque::new(),
             mint,
             closing: false,
-            gatherings: Gatherings::new(),
+            broadcast_acks: BTreeMap::new(),
             recovery,
             now: None,
             totals: Totals::default(),
@@ -211,14 +133,14 @@ impl Server {
                 Alarm::Client(session, wait) => self.on_client_alarm(session, wait, now),
                 Alarm::Decision(socket) => self.on_decision_alarm(socket),
                 Alarm::Ack(socket, ack) => {
-                    if self.settle_ack(socket, ack).is_some() {
+                    if self.take_pending_ack(socket, ack).is_some() {
                         self.tell(Event::Acked { socket, ack, result: Err(AckError::Timeout) });
                     }
                 }
-                Alarm::Gathering(ack) => self.finish_gathering(ack, true),
+                Alarm::BroadcastAcks(ack) => self.finish_broadcast_acks(ack, true),
                 Alarm::Recovery => self.purge_recovery(now),
                 Alarm::Rate(session) => self.on_rate_alarm(session, now),
-                Alarm::Retire => self.go_on_retiring(now),
+                Alarm::Retire => self.close_next_retired(now),
             }
         }
     }
@@ -244,12 +166,6 @@ impl Server {
         self.engine.poll_timeout().into_iter().chain(self.timers.next()).min()
     }
 
-    /// A socket that is connected, or is asking to be; `None` once it is gone.
-    pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
-        self.get(id)?;
-        Some(SocketMut { server: self, id })
-    }
-
     /// The socket with this id on the wire.
     #[must_use]
     pub fn find(&self, sid: &str) -> Option<SocketId> {
@@ -271,7 +187,7 @@ impl Server {
         if let Phase::Connecting(auth, timer) = &mut socket.phase {
             let auth = std::mem::take(auth);
             timer.take().into_iter().for_each(|timer| self.timers.clear(timer));
-            self.admit(connecting, auth);
+            self.connect(connecting, auth);
         }
     }
 
@@ -295,11 +211,11 @@ impl Server {
             return Ok(());
         };
         let (session, namespace) = (*session, *namespace);
-        let old = self.clients.get(&session).is_some_and(|client| client.old);
+        let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
         let name = &self.namespaces[namespace].name;
         let parser = &*self.config.parser;
         let refusal = packet::connect_error(parser, name, old, message, data)?;
-        self.turn_away(connecting, &refusal);
+        self.send_connect_error(connecting, &refusal);
         Ok(())
     }
 
@@ -313,14 +229,14 @@ impl Server {
         };
         let name = &self.namespaces[*namespace].name;
         let refusal = packet::unknown_namespace(&*self.config.parser, name);
-        self.turn_away(connecting, &refusal);
+        self.send_connect_error(connecting, &refusal);
     }
 
-    fn turn_away(&mut self, connecting: SocketId, refusal: &Encoded) {
+    fn send_connect_error(&mut self, connecting: SocketId, refusal: &Encoded) {
         let Some(socket) = self.get_mut(connecting) else { return };
-        let returning = socket.returning();
+        let returning = socket.returning_sid();
         let session = socket.session;
-        if let Some(client) = self.clients.get_mut(&session) {
+        if let Some(client) = self.connections.get_mut(&session) {
             client.sockets.retain(|&other| other != connecting);
             client.refusals.add(self.now);
         }
@@ -339,14 +255,6 @@ impl Server {
     /// message; does nothing if its client is gone.
     pub fn deny(&mut self, id: HandshakeId, message: &str) {
         self.engine.deny(id, message);
-    }
-
-    /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
-    /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
-    pub fn shut_down(&mut self, now: Instant) {
-        self.closing = true;
-        self.stop_retiring();
-        self.engine.shut_down(now);
     }
 
     /// Whether there is no connection, not even one that is being closed.
@@ -376,11 +284,11 @@ impl Server {
     fn on_opened(&mut self, session: SessionId, handshake: Option<Handshake>, now: Instant) {
         let delay = self.config.connect_timeout;
         let timer = self.timers.set(now, delay, Alarm::Client(session, Wait::Connect));
-        let mut client = Client::new(timer);
+        let mut client = Connection::new(timer);
         client.handshake = handshake.map(Arc::new);
-        client.old = self.engine.protocol(session) == Some(3);
-        let old = client.old;
-        self.clients.insert(session, client);
+        client.is_v4 = self.engine.protocol(session) == Some(3);
+        let old = client.is_v4;
+        self.connections.insert(session, client);
         // Old clients are in the main namespace without asking.
         if old && self.on_connect(session, b"/", Args::none()).is_err() {
             self.end_session(session, DisconnectReason::ForcedClose, now);
@@ -388,7 +296,7 @@ impl Server {
     }
 
     fn on_upgraded(&mut self, session: SessionId) {
-        let client = self.clients.get(&session);
+        let client = self.connections.get(&session);
         let sockets = client.map(|client| client.sockets.clone()).unwrap_or_default();
         for socket in sockets {
             if self.is_connected(socket) {
@@ -409,7 +317,7 @@ impl Server {
     }
 
     fn on_closed(&mut self, session: SessionId, reason: DisconnectReason) {
-        let Some(client) = self.clients.remove(&session) else {
+        let Some(client) = self.connections.remove(&session) else {
             return;
         };
         client.timers().for_each(|timer| self.timers.clear(timer));
@@ -417,8 +325,8 @@ impl Server {
         for socket in client.sockets {
             self.remove(socket, reason);
         }
-        if self.clients.is_empty() {
-            self.stop_retiring();
+        if self.connections.is_empty() {
+            self.cancel_retirement();
         }
     }
 
@@ -468,18 +376,18 @@ impl Server {
         Some(index)
     }
 
-    pub(super) fn owe(&mut self, id: SocketId, ack: AckId, owed: Owed) {
+    pub(super) fn expect_ack(&mut self, id: SocketId, ack: AckId, owed: PendingAck) {
         if let Some(socket) = self.get_mut(id) {
-            socket.owed += 1;
+            socket.pending_acks += 1;
             self.acks.expect(id, ack, owed);
         }
     }
 
     /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
-    pub(super) fn settle_ack(&mut self, id: SocketId, ack: AckId) -> Option<Owed> {
-        let owed = self.acks.settle(id, ack)?;
+    pub(super) fn take_pending_ack(&mut self, id: SocketId, ack: AckId) -> Option<PendingAck> {
+        let owed = self.acks.take(id, ack)?;
         if let Some(socket) = self.get_mut(id) {
-            socket.owed -= 1;
+            socket.pending_acks -= 1;
         }
         Some(owed)
     }
@@ -491,7 +399,7 @@ impl Server {
         let mut counts = Counts {
             sockets: self.sockets.len(),
             acks: self.acks.len(),
-            away: self.recovery.as_ref().map_or(0, Recovery::away),
+            away: self.recovery.as_ref().map_or(0, Recovery::saved),
             rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
             logged: self.recovery.as_ref().map_or(0, Recovery::bytes),
             ..Counts::default()

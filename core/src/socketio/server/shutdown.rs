@@ -3,34 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::error::DisconnectReason;
-use crate::id::SessionId;
-use crate::socketio::server::server::{Alarm, Server};
-use crate::timers::TimerId;
-
-/// Who is still to be sent away.
-#[derive(Debug)]
-pub(super) struct Retirement {
-    /// The last one goes first.
-    waiting: Vec<SessionId>,
-    all: u32,
-    began: Instant,
-    over: Duration,
-    timer: Option<TimerId>,
-}
-
-impl Retirement {
-    /// How long it takes until all but those who are still waiting are to be gone.
-    fn share(&self) -> Duration {
-        let left = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let gone = u128::from(self.all.saturating_sub(left));
-        let nanos = self.over.as_nanos() * gone / u128::from(self.all.max(1));
-        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
-        Duration::from_secs(seconds)
-            + Duration::from_nanos(u64::try_from(nanos % 1_000_000_000).unwrap_or(0))
-    }
-}
+use crate::socketio::server::alarm::Alarm;
+use crate::socketio::server::retirement::Retirement;
+use crate::socketio::server::server::Server;
 
 impl Server {
+    /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
+    /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
+    pub fn shut_down(&mut self, now: Instant) {
+        self.closing = true;
+        self.cancel_retirement();
+        self.engine.shut_down(now);
+    }
+
     /// Closes all connections one by one, spread evenly `over` this time, and opens no new ones;
     /// for the change from one server to another without a rush of clients.
     ///
@@ -40,17 +25,17 @@ impl Server {
     /// if the balancer in front of this one sends nobody here any more. When
     /// [`is_idle`](Self::is_idle), everybody is gone.
     pub fn retire(&mut self, over: Duration, now: Instant) {
-        self.stop_retiring();
+        self.cancel_retirement();
         self.engine.refuse_new();
         let mut waiting = self.engine.session_ids();
         waiting.sort_unstable_by_key(|id| std::cmp::Reverse(id.serial));
         let all = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
         self.retirement = Some(Retirement { waiting, all, began: now, over, timer: None });
-        self.go_on_retiring(now);
+        self.close_next_retired(now);
     }
 
     /// Closes those whose time has come.
-    pub(super) fn go_on_retiring(&mut self, now: Instant) {
+    pub(super) fn close_next_retired(&mut self, now: Instant) {
         let Some(mut retirement) = self.retirement.take() else { return };
         while let Some(&next) = retirement.waiting.last() {
             let elapsed = now.saturating_duration_since(retirement.began);
@@ -66,7 +51,7 @@ impl Server {
     }
 
     /// Has nobody left to send away.
-    pub(super) fn stop_retiring(&mut self) {
+    pub(super) fn cancel_retirement(&mut self) {
         let timer = self.retirement.take().and_then(|retirement| retirement.timer);
         timer.into_iter().for_each(|timer| self.timers.clear(timer));
     }

@@ -1,0 +1,95 @@
+//! What all sessions share: the queue of outputs, the deadlines, the open requests.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::engineio::server::answers::Answers;
+use crate::engineio::server::inbox::Slice;
+use crate::engineio::server::outbox::Body;
+use crate::engineio::server::request::OpenRequest;
+use crate::engineio::{EngineConfig, Event, HandshakeId};
+use crate::id::{IdMap, SessionId};
+use crate::io::{Output, RequestId, Response, WsId};
+use crate::socketio::server::Totals;
+use crate::timers::Timers;
+
+/// What a session works with besides itself.
+pub(super) struct Context {
+    pub(super) config: EngineConfig,
+    pub(super) outputs: VecDeque<Output<Event>>,
+    pub(super) timers: Timers<Alarm>,
+    /// Requests that were not answered yet.
+    pub(super) requests: IdMap<RequestId, OpenRequest>,
+    pub(super) websockets: IdMap<WsId, SessionId>,
+    pub(super) totals: Totals,
+    /// How many bytes wait to be sent, to all clients.
+    pub(super) buffered: usize,
+    /// Counts the times at which all outputs were taken, so that a session knows whether something
+    /// has happened since the last one.
+    pub(super) turn: u64,
+    pub(super) slice: Slice,
+    pub(super) answers: Answers,
+    /// The sessions whose inboxes the slices take from, in turn.
+    pub(super) backlog: VecDeque<SessionId>,
+    /// How many bytes were made for clients so far.
+    pub(super) made: usize,
+    /// The time of the last input.
+    pub(super) now: Option<Instant>,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alarm {
+    /// The heartbeat of a session, or the end of one that is closing.
+    Session(SessionId),
+    /// An upgrade has taken too long.
+    Upgrade(SessionId),
+    /// A GET that an upgrade waits for is answered with NOOP.
+    Noop(SessionId),
+    /// The application has to decide about a handshake.
+    Handshake(HandshakeId),
+    /// A session that rests goes on with the messages that it has received.
+    Rest(SessionId),
+}
+
+impl Context {
+    pub(super) fn push(&mut self, output: Output<Event>) {
+        self.outputs.push_back(output);
+    }
+
+    /// Answers a request, unless it is gone.
+    pub(super) fn respond(&mut self, req: RequestId, response: Response) {
+        if let Some(open) = self.requests.remove(&req) {
+            let response = open.add_headers(response);
+            self.push(Output::Respond { req, response });
+        }
+    }
+
+    /// Begins a slice, unless the last one has begun just now.
+    pub(super) fn renew_slice(&mut self, now: Instant) {
+        if self.slice.renew(self.made, now) {
+            self.answers.renew();
+        }
+    }
+
+    /// Answers a GET with packets, unless it is gone.
+    pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
+        if let Some(open) = self.requests.remove(&req) {
+            let response = open.payload(body, self.config.compression, &mut self.answers);
+            self.push(Output::Respond { req, response });
+        }
+    }
+
+    pub(super) fn abort(&mut self, req: RequestId) {
+        if self.requests.remove(&req).is_some() {
+            self.push(Output::Abort { req });
+        }
+    }
+
+    /// Closes a WebSocket, unless it is gone.
+    pub(super) fn close(&mut self, ws: WsId) {
+        if self.websockets.remove(&ws).is_some() {
+            self.push(Output::Close { ws });
+        }
+    }
+}

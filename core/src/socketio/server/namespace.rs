@@ -1,0 +1,28 @@
+//! A namespace of a server.
+
+use crate::engineio::server::Address;
+use crate::id::Hashing;
+use crate::socketio::server::rooms::Members;
+use crate::socketio::server::selector::Room;
+
+/// A namespace.
+pub(super) struct Namespace {
+    pub(super) name: Room,
+    /// The application decides about each CONNECT.
+    pub(super) decides: bool,
+    /// The connected sockets and their rooms.
+    pub(super) members: Members,
+    /// The number of sockets, with those that are not connected yet.
+    pub(super) sockets: usize,
+    /// It is removed with its last socket.
+    pub(super) dynamic: bool,
+    /// The address of the client that made it, if it is dynamic.
+    pub(super) address: Address,
+}
+
+impl Namespace {
+    pub(super) fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
+        let (members, address) = (Members::new(hashing), Address::Unknown);
+        Self { name, decides, members, sockets: 0, dynamic: false, address }
+    }
+}

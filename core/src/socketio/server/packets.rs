@@ -1,0 +1,257 @@
+//! The packets of a client.
+
+use std::time::Instant;
+
+use crate::args::Args;
+use crate::error::DisconnectReason;
+use crate::id::{AckId, SessionId, SocketId};
+use crate::io::Frame;
+use crate::socketio::ack::PendingAck;
+use crate::socketio::packet;
+use crate::socketio::packet::Packet;
+use crate::socketio::server::alarm::{Alarm, Wait};
+use crate::socketio::server::config::is_valid_name;
+use crate::socketio::server::connection::Violation;
+use crate::socketio::server::event::{Event, Responder};
+use crate::socketio::server::selector::Room;
+use crate::socketio::server::server::Server;
+use crate::socketio::server::socket::Phase;
+use crate::socketio::server::v4::{auth_in_query, split_query, without_query};
+
+impl Server {
+    pub(super) fn on_message(&mut self, session: SessionId, message: Frame, now: Instant) {
+        let limits = self.config.limits();
+        let Some(client) = self.connections.get_mut(&session) else {
+            return;
+        };
+        let mut decoder = std::mem::take(&mut client.decoder);
+        let parser = &*self.config.parser;
+        let admit = |namespace: &[u8]| self.addressee(session, namespace).is_ok();
+        let decoded = decoder.add(parser, message, limits, admit);
+        let waiting = decoder.is_waiting();
+        if let Some(client) = self.connections.get_mut(&session) {
+            client.decoder = decoder;
+        }
+        self.watch_attachments(session, waiting, now);
+        let outcome = match decoded {
+            Ok(None) => Ok(()),
+            Ok(Some(packet)) => {
+                self.count_packet(session, now).and_then(|()| self.on_packet(session, packet))
+            }
+            Err(_) => Err(Violation),
+        };
+        if outcome.is_err() {
+            self.totals.violations += 1;
+            self.end_session(session, DisconnectReason::ForcedClose, now);
+        }
+    }
+
+    fn watch_attachments(&mut self, session: SessionId, waiting: bool, now: Instant) {
+        let Some(client) = self.connections.get_mut(&session) else {
+            return;
+        };
+        match (waiting, client.attachment_timer) {
+            (true, None) => {
+                let delay = self.config.attachment_timeout;
+                client.attachment_timer =
+                    Some(self.timers.set(now, delay, Alarm::Client(session, Wait::Attachments)));
+            }
+            (false, Some(timer)) => {
+                client.attachment_timer = None;
+                self.timers.clear(timer);
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    /// The socket that a packet is for; `None` if it came too late for one that was removed.
+    fn addressee(
+        &self,
+        session: SessionId,
+        namespace: &[u8],
+    ) -> Result<Option<SocketId>, Violation> {
+        match self.socket_in(session, namespace) {
+            Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
+            Some(_) => Err(Violation),
+            None => self.check_left(session, namespace).map(|()| None),
+        }
+    }
+
+    /// The socket of a client in a namespace, connected or not.
+    fn socket_in(&self, session: SessionId, namespace: &[u8]) -> Option<SocketId> {
+        let client = self.connections.get(&session)?;
+        let namespace = if client.is_v4 { without_query(namespace) } else { namespace };
+        // A client is in few, and mostly in one: no need to look the name up.
+        let is_it = |id: &&SocketId| {
+            self.get(**id).is_some_and(|socket| {
+                self.namespaces[socket.namespace].name.as_bytes() == namespace
+            })
+        };
+        client.sockets.iter().find(is_it).copied()
+    }
+
+    /// Checks that a packet for a namespace that the client is not in came too late, not out of
+    /// nowhere.
+    fn check_left(&self, session: SessionId, namespace: &[u8]) -> Result<(), Violation> {
+        let client = self.connections.get(&session).ok_or(Violation)?;
+        let namespace = if client.is_v4 { without_query(namespace) } else { namespace };
+        if client.has_left(namespace) { Ok(()) } else { Err(Violation) }
+    }
+
+    /// Takes a socket off the list of its client, which is about to leave the namespace.
+    pub(super) fn note_left(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let name = Room::clone(&self.namespaces[namespace].name);
+        if let Some(client) = self.connections.get_mut(&session) {
+            client.leave(id, name, self.config.max_namespaces_per_client);
+        }
+    }
+
+    /// Gives a client up that does not go on, unless it is not read at the moment.
+    pub(super) fn on_client_alarm(&mut self, session: SessionId, wait: Wait, now: Instant) {
+        if !self.engine.is_held_back(session) {
+            return self.end_session(session, DisconnectReason::ForcedServerClose, now);
+        }
+        let Some(client) = self.connections.get_mut(&session) else { return };
+        let (timer, delay) = match wait {
+            Wait::Connect => (&mut client.connect_timer, self.config.connect_timeout),
+            Wait::Attachments => (&mut client.attachment_timer, self.config.attachment_timeout),
+        };
+        *timer = Some(self.timers.set(now, delay, Alarm::Client(session, wait)));
+    }
+
+    /// Turns a client away about which the application has not decided in time.
+    pub(super) fn on_decision_alarm(&mut self, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        let (session, namespace) = (socket.session, socket.namespace);
+        let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
+        let name = &self.namespaces[namespace].name;
+        let refusal = packet::connect_error(&*self.config.parser, name, old, "Timed out", &());
+        self.abort_connect(id);
+        if let Ok(refusal) = refusal {
+            self.engine.send(session, &refusal, false);
+        }
+    }
+
+    /// Ends a socket that is not connected yet, and says so.
+    fn abort_connect(&mut self, id: SocketId) {
+        let session = self.get(id).map(|socket| socket.session);
+        if let Some(client) = session.and_then(|session| self.connections.get_mut(&session)) {
+            client.sockets.retain(|&other| other != id);
+            client.refusals.add(self.now);
+        }
+        self.remove(id, DisconnectReason::ClientNamespaceDisconnect);
+    }
+
+    fn on_packet(&mut self, session: SessionId, packet: Packet) -> Result<(), Violation> {
+        match packet {
+            Packet::Connect { namespace, auth } => {
+                self.on_connect(session, &namespace, auth)?;
+            }
+            Packet::Disconnect { namespace } => {
+                let Some(socket) = self.socket_in(session, &namespace) else {
+                    return self.check_left(session, &namespace);
+                };
+                self.note_left(socket);
+                if self.is_connected(socket) {
+                    self.remove(socket, DisconnectReason::ClientNamespaceDisconnect);
+                } else {
+                    self.abort_connect(socket);
+                }
+            }
+            Packet::Event { namespace, name, args, ack } => {
+                if let Some(socket) = self.addressee(session, &namespace)? {
+                    let ack = ack.map(|id| Responder { id, socket });
+                    self.tell(Event::Received { socket, name, args, ack });
+                }
+            }
+            Packet::Ack { namespace, id, args } => {
+                if let Some(socket) = self.addressee(session, &namespace)? {
+                    let ack = AckId(id);
+                    match self.take_pending_ack(socket, ack) {
+                        Some(PendingAck::Single(timer)) => {
+                            timer.into_iter().for_each(|timer| self.timers.clear(timer));
+                            self.tell(Event::Acked { socket, ack, result: Ok(args) });
+                        }
+                        Some(PendingAck::Broadcast) => {
+                            self.add_broadcast_ack(ack, socket, Some(args))
+                        }
+                        None => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_connect(
+        &mut self,
+        session: SessionId,
+        name: &[u8],
+        auth: Args,
+    ) -> Result<(), Violation> {
+        let name = std::str::from_utf8(name).map_err(|_| Violation)?;
+        let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
+        let (name, query, auth) = if old {
+            let (name, query) = split_query(name);
+            (name, query, Args::none())
+        } else {
+            (name, None, auth)
+        };
+        if !is_valid_name(name) {
+            return Err(Violation);
+        }
+        let limit = self.config.max_namespaces_per_client;
+        let Some(client) = self.connections.get_mut(&session) else { return Ok(()) };
+        if client.sockets.len() >= limit || client.refusals.count() >= limit {
+            return Err(Violation);
+        }
+        if query.map_or_else(|| auth.size(), str::len) > self.config.max_auth_bytes {
+            client.refusals.add(self.now);
+            let message = "Auth is too large";
+            let refusal = packet::connect_error(&*self.config.parser, name, old, message, &());
+            if let Ok(refusal) = refusal {
+                self.engine.send(session, &refusal, false);
+            }
+            return Ok(());
+        }
+        let auth = query.map_or(auth, auth_in_query);
+        match self.socket_in(session, name.as_bytes()) {
+            Some(socket) if self.is_connected(socket) => return Err(Violation),
+            // The client asks anew, perhaps with other data.
+            Some(socket) => self.abort_connect(socket),
+            None => {}
+        }
+        let known = self.namespace(name.as_bytes());
+        let dynamic = self.config.dynamic_namespaces;
+        let made = || dynamic.then(|| self.add_namespace(session, name)).flatten();
+        let Some(namespace) = known.or_else(made) else {
+            if let Some(client) = self.connections.get_mut(&session) {
+                client.refusals.add(self.now);
+            }
+            let refusal = packet::unknown_namespace(&*self.config.parser, name);
+            self.engine.send(session, &refusal, false);
+            return Ok(());
+        };
+        if let Some(client) = self.connections.get_mut(&session) {
+            client.enter(name);
+        }
+        let back = if old { None } else { self.restore(namespace, &auth) };
+        let skip = back.is_some()
+            && self.recovery.as_ref().is_some_and(|recovery| recovery.config.skip_middlewares);
+        let socket = self.add(session, namespace, back);
+        if self.namespaces[namespace].decides && !skip {
+            let namespace = self.namespaces[namespace].name.clone();
+            let auth = auth.detached();
+            self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });
+            let delay = self.config.decision_timeout;
+            let alarm = Alarm::Decision(socket);
+            let timer = self.now.map(|now| self.timers.set(now, delay, alarm));
+            self.set_phase(socket, Phase::Connecting(auth, timer));
+        } else {
+            self.connect(socket, auth);
+        }
+        Ok(())
+    }
+}

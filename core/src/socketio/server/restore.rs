@@ -1,0 +1,168 @@
+//! Connection state recovery, from the first packet that is logged to the return of a client.
+
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use crate::args::Args;
+use crate::engineio::Encoded;
+use crate::error::DisconnectReason;
+use crate::id::{Sid, SocketId};
+use crate::socketio::server::alarm::Alarm;
+use crate::socketio::server::event::Event;
+use crate::socketio::server::packet_log::Target;
+use crate::socketio::server::recovery::Restored;
+use crate::socketio::server::selector::{Room, Selector};
+use crate::socketio::server::server::Server;
+
+impl Server {
+    /// Restores the socket of a client that sends `{"pid":"..","offset":".."}` in the auth of its
+    /// CONNECT packet.
+    pub(super) fn restore(&mut self, namespace: usize, auth: &Args) -> Option<Restored> {
+        #[derive(Deserialize)]
+        struct Claim {
+            pid: String,
+            offset: String,
+        }
+        let now = self.now?;
+        self.recovery.as_ref()?;
+        let Claim { pid, offset } = auth.get(0).ok()?;
+        self.take_over(namespace, &pid, &offset, now);
+        let name = &self.namespaces[namespace].name;
+        let (restored, expired) = self.recovery.as_mut()?.restore(name, &pid, &offset, now);
+        self.tell_expired(expired);
+        restored
+    }
+
+    /// Ends the old connection of a client that returns on another one. The client knows of the
+    /// loss before the server does, for instance after a change of networks.
+    fn take_over(&mut self, namespace: usize, pid: &str, offset: &str, now: Instant) {
+        let Some(recovery) = &self.recovery else { return };
+        let Some(socket) = recovery.connected(pid).and_then(|id| self.get(id)) else { return };
+        let Some(state) = &socket.recovery else { return };
+        if socket.namespace == namespace && recovery.is_restorable(state, offset) {
+            self.end_session(socket.session, DisconnectReason::TransportClose, now);
+        }
+    }
+
+    /// The packets that a socket has missed that is about to be connected; `None` if it is a new
+    /// one. A returning socket becomes a new one if some of the packets were dropped while the
+    /// application decided, or if they are more than may wait to be sent: its connection would end
+    /// at once, again and again.
+    pub(super) fn missed_packets(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
+        /// Room for the answer that follows, in bytes.
+        const ANSWER: usize = 512;
+        let recovery = self.recovery.as_ref()?;
+        let socket = self.get(id)?;
+        let state = socket.recovery.as_ref()?;
+        let namespace = &self.namespaces[socket.namespace].name;
+        let waiting = self.engine.buffered(socket.session).unwrap_or(0) + ANSWER;
+        let limit = self.config.engine.max_buffered;
+        let missed = recovery.missed(namespace, &socket.sid, state).filter(|missed| {
+            waiting.saturating_add(missed.iter().map(Encoded::cost).sum()) <= limit
+        });
+        if let Some(sid) = socket.returning_sid().filter(|_| missed.is_none()) {
+            for room in state.rooms() {
+                self.socket(id)?.leave(&room);
+            }
+            let (new, pid) = (self.mint.sid(), self.mint.long_sid());
+            let socket = self.get_mut(id)?;
+            socket.sid = new;
+            socket.recovery.as_mut()?.pid = pid;
+            self.tell_expired([sid]);
+        }
+        let socket = self.sockets.get_mut(id.index as usize)?;
+        socket.recovery.as_mut()?.connect(self.recovery.as_ref()?, missed.is_some());
+        missed
+    }
+
+    /// Saves a disconnected socket whose client may return; returns whether it was saved.
+    pub(super) fn save(&mut self, id: SocketId, reason: DisconnectReason) -> bool {
+        let may_return = match reason {
+            DisconnectReason::TransportError
+            | DisconnectReason::TransportClose
+            | DisconnectReason::ForcedClose
+            | DisconnectReason::ForcedServerClose
+            | DisconnectReason::PingTimeout
+            | DisconnectReason::ServerShuttingDown => true,
+            DisconnectReason::ParseError
+            | DisconnectReason::ClientNamespaceDisconnect
+            | DisconnectReason::ServerNamespaceDisconnect => false,
+        };
+        if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_sessions == 0) {
+            return false;
+        }
+        let Some(now) = self.now.filter(|_| may_return) else { return false };
+        let Some(socket) = self.get_mut(id) else { return false };
+        let Some(state) = socket.recovery.take() else { return false };
+        let (sid, namespace) = (socket.sid.clone(), socket.namespace);
+        let namespace = Room::clone(&self.namespaces[namespace].name);
+        let recovery = self.recovery.as_mut();
+        let dropped = recovery.and_then(|recovery| recovery.save(sid, namespace, *state, now));
+        self.tell_expired(dropped);
+        self.schedule_purge();
+        true
+    }
+
+    /// The namespace, if packets for it are to be logged: it exists, or a socket of it is saved.
+    pub(super) fn logged_namespace(&self, namespace: &str) -> Option<Room> {
+        let recovery = self.recovery.as_ref()?;
+        match self.namespace(namespace.as_bytes()) {
+            Some(index) => Some(Room::clone(&self.namespaces[index].name)),
+            None => recovery.saved_namespace(namespace),
+        }
+    }
+
+    /// Logs a broadcast. Its sender is remembered by its id, which it keeps when it is restored.
+    pub(super) fn log_broadcast(
+        &mut self,
+        namespace: Room,
+        selector: &Selector,
+        encoded: &Encoded,
+    ) {
+        let Selector { rooms, except, except_socket, .. } = selector.clone();
+        let sender = except_socket.and_then(|sender| self.get(sender));
+        let sender = sender.map(|sender| sender.sid.clone());
+        if let Some((recovery, now)) = self.recovery.as_mut().zip(self.now) {
+            let target = Target::Broadcast { rooms, except, sender };
+            recovery.log_broadcast(namespace, target, encoded, now);
+            self.schedule_purge();
+        }
+    }
+
+    /// Logs a packet for one socket.
+    pub(super) fn log_direct(&mut self, id: SocketId, encoded: &Encoded) {
+        let Some(socket) = self.sockets.get_mut(id.index as usize).filter(|it| it.id == id) else {
+            return;
+        };
+        if let Some((recovery, now)) = self.recovery.as_mut().zip(self.now) {
+            let namespace = Room::clone(&self.namespaces[socket.namespace].name);
+            let state = socket.recovery.as_deref_mut();
+            recovery.log_direct(namespace, &socket.sid, state, encoded, now);
+            self.schedule_purge();
+        }
+    }
+
+    pub(super) fn purge_recovery(&mut self, now: Instant) {
+        let Some(recovery) = &mut self.recovery else { return };
+        recovery.has_timer = false;
+        let expired = recovery.purge(now);
+        self.tell_expired(expired);
+        self.schedule_purge();
+    }
+
+    pub(super) fn tell_expired(&mut self, sids: impl IntoIterator<Item = Sid>) {
+        for sid in sids {
+            self.tell(Event::Expired { sid });
+        }
+    }
+
+    fn schedule_purge(&mut self) {
+        let (Some(recovery), Some(now)) = (&mut self.recovery, self.now) else { return };
+        let delay = recovery.purge_delay(now).filter(|_| !recovery.has_timer);
+        if let Some(delay) = delay {
+            recovery.has_timer = true;
+            self.timers.set(now, delay, Alarm::Recovery);
+        }
+    }
+}
