@@ -21,4 +21,5 @@ pub use http::subprotocol::Subprotocols;
 pub use server::config::{EngineConfig, HeaderHook, Stage, StaticFile};
 pub use server::engine::Engine;
 pub use server::event::Event;
+pub use server::stats::{Counts, Totals};
 pub use transport::Transport;

@@ -7,10 +7,10 @@ use crate::engineio::server::answers::Answers;
 use crate::engineio::server::inbox::Slice;
 use crate::engineio::server::outbox::Body;
 use crate::engineio::server::request::OpenRequest;
+use crate::engineio::server::stats::Totals;
 use crate::engineio::{EngineConfig, Event, HandshakeId};
 use crate::id::{IdMap, SessionId};
 use crate::io::{Output, RequestId, Response, WsId};
-use crate::socketio::server::Totals;
 use crate::timers::Timers;
 
 /// What a session works with besides itself.

@@ -13,11 +13,11 @@ use crate::engineio::server::inbox::Slice;
 use crate::engineio::server::pending::{PendingHandshakes, Source};
 use crate::engineio::server::session::{Channel, Phase, Session};
 use crate::engineio::server::shares::{Address, Shares};
+use crate::engineio::server::stats::{Counts, Totals};
 use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
 use crate::error::ConfigError;
 use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
 use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
-use crate::socketio::server::{Counts, Totals};
 use crate::timers::Timers;
 
 /// A server of Engine.IO sessions.
@@ -390,8 +390,9 @@ impl Engine {
         self.sessions.iter().map(|(_, session)| session.id).collect()
     }
 
-    /// How much of everything there was so far.
-    pub(crate) const fn totals(&self) -> Totals {
+    /// How much of everything there was so far, and how often limits were reached.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
         self.cx.totals
     }
 
@@ -399,15 +400,19 @@ impl Engine {
         self.mint.seed()
     }
 
-    /// How many things are remembered, by kind; all are zero when everybody is gone.
-    pub(crate) fn count(&self, counts: &mut Counts) {
-        counts.sessions = self.sessions.len();
-        counts.unused = self.shares.unused();
-        counts.handshakes = self.shares.handshakes;
-        counts.requests = self.cx.requests.len();
-        counts.websockets = self.cx.websockets.len();
-        counts.timers = self.cx.timers.len();
-        counts.buffered = self.cx.buffered;
+    /// How many things are remembered, by kind; all are zero once all sessions have ended and all
+    /// outputs were taken.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            unused: self.shares.unused(),
+            handshakes: self.shares.handshakes,
+            requests: self.cx.requests.len(),
+            websockets: self.cx.websockets.len(),
+            timers: self.cx.timers.len(),
+            buffered: self.cx.buffered,
+        }
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {

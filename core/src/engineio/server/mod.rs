@@ -17,6 +17,7 @@ mod receive;
 mod request;
 mod session;
 mod shares;
+pub(in crate::engineio) mod stats;
 mod upgrade;
 
 pub(crate) use shares::Address;

@@ -12,6 +12,8 @@ mod arguments;
 mod decode;
 mod encode;
 mod failure;
+mod kind;
+mod limits;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod outgoing;
@@ -20,10 +22,12 @@ mod payload;
 mod text;
 mod writer;
 
+pub use kind::PacketKind;
+pub use limits::Limits;
 #[cfg(feature = "msgpack")]
 pub use msgpack::MsgpackParser;
 pub use outgoing::Outgoing;
-pub use parser::{Incoming, Limits, PacketError, PacketKind, Parser};
+pub use parser::{Incoming, PacketError, Parser};
 pub use payload::{AckPayload, EventPayload};
 pub use text::DefaultParser;
 

@@ -9,7 +9,10 @@ use crate::engineio::Encoded;
 use crate::io::Frame;
 use crate::json;
 use crate::json::Outline;
-use crate::socketio::packet::{MAX_SAFE_INTEGER, Outgoing};
+use crate::socketio::packet::MAX_SAFE_INTEGER;
+use crate::socketio::packet::kind::PacketKind;
+use crate::socketio::packet::limits::Limits;
+use crate::socketio::packet::outgoing::Outgoing;
 
 /// Translates between packets and the messages that stand for them on the wire.
 ///
@@ -30,58 +33,6 @@ pub trait Parser: Debug + Send + Sync {
     ///
     /// If the message is no packet, which costs the sender its connection.
     fn decode(&self, message: Frame, limits: Limits) -> Result<Incoming, PacketError>;
-}
-
-/// What a packet is for. Its number on the wire is that of its place here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PacketKind {
-    /// 0: a client asks to join a namespace, or the server lets it in.
-    Connect,
-    /// 1: one side leaves the namespace.
-    Disconnect,
-    /// 2: an event; the data is an array that begins with its name.
-    Event,
-    /// 3: the answer to an event; the data is an array.
-    Ack,
-    /// 4: the server does not let a client in.
-    ConnectError,
-}
-
-/// What may come in at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// The greatest number of binary values in one packet, by default 10.
-    pub attachments: usize,
-    /// The greatest size in bytes of a packet with its binary values, by default 10,000,000.
-    pub bytes: usize,
-    /// The greatest number of arrays and objects within each other, by default 128, which is also
-    /// the most that is possible. The array of an event or of an acknowledgement is the first one;
-    /// a placeholder counts as an object.
-    pub depth: usize,
-}
-
-impl Limits {
-    /// How deep data may be that a server sends, and a client takes: 128.
-    ///
-    /// Those who read it with serde_json get an error for data that is deeper.
-    pub const DEPTH_TO_CLIENT: usize = 128;
-
-    /// How deep data may be that a client sends, and a server takes: 120.
-    ///
-    /// What a server has taken it can send on within eight more arrays or objects.
-    pub const DEPTH_TO_SERVER: usize = 120;
-
-    /// What `depth` is to those who read JSON.
-    pub(super) fn levels(self) -> u32 {
-        u32::try_from(self.depth).unwrap_or(u32::MAX)
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { attachments: 10, bytes: 10_000_000, depth: Self::DEPTH_TO_CLIENT }
-    }
 }
 
 /// Why a message is no packet.

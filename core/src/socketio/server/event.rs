@@ -6,21 +6,21 @@ use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::server::selector::Room;
 
-/// What a [`Server`] tells the application.
+/// What a [`Server`](crate::Server) tells the application.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A client wants to open a connection, where the application
-    /// [decides](crate::engineio::EngineConfig::decides) about that; answer with [`Server::allow`]
-    /// or [`Server::deny`].
+    /// [decides](crate::engineio::EngineConfig::decides) about that; answer with [`Server::allow`](crate::Server::allow)
+    /// or [`Server::deny`](crate::Server::deny).
     Requested {
         /// The handshake.
         id: HandshakeId,
         /// What the client sent.
         handshake: Handshake,
     },
-    /// A client asks to join a namespace that [decides](NamespaceConfig::decides); answer with
-    /// [`Server::accept`] or [`Server::reject`].
+    /// A client asks to join a namespace that [decides](crate::NamespaceConfig::decides); answer with
+    /// [`Server::accept`](crate::Server::accept) or [`Server::reject`](crate::Server::reject).
     Connecting {
         /// The socket to be.
         socket: SocketId,
@@ -52,7 +52,7 @@ pub enum Event {
         sid: Sid,
     },
     /// The answers to a broadcast are in. Comes exactly once for each
-    /// [`Server::emit_with_ack`].
+    /// [`Server::emit_with_ack`](crate::Server::emit_with_ack).
     Gathered {
         /// Which broadcast it is.
         ack: AckId,
@@ -71,7 +71,7 @@ pub enum Event {
         name: Name,
         /// Its arguments.
         args: Args,
-        /// Present if the client wants an acknowledgement; give it to [`SocketMut::ack`].
+        /// Present if the client wants an acknowledgement; give it to [`SocketMut::ack`](crate::SocketMut::ack).
         ack: Option<Responder>,
     },
     /// An acknowledgement arrived, or is not going to. Comes exactly once for each emit that
@@ -85,13 +85,13 @@ pub enum Event {
         result: Result<Args, AckError>,
     },
     /// Nothing waits to be sent to the client any more. Comes once for each
-    /// [`SocketMut::watch_drained`] that was false, unless the socket is disconnected first.
+    /// [`SocketMut::watch_drained`](crate::SocketMut::watch_drained) that was false, unless the socket is disconnected first.
     Drained {
         /// The socket.
         socket: SocketId,
     },
     /// Somebody joined or left a room, where such changes are to be
-    /// [told](ServerConfig::room_events). Those that come with the end of a socket follow its
+    /// [told](crate::ServerConfig::room_events). Those that come with the end of a socket follow its
     /// `Disconnected`.
     Room {
         /// The namespace.

@@ -402,16 +402,22 @@ impl Server {
             away: self.recovery.as_ref().map_or(0, Recovery::saved),
             rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
             logged: self.recovery.as_ref().map_or(0, Recovery::bytes),
-            ..Counts::default()
+            ..Counts::from(self.engine.counts())
         };
-        self.engine.count(&mut counts);
         counts.timers += self.timers.len();
         counts
     }
+
     /// How much of everything there was so far, and how often limits were reached.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let Totals { refused, throttled, violations, acks_refused, .. } = self.totals;
-        Totals { refused, throttled, violations, acks_refused, ..self.engine.totals() }
+        Totals {
+            refused,
+            throttled,
+            violations,
+            acks_refused,
+            ..Totals::from(self.engine.totals())
+        }
     }
 }

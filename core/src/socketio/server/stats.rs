@@ -1,5 +1,7 @@
 //! What there is, and what there was so far, in numbers.
 
+use crate::engineio;
+
 /// How many things a machine remembers, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -79,4 +81,40 @@ pub struct Totals {
     /// Acknowledgements not asked for because of
     /// [`max_pending_acks`](crate::ServerConfig::max_pending_acks).
     pub acks_refused: u64,
+}
+
+impl From<engineio::Counts> for Counts {
+    fn from(engine: engineio::Counts) -> Self {
+        Self {
+            sessions: engine.sessions,
+            unused: engine.unused,
+            handshakes: engine.handshakes,
+            requests: engine.requests,
+            websockets: engine.websockets,
+            timers: engine.timers,
+            buffered: engine.buffered,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<engineio::Totals> for Totals {
+    fn from(engine: engineio::Totals) -> Self {
+        Self {
+            sessions: engine.sessions,
+            messages_in: engine.messages_in,
+            bytes_in: engine.bytes_in,
+            messages_out: engine.messages_out,
+            bytes_out: engine.bytes_out,
+            sessions_refused: engine.sessions_refused,
+            addresses_refused: engine.addresses_refused,
+            origins_refused: engine.origins_refused,
+            unused_ended: engine.unused_ended,
+            too_large: engine.too_large,
+            overflows: engine.overflows,
+            dropped: engine.dropped,
+            pauses: engine.pauses,
+            ..Self::default()
+        }
+    }
 }
