@@ -136,7 +136,8 @@ export interface ManagerOptions extends EngineOptions {
   multiplex: boolean;
 }
 
-interface Transport {
+/** What carries a session; its events are those of the session. */
+interface Transport extends Emitter<EngineEvents> {
   readonly name: "polling" | "websocket";
   readonly writable: boolean;
   /** The WebSocket, if there is one. */

@@ -239,6 +239,8 @@ var openEngine = (uri, options) => {
     var _a;
     const own = readOptions({ ...opts, ...(_a = opts.transportOptions) == null ? void 0 : _a[name] });
     const transport = {
+      // Its events are those of the session.
+      __proto__: engine,
       name,
       url_: () => {
         var _a2;
@@ -724,10 +726,9 @@ var DEFAULTS = {
 };
 var Manager = class extends Emitter {
   constructor(uri, options) {
-    var _a;
     super();
     const manager = this;
-    const opts = manager.opts = readOptions(uri, options);
+    const opts = manager.opts = { ...DEFAULTS, ...readOptions(uri, options) };
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
     const decoder = new parser.Decoder(opts);
@@ -739,7 +740,6 @@ var Manager = class extends Emitter {
     manager._readyState = "closed";
     manager._autoConnect = opts.autoConnect !== false;
     for (const name in DEFAULTS) {
-      (_a = opts[name]) != null ? _a : opts[name] = DEFAULTS[name];
       manager[name] = (value) => {
         if (value == null) return opts[name];
         opts[name] = value;
@@ -770,10 +770,10 @@ var Manager = class extends Emitter {
         opts
       );
       cleanup = () => {
-        var _a2;
+        var _a;
         live = false;
         cancelTimeout();
-        (_a2 = decoder.destroy) == null ? void 0 : _a2.call(decoder);
+        (_a = decoder.destroy) == null ? void 0 : _a.call(decoder);
       };
       on("open", () => {
         cancelTimeout();
@@ -800,15 +800,15 @@ var Manager = class extends Emitter {
       return manager;
     };
     decoder.on("decoded", (packet) => {
-      var _a2;
-      check(!(((_a2 = packet.data) == null ? void 0 : _a2.length) > MAX_ITEMS));
+      var _a;
+      check(!(((_a = packet.data) == null ? void 0 : _a.length) > MAX_ITEMS));
       nextTick(() => tell("packet", packet));
     });
     const end = (event, ...details) => {
-      var _a2;
+      var _a;
       cleanup == null ? void 0 : cleanup();
       manager._readyState = "closed";
-      (_a2 = manager.engine) == null ? void 0 : _a2.close();
+      (_a = manager.engine) == null ? void 0 : _a.close();
       tell(event, ...details);
     };
     const closed = (...details) => {

@@ -378,6 +378,8 @@ var openEngine = (uri, options) => {
   const create = (name) => {
     const own = readOptions({ ...opts, ...opts.transportOptions?.[name] });
     const transport = {
+      // Its events are those of the session.
+      __proto__: engine,
       name,
       url_: () => {
         const isPolling = name == "polling";
@@ -855,7 +857,7 @@ var Manager = class extends Emitter {
   constructor(uri, options) {
     super();
     const manager = this;
-    const opts = manager.opts = readOptions(uri, options);
+    const opts = manager.opts = { ...DEFAULTS, ...readOptions(uri, options) };
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
     const decoder = new parser.Decoder(opts);
@@ -867,7 +869,6 @@ var Manager = class extends Emitter {
     manager._readyState = "closed";
     manager._autoConnect = opts.autoConnect !== false;
     for (const name in DEFAULTS) {
-      opts[name] ??= DEFAULTS[name];
       manager[name] = (value) => {
         if (value == null) return opts[name];
         opts[name] = value;

@@ -235,6 +235,8 @@
     const create = (name) => {
       const own = readOptions({ ...opts, ...opts.transportOptions?.[name] });
       const transport = {
+        // Its events are those of the session.
+        __proto__: engine,
         name,
         url_: () => {
           const isPolling = name == "polling";
@@ -712,7 +714,7 @@
     constructor(uri, options) {
       super();
       const manager = this;
-      const opts = manager.opts = readOptions(uri, options);
+      const opts = manager.opts = { ...DEFAULTS, ...readOptions(uri, options) };
       const parser = opts.parser || { Encoder, Decoder };
       const encoder = new parser.Encoder();
       const decoder = new parser.Decoder(opts);
@@ -724,7 +726,6 @@
       manager._readyState = "closed";
       manager._autoConnect = opts.autoConnect !== false;
       for (const name in DEFAULTS) {
-        opts[name] ??= DEFAULTS[name];
         manager[name] = (value) => {
           if (value == null) return opts[name];
           opts[name] = value;

@@ -21,7 +21,7 @@ export class Manager extends Emitter {
   constructor(uri, options) {
     super();
     const manager = this;
-    const opts = (manager.opts = readOptions(uri, options));
+    const opts = (manager.opts = { ...DEFAULTS, ...readOptions(uri, options) });
     const parser = opts.parser || { Encoder, Decoder };
     const encoder = new parser.Encoder();
     const decoder = new parser.Decoder(opts);
@@ -36,7 +36,6 @@ export class Manager extends Emitter {
     manager._autoConnect = opts.autoConnect !== false;
 
     for (const name in DEFAULTS) {
-      opts[name] ??= DEFAULTS[name];
       manager[name] = (value) => {
         if (value == null) return opts[name];
         opts[name] = value;

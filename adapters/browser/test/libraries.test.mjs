@@ -58,3 +58,11 @@ test("the WebSocket beneath can be reached", async (t) => {
   await next(socket, "connect");
   assert.equal(socket.io.engine.transport.ws.readyState, 1);
 });
+
+test("the errors of a transport can be heard, as by sails.io.js", async (t) => {
+  for (const transport of ["polling", "websocket"]) {
+    const socket = open(t, "http://localhost:1", { transports: [transport] });
+    const [error] = await next(socket.io.engine.transport, "error");
+    assert.equal(error.message, `${transport == "polling" ? "xhr poll" : transport} error`);
+  }
+});

@@ -43,6 +43,8 @@ export const openEngine = (uri, options) => {
   const create = (name) => {
     const own = readOptions({ ...opts, ...opts.transportOptions?.[name] });
     const transport = {
+      // Its events are those of the session.
+      __proto__: engine,
       name,
       url_: () => {
         const isPolling = name == "polling";

@@ -189,6 +189,7 @@ manager.reconnection(false).reconnectionAttempts(3);
 same<ReturnType<typeof manager.socket>, Socket<FromServer, FromClient>>(true);
 manager.socket("/nsp", { auth: (give) => give({ token: 1 }) }).emit("ping", () => {});
 manager.engine.on("upgrade", (transport) => console.log(transport.name));
+manager.engine.transport.on("error", (error) => console.log(error.message));
 // @ts-expect-error there is no such event of a manager
 manager.on("news", () => {});
 // @ts-expect-error there is no such option
