@@ -312,6 +312,9 @@ fn a_proxy_is_that_of_the_options_or_else_of_the_environment() {
     assert_eq!(run(&["-x", &proxy], &[("NO_PROXY", "127.0.0.1")]), through);
     assert_eq!(run(&["-x", ""], &[("HTTP_PROXY", &proxy)]), through);
     assert_eq!(run(&["-x", "ftp://a"], &[]).0, 2);
+    let (code, text) = run(&[], &[("ALL_PROXY", "socks5://a:1")]);
+    let expected = "sockeye-cli: all_proxy is not the address of an HTTP proxy\n";
+    assert_eq!((code, &*text), (1, expected));
 }
 
 #[test]

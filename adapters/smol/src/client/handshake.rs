@@ -48,13 +48,14 @@ pub(super) async fn open(
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true);
     let opened = builder.handshake(FuturesIo::new(stream)).await;
-    let (mut sender, mut connection) = opened.map_err(broken)?;
+    let (mut sender, mut connection) = opened.map_err(|error| broken(http::told(&error)))?;
 
     let mut is_over = false;
     let mut running = poll_fn(|cx| connection.poll_without_shutdown(cx));
     let response = sender.send_request(request);
     let response = with(response, &mut running, &mut is_over).await;
-    let (head, body) = response.map_err(broken)?.into_parts();
+    let response = response.map_err(|error| broken(http::told(&error)))?;
+    let (head, body) = response.into_parts();
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = with(http::read(body, MAX_REFUSAL), &mut running, &mut is_over).await;
         let (status, headers) = (head.status.as_u16(), http::plain(&head.headers));
@@ -63,7 +64,7 @@ pub(super) async fn open(
     }
     verify(&head.headers, protocols, &key).map_err(broken)?;
     if !is_over {
-        running.await.map_err(broken)?;
+        running.await.map_err(|error| broken(http::told(&error)))?;
     }
     let parts = connection.into_parts();
     Ok((parts.io.into_inner(), parts.read_buf))

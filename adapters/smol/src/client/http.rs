@@ -1,6 +1,7 @@
 //! HTTP requests, over connections that are used again while they are warm.
 
 use std::cell::RefCell;
+use std::error::Error as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,7 +67,7 @@ pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
 async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
     let limit = fetch.limit;
     let address = hub.address(fetch.address.as_deref())?;
-    let forwarder = link::forwarder(&hub.ways, &address);
+    let forwarder = link::forwarder(&hub.ways, &address).map_err(|error| error.to_string())?;
     let mut request = prepare(hub, &address, forwarder, fetch)?;
     let mut sender = hub.pool.take(&address);
     loop {
@@ -90,7 +91,7 @@ async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
             // A request that has not left this machine is not repeated but made.
             Err(mut error) => match error.take_message() {
                 Some(unsent) if !fresh => request = unsent,
-                _ => return Err(error.into_error().to_string()),
+                _ => return Err(told(&error.into_error())),
             },
         }
     }
@@ -109,7 +110,7 @@ async fn connect(
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true);
     let opened = builder.handshake(FuturesIo::new(stream)).await;
-    let (sender, connection) = opened.map_err(|error| error.to_string())?;
+    let (sender, connection) = opened.map_err(|error| told(&error))?;
     let running = async {
         if let Err(error) = connection.await {
             log::debug!("a connection for long-polling ended: {error}");
@@ -171,7 +172,7 @@ pub(super) fn head(address: &Address, headers: Headers) -> Result<HeaderMap, Str
 pub(super) async fn read(mut body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| error.to_string())?;
+        let frame = frame.map_err(|error| told(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Err(format!("the answer is longer than {limit} bytes"));
@@ -179,6 +180,13 @@ pub(super) async fn read(mut body: hyper::body::Incoming, limit: usize) -> Resul
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
+}
+
+/// What went wrong, with what brought it about.
+pub(super) fn told(error: &hyper::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let who = if error.is_parse() { "the server does not speak HTTP: " } else { "" };
+    format!("{who}{error}{cause}")
 }
 
 /// The headers of an answer, as far as they are text.

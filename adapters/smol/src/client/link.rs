@@ -15,7 +15,7 @@ use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 
 use super::address::Address;
-use super::proxy::{Proxy, Upstream};
+use super::proxy::{Proxy, Unusable, Upstream};
 use crate::stream::Stream;
 
 /// How connections are made.
@@ -107,13 +107,19 @@ impl AsyncWrite for Rationed {
 }
 
 /// The proxy for a server, if it needs one.
-fn upstream<'a>(ways: &'a Ways, address: &Address) -> Option<&'a Upstream> {
-    ways.proxy.as_ref().and_then(|proxy| proxy.upstream(address))
+pub(super) fn upstream<'a>(
+    ways: &'a Ways,
+    address: &Address,
+) -> Result<Option<&'a Upstream>, Unusable> {
+    ways.proxy.as_ref().map_or(Ok(None), |proxy| proxy.upstream(address))
 }
 
 /// The proxy that passes on plain requests to a server, if there is one.
-pub(super) fn forwarder<'a>(ways: &'a Ways, address: &Address) -> Option<&'a Upstream> {
-    upstream(ways, address).filter(|_| !address.secure)
+pub(super) fn forwarder<'a>(
+    ways: &'a Ways,
+    address: &Address,
+) -> Result<Option<&'a Upstream>, Unusable> {
+    Ok(upstream(ways, address)?.filter(|_| !address.secure))
 }
 
 /// Opens a connection to a proxy.
@@ -126,7 +132,8 @@ pub(super) async fn reach(ways: &Ways, upstream: &Upstream) -> io::Result<Box<dy
 
 /// Opens a connection, through a tunnel of a proxy if there is one for the server.
 pub(super) async fn open(ways: &Ways, address: &Address) -> io::Result<Box<dyn Stream>> {
-    let stream: Box<dyn Stream> = match upstream(ways, address) {
+    let upstream = upstream(ways, address).map_err(io::Error::other)?;
+    let stream: Box<dyn Stream> = match upstream {
         None => {
             let stream = dial(ways, &address.host, address.port).await?;
             Box::new(Rationed { stream, left: RATION })
@@ -141,14 +148,26 @@ pub(super) async fn open(ways: &Ways, address: &Address) -> io::Result<Box<dyn S
         };
         let name = rustls::pki_types::ServerName::try_from(address.host.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let stream = TlsConnector::from(config).connect(name, stream).await?;
-        return Ok(Box::new(stream));
+        let stream = TlsConnector::from(config).connect(name, stream).await;
+        return Ok(Box::new(stream.map_err(told)?));
     }
     #[cfg(not(feature = "tls"))]
     if address.secure {
         return Err(io::Error::other("https and wss need the feature `tls`"));
     }
     Ok(stream)
+}
+
+/// Says in plain words what a server is that answers with something else than TLS.
+#[cfg(feature = "tls")]
+fn told(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            io::Error::new(error.kind(), format!("the server does not speak TLS: {error}"))
+        }
+        _ => error,
+    }
 }
 
 async fn dial(ways: &Ways, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {

@@ -119,7 +119,8 @@ impl Connector {
     }
 
     /// Has servers connected to by way of a proxy; by default none is used, not even those of the
-    /// environment, which [`Proxy::from_env`] gives.
+    /// environment, which [`Proxy::from_env`] gives. With those, connecting is an error where the
+    /// environment names something else than an HTTP proxy.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.ways.proxy = Some(proxy);
@@ -197,6 +198,8 @@ impl Connector {
         let address = Address::parse(url)?;
         client.config_mut().query.extend(address.query.iter().cloned());
         self.check_tls(&address)?;
+        link::upstream(&self.ways, &address)
+            .map_err(|error| ConnectError::System(error.to_string()))?;
         let namespace = address.namespace.clone();
         let (machine, sockets) = client.of(&namespace, |handlers| handlers).into_machine()?;
         let socket = sockets.into_iter().find(|socket| socket.namespace() == namespace);

@@ -32,8 +32,8 @@ use crate::stream::Stream;
 /// ```
 #[derive(Clone, Default)]
 pub struct Proxy {
-    plain: Option<Upstream>,
-    secure: Option<Upstream>,
+    plain: Option<Result<Upstream, Unusable>>,
+    secure: Option<Result<Upstream, Unusable>>,
     exceptions: Exceptions,
 }
 
@@ -45,6 +45,18 @@ pub(super) struct Upstream {
     /// The value of `Proxy-Authorization`.
     pub(super) authorization: Option<String>,
 }
+
+/// A variable of the environment names something else than an HTTP proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unusable(&'static str);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not the address of an HTTP proxy", self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
 
 /// The longest head of an answer.
 const MAX_HEAD: usize = 16 * 1024;
@@ -59,15 +71,17 @@ impl Proxy {
     /// [`Connector::dial`](super::Connector::dial).
     pub fn new(url: &str) -> Result<Self, ConnectError> {
         let upstream = Upstream::parse(url)?;
-        let (plain, secure) = (Some(upstream.clone()), Some(upstream));
+        let (plain, secure) = (Some(Ok(upstream.clone())), Some(Ok(upstream)));
         Ok(Self { plain, secure, exceptions: Exceptions::default() })
     }
 
     /// The proxies that the environment names: `HTTPS_PROXY` for `https` and `wss`, `HTTP_PROXY` for
     /// `http` and `ws`, `ALL_PROXY` for both, and `NO_PROXY` for hosts that need none; in lower case,
-    /// too, which comes first. What is not the address of an HTTP proxy is ignored, with a warning in
-    /// the log. `HTTP_PROXY` in upper case does not count where there is a `REQUEST_METHOD`: in CGI
-    /// programs it is a header of the client's.
+    /// too, which comes first. `HTTP_PROXY` in upper case does not count where there is a
+    /// `REQUEST_METHOD`: in CGI programs it is a header of the client's.
+    ///
+    /// Where one of them is not the address of an HTTP proxy, connections that need it fail: to go
+    /// without it might tell the server who somebody is.
     #[must_use]
     pub fn from_env() -> Self {
         Self::from_vars(|name| env::var(name).ok())
@@ -80,14 +94,10 @@ impl Proxy {
             let upper = if is_cgi && name == "http_proxy" { None } else { var(&upper) };
             var(name).or(upper).filter(|value| !value.is_empty())
         };
-        let all = find("all_proxy");
         let upstream = |name| {
-            let url = find(name).or_else(|| all.clone())?;
-            let upstream = Upstream::parse(&url).ok();
-            if upstream.is_none() {
-                log::warn!("{name} or all_proxy is not the address of an HTTP proxy: not used");
-            }
-            upstream
+            let named = |name| find(name).map(|url| (name, url));
+            let (name, url) = named(name).or_else(|| named("all_proxy"))?;
+            Some(Upstream::parse(&url).map_err(|_| Unusable(name)))
         };
         let proxy = Self {
             plain: upstream("http_proxy"),
@@ -115,11 +125,12 @@ impl Proxy {
     }
 
     /// The proxy for a server, if it needs one.
-    pub(super) fn upstream(&self, address: &Address) -> Option<&Upstream> {
+    pub(super) fn upstream(&self, address: &Address) -> Result<Option<&Upstream>, Unusable> {
         if self.exceptions.contain(address) {
-            return None;
+            return Ok(None);
         }
-        if address.secure { self.secure.as_ref() } else { self.plain.as_ref() }
+        let upstream = if address.secure { &self.secure } else { &self.plain };
+        upstream.as_ref().map(Result::as_ref).transpose().map_err(|&unusable| unusable)
     }
 }
 
@@ -133,7 +144,9 @@ impl fmt::Debug for Proxy {
 impl Upstream {
     fn parse(url: &str) -> Result<Self, ConnectError> {
         const PROBLEM: ConnectError = ConnectError::Url("a proxy is like http://host:port");
-        let rest = url.strip_prefix("http://").unwrap_or(url);
+        let url = url.trim();
+        let scheme = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
+        let rest = &url[scheme.map_or(0, str::len)..];
         if rest.contains("://") {
             return Err(PROBLEM);
         }
@@ -198,7 +211,7 @@ mod tests {
     }
 
     fn port(proxy: &Proxy, url: &str) -> Option<u16> {
-        proxy.upstream(&address(url)).map(|upstream| upstream.port)
+        proxy.upstream(&address(url)).expect("a sound proxy").map(|upstream| upstream.port)
     }
 
     #[test]
@@ -219,14 +232,19 @@ mod tests {
         assert_eq!(port(&all, "http://xa.b"), Some(3));
         let cgi = vars(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "evil:1")]);
         assert_eq!(port(&cgi, "http://x"), None);
-        let none = vars(&[("HTTPS_PROXY", "socks5://a:1"), ("no_proxy", "*")]);
+        let none = vars(&[("HTTPS_PROXY", "a:1"), ("no_proxy", "*")]);
         assert_eq!(port(&none, "https://x"), None);
+        let other =
+            vars(&[("ALL_PROXY", "socks5://a:1"), ("http_proxy", "b:2"), ("NO_PROXY", "y")]);
+        assert_eq!((port(&other, "http://x"), port(&other, "https://y")), (Some(2), None));
+        assert_eq!(other.upstream(&address("https://x")).err(), Some(Unusable("all_proxy")));
     }
 
     #[test]
     fn users_are_told_to_the_proxy_and_to_nobody_else() {
+        assert_eq!(port(&Proxy::new(" HTTP://a:1").expect("a sound URL"), "http://x"), Some(1));
         let proxy = Proxy::new("http://us%40er:pass@[::1]:3128/").expect("a sound URL");
-        let upstream = proxy.upstream(&address("http://x")).expect("it is for all");
+        let upstream = proxy.upstream(&address("http://x")).unwrap().expect("it is for all");
         assert_eq!((upstream.host.as_str(), upstream.port), ("::1", 3128));
         assert_eq!(upstream.authorization.as_deref(), Some("Basic dXNAZXI6cGFzcw=="));
         assert!(!format!("{proxy:?}").contains("pass"));

@@ -1,6 +1,7 @@
 //! Encrypted connections: whom a client trusts.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -14,6 +15,7 @@ use sockeye_smol::client::{Client, Config, Connect, ConnectError, Connector, Pro
 use sockeye_smol::{Peer, Server};
 
 use crate::app::app;
+use crate::host::{Host, Kind};
 use crate::ways::proxy;
 
 /// Whom a client has to trust.
@@ -96,6 +98,33 @@ fn tls_is_spoken_with_the_server_behind_a_proxy() {
         let told: Vec<String> = requests.try_iter().collect();
         let tunnel = format!("CONNECT localhost:{}", address.port());
         assert!(!told.is_empty() && told.iter().all(|it| *it == tunnel), "{told:?}");
+    }
+}
+
+#[test]
+fn a_port_of_the_other_kind_is_told() {
+    let (address, certificate) = serve();
+    let (connector, host) = (trusting(certificate), Host::start(Kind::Own));
+    let by = |transport| {
+        Client::new().config(Config { transports: vec![transport], ..Config::default() })
+    };
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let url = host.url("").replace("http://", "https://");
+        let error = block_on(connector.connect(by(transport), &url)).unwrap_err().to_string();
+        assert!(error.contains("the server does not speak TLS: "), "{error}");
+        // It need not be heard what a server of TLS answers before it closes.
+        let plain = format!("http://{address}");
+        assert!(block_on(connector.connect(by(transport), &plain)).is_err());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let strange = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 9]).unwrap() > 0);
+            stream.write_all(b"SSH-2.0-Other\r\n\r\n").unwrap();
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        });
+        let error = block_on(connector.connect(by(transport), &strange)).unwrap_err().to_string();
+        assert!(error.contains("the server does not speak HTTP: "), "{error}");
     }
 }
 
