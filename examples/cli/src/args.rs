@@ -174,7 +174,7 @@ fn auth(text: &str, read: ReadFile<'_>) -> Result<Value, String> {
 /// Takes a URL apart into what says where the server is, and the namespace that its path names.
 fn split(url: &str) -> Result<(String, Option<String>), String> {
     let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let (scheme, rest) = url.split_once("://").ok_or("this is no URL")?;
+    let (scheme, rest) = url.split_once("://").ok_or("this is not a URL")?;
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, it)| (rest, Some(it)));
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();

@@ -32,9 +32,10 @@ impl Hub {
             Told::Authenticating { socket } => self.authenticate(socket, runtime),
             Told::Attempting => self.attempt(runtime),
             Told::Connected { socket: key, recovered, .. } => {
+                // Who listens once it is connected has not asked for this.
+                self.queues(key).iter().for_each(|it| it.push(Event::Connected { recovered }));
                 self.driven.with(|state| state.settle(key)).tell(&Ok(()));
                 let Some(socket) = self.get(key) else { return };
-                self.queues(key).iter().for_each(|it| it.push(Event::Connected { recovered }));
                 let call = || ConnectCall { socket: socket.clone() };
                 call_all(&socket.handlers().connect, call, runtime);
             }
@@ -45,11 +46,11 @@ impl Hub {
                     state.refused.insert(key, refused.clone());
                     state.settle(key)
                 });
-                settled.tell(&Err(error));
-                let Some(socket) = self.get(key) else { return };
                 for queue in self.queues(key) {
                     queue.push(Event::Refused(refused.clone()));
                 }
+                settled.tell(&Err(error));
+                let Some(socket) = self.get(key) else { return };
                 let call = || RefusedCall { socket: socket.clone(), refused: refused.clone() };
                 call_all(&socket.handlers().refused, call, runtime);
             }

@@ -22,8 +22,8 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
-        let uri: Uri = url.parse().map_err(|_| ConnectError::Url("this is no URL"))?;
-        let secure = match uri.scheme_str() {
+        let uri: Uri = url.parse().map_err(|_| ConnectError::Url("this is not a URL"))?;
+        let secure = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
             Some("http" | "ws") => false,
             Some("https" | "wss") => true,
             _ => return Err(ConnectError::Url("a URL begins with http, https, ws or wss")),
@@ -86,6 +86,8 @@ mod tests {
         let told = |url| parse(url).expect("a sound URL");
         assert_eq!(told("http://a"), "false a 80 a / []");
         assert_eq!(told("wss://a.b/c"), "true a.b 443 a.b /c []");
+        assert_eq!(told("HTTPS://A.b/C"), "true A.b 443 A.b /C []");
+        assert_eq!(told("Ws://a"), "false a 80 a / []");
         assert_eq!(told("ws://[::1]:3000"), "false ::1 3000 [::1]:3000 / []");
         let query = r#"false a 1 a:1 /x [("b", "c d"), ("e%", "")]"#;
         assert_eq!(told("http://a:1/x?b=c%20d&e%&"), query);

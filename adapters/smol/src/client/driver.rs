@@ -24,6 +24,9 @@ use super::wishes::Wishes;
 use crate::signal::Signal;
 use crate::spelling::Spelling;
 
+/// How many turns tasks have once the client is over.
+const LAST_TURNS: u32 = 1_000;
+
 /// Runs a client; made by [`Connector::build`](super::Connector::build).
 #[must_use = "a client does nothing unless it is run"]
 pub struct Driver {
@@ -59,6 +62,8 @@ impl Driver {
 
     /// Runs the client until it is [closed](super::Socket::close). The future stays on its thread.
     ///
+    /// Handlers that wait for that end still go on; those that wait for something else are dropped.
+    ///
     /// Dropping it ends the client at once, and what is not delivered is lost.
     pub async fn run(self) {
         let Self { machine, address, ways } = self;
@@ -85,6 +90,12 @@ impl Driver {
         // behind many turns of who is busy.
         let keeping = executor.spawn(async move { hub.keep_time().await });
         executor.run(keeping).await;
+        drop(abandoning);
+        for _ in 0..LAST_TURNS {
+            if !executor.try_tick() {
+                break;
+            }
+        }
     }
 }
 

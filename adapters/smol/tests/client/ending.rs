@@ -156,3 +156,17 @@ fn who_waits_for_the_end_of_a_client_that_was_never_run_is_told() {
     assert_eq!(block_on(socket.close()), Err(Undelivered));
     assert!(block_on(socket.connected()).is_err());
 }
+
+#[test]
+fn a_handler_that_waits_for_the_end_goes_on_behind_it() {
+    let host = Host::start(Kind::Own);
+    let (tell, told) = channel();
+    let client = by(&[Transport::WebSocket]).on_connect(move |socket: Socket| {
+        let tell = tell.clone();
+        async move {
+            let _ = tell.send(socket.close().await);
+        }
+    });
+    client.start(&host.url("")).unwrap().detach();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok(())));
+}
