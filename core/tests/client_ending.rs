@@ -120,7 +120,7 @@ fn a_websocket_is_closed_when_everything_is_written() {
         other => panic!("{other:?}"),
     };
     // A server is asked whether it has read the data before the farewell follows.
-    let is_wire = |output: &Output| !matches!(output, Output::Event(_));
+    let is_wire = |output: &Output<_>| !matches!(output, Output::Event(_));
     let next = |pair: &mut Pair| std::iter::from_fn(|| pair.client.poll_output()).find(is_wire);
     assert!(next(&mut pair).is_none(), "{ws:?} is still being written to");
     pair.client.handle(Input::Drained { ws }, now);

@@ -14,9 +14,9 @@ const OPEN: &str = hostile::OPEN;
 #[test]
 fn a_handshake_that_makes_no_sense_is_refused() {
     for (body, fault) in [
-        ("", "malformed data: no packet of Engine.IO"),
-        ("hello", "malformed data: no packet of Engine.IO"),
-        ("<html>not found</html>", "malformed data: no packet of Engine.IO"),
+        ("", "malformed data: not an Engine.IO packet"),
+        ("hello", "malformed data: not an Engine.IO packet"),
+        ("<html>not found</html>", "malformed data: not an Engine.IO packet"),
         ("0", "unusable handshake: not what one looks like"),
         ("0notjson", "unusable handshake: not what one looks like"),
         ("0{}", "unusable handshake: not what one looks like"),
@@ -75,10 +75,10 @@ fn a_redirect_or_an_error_page_is_a_failure() {
 #[test]
 fn malformed_data_ends_the_connection_with_a_parse_error() {
     for (data, fault) in [
-        ("", "malformed data: no packet of Engine.IO"),
-        ("7", "malformed data: no packet of Engine.IO"),
-        ("é", "malformed data: no packet of Engine.IO"),
-        ("b====", "malformed data: no packet of Engine.IO"),
+        ("", "malformed data: not an Engine.IO packet"),
+        ("7", "malformed data: not an Engine.IO packet"),
+        ("é", "malformed data: not an Engine.IO packet"),
+        ("b====", "malformed data: not an Engine.IO packet"),
         (OPEN, "malformed data: a second handshake"),
         ("4", "malformed packet: unknown packet type"),
         ("47", "malformed packet: unknown packet type"),
@@ -308,7 +308,7 @@ fn a_server_that_answers_the_probe_wrongly_keeps_the_connection() {
         victim.say_to_probe(answer);
         assert_eq!(
             victim.told(),
-            ["not upgraded: malformed data: no answer to a probe"],
+            ["not upgraded: malformed data: not the answer to a probe"],
             "{answer}"
         );
         victim.say("42[\"and\"]");
@@ -323,7 +323,7 @@ fn a_server_that_answers_the_probe_twice_keeps_the_connection() {
     victim.say_to_probe("3probe");
     assert_eq!(victim.told(), [""; 0], "the GET is still to be answered");
     victim.say_to_probe("3probe");
-    assert_eq!(victim.told(), ["not upgraded: malformed data: no answer to a probe"]);
+    assert_eq!(victim.told(), ["not upgraded: malformed data: not the answer to a probe"]);
     victim.say("42[\"and\"]");
     assert_eq!(victim.told(), ["and[]"]);
 }

@@ -280,7 +280,7 @@ fn a_server_that_does_not_say_whether_it_lets_a_socket_in_is_left_and_asked_agai
     pair.clear();
     pair.run(secs(4));
     let told = pair.told();
-    let lost = "the server does not answer who asks to be let in";
+    let lost = "the server does not answer a CONNECT packet";
     assert!(told[0].contains(lost) && told[1].starts_with("reconnecting"), "{told:?}");
     let asking = pair.socket_asking.take().unwrap();
     pair.server.accept(asking);

@@ -172,7 +172,7 @@ pub(super) fn jsonp(index: &str, payload: &[u8]) -> String {
 pub(super) fn from_form(body: &Bytes) -> Option<Bytes> {
     let body = std::str::from_utf8(body).ok()?;
     let data = body.split('&').find_map(|pair| pair.strip_prefix("d="))?;
-    Some(unescape(&crate::engineio::http::handshake::decode(data)).into())
+    Some(unescape(&crate::engineio::http::percent::decode(data)).into())
 }
 
 /// `\n` stands for a line break, and `\\n` for a backslash before an `n`.

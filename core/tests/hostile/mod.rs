@@ -178,7 +178,7 @@ impl Victim {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Event(_) => events += 1,
-                Output::Request { req, fetch } if fetch.method == "GET" => {
+                Output::Request { req, request } if request.method == "GET" => {
                     self.get = Some(req);
                     asked_at = events;
                 }
@@ -261,7 +261,7 @@ impl Victim {
     pub(crate) fn collect(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Request { req, fetch } if fetch.method == "GET" => self.get = Some(req),
+                Output::Request { req, request } if request.method == "GET" => self.get = Some(req),
                 Output::Request { req, .. } if self.drains => {
                     let response = Response::empty(200);
                     self.client.handle(Input::Response { req, response }, self.now);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockeye_core::client::{Fetch, Output as FromClient};
+use sockeye_core::client::{self, HttpRequest, Output as FromClient};
 use sockeye_core::{
     Closure, Event, Frame, Frames, Headers, Output as FromServer, RequestId, Response, WsId,
 };
@@ -95,7 +95,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     // At the server.
-    Request(u64, Fetch),
+    Request(u64, HttpRequest),
     Body(u64, Bytes),
     Aborted(u64),
     Upgrade(u64, String, Headers),
@@ -235,9 +235,11 @@ impl Net {
 
     // What the machines want.
 
-    pub(crate) fn take_from_client(&mut self, output: FromClient, now: Instant) {
+    pub(crate) fn take_from_client(&mut self, output: FromClient<client::Event>, now: Instant) {
         match output {
-            FromClient::Request { req: RequestId(id), fetch } => self.on_request(id, fetch, now),
+            FromClient::Request { req: RequestId(id), request } => {
+                self.on_request(id, request, now)
+            }
             FromClient::Abort { req: RequestId(id) } => {
                 self.forget(id);
                 self.hang_up(id);
@@ -276,24 +278,24 @@ impl Net {
         link.client = false;
     }
 
-    fn on_request(&mut self, id: u64, fetch: Fetch, now: Instant) {
-        self.link(id, false, &fetch.target, now);
-        self.asked.push(format!("{} {}", fetch.method, transport(&fetch.target)));
-        self.headers.push(fetch.headers.clone());
-        if fetch.method == "POST" {
-            assert!(!fetch.body.is_empty(), "a POST carries something");
-            self.posted.push(String::from_utf8(fetch.body.to_vec()).unwrap());
+    fn on_request(&mut self, id: u64, request: HttpRequest, now: Instant) {
+        self.link(id, false, &request.target, now);
+        self.asked.push(format!("{} {}", request.method, transport(&request.target)));
+        self.headers.push(request.headers.clone());
+        if request.method == "POST" {
+            assert!(!request.body.is_empty(), "a POST carries something");
+            self.posted.push(String::from_utf8(request.body.to_vec()).unwrap());
         }
         if let Some(session) = self.session(id) {
             assert!(!session.failed, "a failed session is over");
             assert!(!session.upgraded, "nothing takes the old way after `5`");
-            let (same, limit) = match fetch.method {
+            let (same, limit) = match request.method {
                 "GET" => (&mut session.gets, 1),
                 "POST" => (&mut session.posts, 1),
                 method => panic!("unknown method {method}"),
             };
             same.insert(id);
-            assert!(same.len() <= limit, "one {} at a time", fetch.method);
+            assert!(same.len() <= limit, "one {} at a time", request.method);
         }
         if self.down {
             self.at(now, Arrival::Failed(id));
@@ -302,7 +304,7 @@ impl Net {
             let response = Response { status, headers: Vec::new(), body };
             self.toward_client(id, Arrival::Response(id, response), now);
         } else {
-            self.toward_server(id, Arrival::Request(id, fetch), now);
+            self.toward_server(id, Arrival::Request(id, request), now);
         }
     }
 

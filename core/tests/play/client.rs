@@ -200,8 +200,8 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Request { req, fetch } => {
-                    assert!(self.requests.insert(req, fetch.method).is_none(), "a new request");
+                Output::Request { req, request } => {
+                    assert!(self.requests.insert(req, request.method).is_none(), "a new request");
                 }
                 Output::Abort { req } => assert!(self.requests.remove(&req).is_some()),
                 Output::Open { ws, .. } => {

@@ -1,7 +1,7 @@
 //! What the machines tell the applications; each event is held against the model.
 
 use serde::{Deserialize, Serialize};
-use sockeye_core::client::{self, Event as Told, Fault};
+use sockeye_core::client::{self, Event as Told, Fault, TransportFault};
 use sockeye_core::{AckError, Args, DisconnectReason, Event as Heard, SocketId};
 
 use super::World;
@@ -225,7 +225,11 @@ impl World {
     /// An attempt may fail for a reason, and the reason is never what somebody has said.
     fn check_fault(&self, client: usize, conn: u64, fault: &Fault) {
         assert!(
-            !matches!(fault, Fault::Malformed(_) | Fault::Packet(_) | Fault::Handshake(_)),
+            !matches!(
+                fault,
+                Fault::Packet(_)
+                    | Fault::Transport(TransportFault::Malformed(_) | TransportFault::Handshake(_))
+            ),
             "I10: client {client}: {fault}"
         );
         let excused = self.has_reason(client, conn);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use sockeye_core::client::{Fetch, Output as FromClient};
+use sockeye_core::client::{self, HttpRequest, Output as FromClient};
 use sockeye_core::{
     Closure, Event, Frame, Headers, Output as FromServer, RequestId, Response, WsId,
 };
@@ -216,10 +216,15 @@ impl Net {
 
     // What clients want.
 
-    pub(crate) fn take_from_client(&mut self, client: usize, conn: u64, output: FromClient) {
+    pub(crate) fn take_from_client(
+        &mut self,
+        client: usize,
+        conn: u64,
+        output: FromClient<client::Event>,
+    ) {
         match output {
-            FromClient::Request { req: RequestId(id), fetch } => {
-                self.on_request(client, conn, id, fetch);
+            FromClient::Request { req: RequestId(id), request } => {
+                self.on_request(client, conn, id, request);
             }
             FromClient::Abort { req: RequestId(id) } => {
                 let key = self.hang_up(client, id);
@@ -271,8 +276,8 @@ impl Net {
         }
     }
 
-    fn on_request(&mut self, client: usize, conn: u64, id: u64, fetch: Fetch) {
-        let Fetch { method, target, headers, body, .. } = fetch;
+    fn on_request(&mut self, client: usize, conn: u64, id: u64, request: HttpRequest) {
+        let HttpRequest { method, target, headers, body, .. } = request;
         let link = Link { method, headers, body, ..self.new_link(client, conn, id, target) };
         let key = self.add(link);
         let link = &self.links[usize::try_from(key).unwrap()];

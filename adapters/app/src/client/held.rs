@@ -57,7 +57,7 @@ impl Held {
 
 impl State {
     /// The next output, without those events for which too many handlers wait.
-    pub(super) fn next_output(&mut self) -> Option<Output> {
+    pub(super) fn next_output(&mut self) -> Option<Output<Event>> {
         loop {
             let is_busy = self.busy.load(Ordering::Relaxed) >= self.max_handlers;
             if !is_busy {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
 use log::Level;
-use sockeye_core::client::{Client as Core, Input, OpenError, Output};
+use sockeye_core::client::{Client as Core, Event, Input, OpenError, Output};
 use sockeye_core::packet::Limits;
 use sockeye_core::{AckError, AckId, ConfigError, SocketId};
 
@@ -207,9 +207,9 @@ impl Hub {
 }
 
 impl Source for State {
-    type Output = Output;
+    type Output = Output<Event>;
 
-    fn poll_output(&mut self) -> Option<Output> {
+    fn poll_output(&mut self) -> Option<Output<Event>> {
         self.next_output()
     }
 }
@@ -228,20 +228,15 @@ impl Machine for Hub {
     }
 
     fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(|output| match output {
-            Output::Event(event) => {
+        self.driven.drive(|output| match output.into_event() {
+            Ok(event) => {
                 // Handlers are guarded one by one; values that they leave behind are not.
                 let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
                 if catch_unwind(dispatch).is_err() {
                     write(Level::Error, &"a panic beside the handlers; everything else goes on");
                 }
             }
-            output @ (Output::Request { .. }
-            | Output::Abort { .. }
-            | Output::Open { .. }
-            | Output::Send { .. }
-            | Output::Ping { .. }
-            | Output::Close { .. }) => runtime.perform(output),
+            Err(output) => runtime.perform(output),
         });
     }
 

@@ -1,5 +1,6 @@
 //! What an adapter drives, and what it has to offer in return.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +10,8 @@ use crate::machine::Task;
 
 /// What a client asks of the adapter that drives it.
 pub trait Runtime {
-    /// Carries out one output, which is never an event. Called without any lock held; must not
-    /// call back into the machine.
-    fn perform(&mut self, output: Output);
+    /// Carries out one output. Called without any lock held; must not call back into the machine.
+    fn perform(&mut self, output: Output<Infallible>);
 
     /// Runs the rest of a handler to its end, on this thread.
     fn spawn(&mut self, task: Task);

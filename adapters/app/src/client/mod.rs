@@ -41,7 +41,7 @@ pub(crate) use held::Busy;
 pub use machine::{Machine, Runtime};
 pub use socket::Socket;
 pub use sockeye_core::client::{
-    Attempt, Config, DisconnectReason, Fault as ConnectionFault, SocketConfig,
+    Attempt, Config, DisconnectReason, Fault as ConnectionFault, SocketConfig, TransportFault,
 };
 pub use sockeye_core::engineio::Transport;
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ struct Work {
 }
 
 impl Runtime for Work {
-    fn perform(&mut self, output: Output) {
+    fn perform(&mut self, output: Output<Infallible>) {
         match output {
             Output::Open { ws, .. } => self.opened = Some(ws),
             Output::Send { frames, .. } => {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -188,11 +189,11 @@ impl Hub {
 struct Hands<'a>(&'a Rc<Hub>);
 
 impl Runtime for Hands<'_> {
-    fn perform(&mut self, output: Output) {
+    fn perform(&mut self, output: Output<Infallible>) {
         let hub = self.0;
         match output {
-            Output::Request { req, fetch } => {
-                let task = hub.spawn(http::request(Rc::clone(hub), req, fetch));
+            Output::Request { req, request } => {
+                let task = hub.spawn(http::request(Rc::clone(hub), req, request));
                 if let Some(task) = task {
                     hub.requests.borrow_mut().insert(req, task);
                 }
@@ -222,7 +223,7 @@ impl Runtime for Hands<'_> {
                     wishes.close();
                 }
             }
-            Output::Event(_) => {}
+            Output::Event(never) => match never {},
         }
     }
 

@@ -12,7 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{HeaderMap, Request, StatusCode};
 use smol_hyper::rt::FuturesIo;
-use sockeye_core::client::{Fetch, Input};
+use sockeye_core::client::{HttpRequest, Input};
 use sockeye_core::{Headers, RequestId, Response};
 
 use super::address::Address;
@@ -55,8 +55,8 @@ impl Pool {
 }
 
 /// Makes a request, and tells the machine what came of it.
-pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
-    let outcome = exchange(&hub, fetch).await;
+pub(super) async fn request(hub: Rc<Hub>, req: RequestId, wanted: HttpRequest) {
+    let outcome = exchange(&hub, wanted).await;
     hub.end_request(req);
     hub.feed(match outcome {
         Ok(response) => Input::Response { req, response },
@@ -64,11 +64,11 @@ pub(super) async fn request(hub: Rc<Hub>, req: RequestId, fetch: Fetch) {
     });
 }
 
-async fn exchange(hub: &Rc<Hub>, fetch: Fetch) -> Result<Response, String> {
-    let limit = fetch.limit;
-    let address = hub.address(fetch.address.as_deref())?;
+async fn exchange(hub: &Rc<Hub>, wanted: HttpRequest) -> Result<Response, String> {
+    let limit = wanted.limit;
+    let address = hub.address(wanted.address.as_deref())?;
     let forwarder = link::forwarder(&hub.ways, &address).map_err(|error| error.to_string())?;
-    let mut request = prepare(hub, &address, forwarder, fetch)?;
+    let mut request = prepare(hub, &address, forwarder, wanted)?;
     let mut sender = hub.pool.take(&address);
     loop {
         let (mut connection, fresh) = match sender.take() {
@@ -124,9 +124,9 @@ fn prepare(
     hub: &Hub,
     address: &Address,
     forwarder: Option<&Upstream>,
-    fetch: Fetch,
+    wanted: HttpRequest,
 ) -> Result<Request<Full<Bytes>>, String> {
-    let Fetch { method, address: named, target, headers, body, .. } = fetch;
+    let HttpRequest { method, address: named, target, headers, body, .. } = wanted;
     let mut target = self::target(target, named.is_some().then_some(address));
     if forwarder.is_some() {
         target = format!("http://{}{target}", address.authority);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use smol::future::{self, block_on};
 use sockeye_smol::client::{
     Client, Config, Connect, ConnectError, Connection, ConnectionFault, Connector, Socket,
+    TransportFault,
 };
 use sockeye_smol::events;
 
@@ -88,7 +89,8 @@ fn a_server_that_is_not_there_is_an_error_that_says_so() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let error = block_on(Client::new().connect(&url)).unwrap_err();
-    let ConnectError::Failed(ConnectionFault::Network { .. }) = &error else {
+    let ConnectError::Failed(ConnectionFault::Transport(TransportFault::Network { .. })) = &error
+    else {
         panic!("{error:?}");
     };
     let text = error.to_string();

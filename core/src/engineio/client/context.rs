@@ -1,97 +1,82 @@
-//! What a dialer works with besides itself.
+//! What the sessions of one client share: options, random numbers, cookies, and the queues of what
+//! they report and want done.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use bytes::Bytes;
 
+use super::attempt::Attempt;
+use super::config::Config;
+use super::cookies::Cookies;
+use super::event::SessionEvent;
+use super::output::{HttpRequest, Output};
+use super::target::target;
 use crate::engineio::Transport;
-use crate::engineio::client::target::target;
-use crate::id::{Mint, SocketId};
-use crate::io::{Frame, Headers, RequestId, WsId};
-use crate::socketio::client::{Attempt, Config, Cookies, Event, Fault, Fetch, Output};
+use crate::id::Mint;
+use crate::io::{Headers, RequestId, Response, WsId};
 
 pub(crate) struct Context {
-    pub(crate) config: Config,
+    pub(super) config: Config,
+    /// The only randomness of a client; the layer above draws from it, too.
     pub(crate) mint: Mint,
-    pub(super) cookies: Cookies,
-    /// Counts the inputs, so that it is known whether something happened during this one.
+    cookies: Cookies,
+    /// Counts the inputs. Packets that are queued during the input in which something was written
+    /// are written with the next batch, so volatile messages still count as sent at once then.
     pub(crate) turn: u64,
-    /// Something that was emitted was lost with its session.
+    /// Whether data was lost with a session since the layer above has set this to false.
     pub(crate) lost_data: bool,
-    outputs: VecDeque<Output>,
-    reports: VecDeque<Report>,
+    outputs: VecDeque<Output<Infallible>>,
+    events: VecDeque<SessionEvent>,
+    /// The last number that was given to a request or WebSocket.
     last_id: u64,
-}
-
-/// What the layer above has to know.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// The session is open, over this transport.
-    Opened(Transport),
-    /// A message arrived.
-    Message(Frame),
-    /// The session went over to a WebSocket.
-    Upgraded,
-    /// The session stays with long-polling.
-    NotUpgraded(Fault),
-    /// The session is over.
-    Closed(Ending, Option<Fault>),
-    /// There is no session, and will be none.
-    Failed(Fault),
-}
-
-/// How a session ends against the will of this side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    PingTimeout,
-    TransportClose,
-    TransportError,
-    ParseError,
 }
 
 impl Context {
     pub(crate) fn new(config: Config, mint: Mint) -> Self {
-        let (outputs, reports) = (VecDeque::new(), VecDeque::new());
-        let cookies = Cookies::default();
-        Self { config, mint, cookies, turn: 1, lost_data: false, outputs, reports, last_id: 0 }
+        Self {
+            config,
+            mint,
+            cookies: Cookies::default(),
+            turn: 1,
+            lost_data: false,
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            last_id: 0,
+        }
     }
 
-    pub(crate) fn push(&mut self, output: Output) {
+    pub(super) fn push_output(&mut self, output: Output<Infallible>) {
         self.outputs.push_back(output);
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
-        self.push(Output::Event(event));
-    }
-
-    /// Drops the events that have arrived for a socket and were not taken yet.
-    pub(crate) fn drop_received(&mut self, id: SocketId) {
-        let is_for_it = |output: &Output| matches!(output, Output::Event(Event::Received { socket, .. }) if *socket == id);
-        self.outputs.retain(|output| !is_for_it(output));
-    }
-
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+    /// Takes the next thing that the driver must do.
+    pub(crate) fn poll_output(&mut self) -> Option<Output<Infallible>> {
         self.outputs.pop_front()
     }
 
-    pub(super) fn report(&mut self, report: Report) {
-        self.reports.push_back(report);
+    pub(super) fn push_event(&mut self, event: SessionEvent) {
+        self.events.push_back(event);
     }
 
-    pub(crate) fn poll_report(&mut self) -> Option<Report> {
-        self.reports.pop_front()
+    /// Takes the next event of a session.
+    pub(crate) fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
     }
 
-    /// Forgets what a session had to say which is not of interest any more.
-    pub(crate) fn ignore_reports(&mut self) {
-        self.reports.clear();
+    /// Drops the events of a session that the layer above has ended.
+    pub(crate) fn discard_events(&mut self) {
+        self.events.clear();
     }
 
-    fn id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
+    /// Keeps the cookies of an answer, if the options say so.
+    pub(super) fn store_cookies(&mut self, response: &Response) {
+        if self.config.cookies {
+            self.cookies.store(response);
+        }
     }
 
+    /// Has the driver make a long-polling request.
     pub(super) fn request(
         &mut self,
         method: &'static str,
@@ -99,8 +84,9 @@ impl Context {
         body: Bytes,
         attempt: &Attempt,
     ) -> RequestId {
-        let req = RequestId(self.id());
+        let req = RequestId(self.next_id());
         let config = &self.config;
+        // Unique is enough for caches; nine characters of an id are 54 random bits.
         let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
         let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
         let query = attempt.query.as_ref().unwrap_or(&config.query);
@@ -109,15 +95,30 @@ impl Context {
         if method == "POST" {
             headers.push(("Content-Type".into(), "text/plain;charset=UTF-8".into()));
         }
-        self.dress(&mut headers, attempt);
+        self.add_headers(&mut headers, attempt);
         let limit = config.max_incoming;
         let address = attempt.address.clone();
-        let fetch = Fetch { method, address, target, headers, body, limit };
-        self.push(Output::Request { req, fetch });
+        let request = HttpRequest { method, address, target, headers, body, limit };
+        self.push_output(Output::Request { req, request });
         req
     }
 
-    fn dress(&self, headers: &mut Headers, attempt: &Attempt) {
+    /// Has the driver open a WebSocket: for a new session, or to upgrade the one with this id.
+    pub(super) fn open_websocket(&mut self, sid: Option<&str>, attempt: &Attempt) -> WsId {
+        let ws = WsId(self.next_id());
+        let config = &self.config;
+        let query = attempt.query.as_ref().unwrap_or(&config.query);
+        let target = target(config, query, Transport::WebSocket, sid, None);
+        let mut headers = Headers::new();
+        self.add_headers(&mut headers, attempt);
+        let (protocols, limit) = (config.protocols.clone(), config.max_incoming);
+        let address = attempt.address.clone();
+        self.push_output(Output::Open { ws, address, target, headers, protocols, limit });
+        ws
+    }
+
+    /// Adds the headers of the user, and the cookies.
+    fn add_headers(&self, headers: &mut Headers, attempt: &Attempt) {
         let extra = attempt.headers.as_ref().unwrap_or(&self.config.extra_headers);
         headers.extend(extra.iter().cloned());
         if let Some(cookies) = self.cookies.header() {
@@ -125,16 +126,8 @@ impl Context {
         }
     }
 
-    pub(super) fn open_websocket(&mut self, sid: Option<&str>, attempt: &Attempt) -> WsId {
-        let ws = WsId(self.id());
-        let config = &self.config;
-        let query = attempt.query.as_ref().unwrap_or(&config.query);
-        let target = target(config, query, Transport::WebSocket, sid, None);
-        let mut headers = Headers::new();
-        self.dress(&mut headers, attempt);
-        let (protocols, limit) = (config.protocols.clone(), config.max_incoming);
-        let address = attempt.address.clone();
-        self.push(Output::Open { ws, address, target, headers, protocols, limit });
-        ws
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 }

@@ -1,4 +1,8 @@
-//! What a server says when it opens a session.
+//! The `0` (open) packet, which a server sends first.
+//!
+//! Engine.IO protocol, section "Handshake":
+//! `0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`.
+//! Unknown fields are ignored.
 
 use std::time::Duration;
 
@@ -7,29 +11,29 @@ use serde::Deserialize;
 
 use crate::engineio::Transport;
 
-/// A session as the server describes it, checked.
+/// The validated content of an open packet.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Open {
+pub(super) struct OpenPacket {
     pub(super) sid: String,
-    /// Whether the server offers to go over to a WebSocket.
+    /// Whether the server offers the upgrade to a WebSocket.
     pub(super) upgradable: bool,
-    /// How long the server may be silent.
-    pub(super) silence: Duration,
+    /// The greatest time between two pings: `pingInterval + pingTimeout`.
+    pub(super) max_silence: Duration,
     /// The greatest size in bytes of the body of a POST; `None` if the server names none.
     pub(super) max_payload: Option<usize>,
 }
 
-/// Ids are sent along with every request.
+/// The greatest length of a session id, in bytes: it is a part of every request.
 const MAX_SID: usize = 1024;
 
-/// Nothing that is to be said takes more bytes.
+/// The greatest length of the packet, in bytes, many times that of any known server.
 const MAX_LEN: usize = 8192;
 
-/// The longest time that JavaScript can wait, in milliseconds.
+/// The longest delay of a timer in JavaScript, in milliseconds.
 const MAX_MILLISECONDS: f64 = 2_147_483_647.0;
 
-impl Open {
-    /// Reads `{"sid":"..","upgrades":["websocket"],"pingInterval":25000,..}`.
+impl OpenPacket {
+    /// Parses the JSON text behind the `0`; the error says what is wrong with it.
     pub(super) fn parse(json: &Bytes) -> Result<Self, &'static str> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -52,48 +56,52 @@ impl Open {
         let timeout = milliseconds(wire.ping_timeout).ok_or("unusable ping timeout")?;
         let max_payload = match wire.max_payload {
             Some(max) if !max.is_finite() || max < 0.0 => return Err("unusable payload limit"),
-            // As in JavaScript, none at all is no limit.
+            // The official client takes 0, which is falsy in JavaScript, for no limit.
             Some(0.0) | None => None,
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Some(max) => Some(max as usize),
         };
         let upgradable = wire.upgrades.iter().any(|name| *name == Transport::WebSocket.as_str());
-        Ok(Self { sid: wire.sid, upgradable, silence: interval + timeout, max_payload })
+        Ok(Self { sid: wire.sid, upgradable, max_silence: interval + timeout, max_payload })
     }
 }
 
+/// Converts a number of JSON; `None` if no timer can wait that long.
 fn milliseconds(number: f64) -> Option<Duration> {
-    let sensible = (1.0..=MAX_MILLISECONDS).contains(&number);
-    sensible.then(|| Duration::from_secs_f64(number / 1000.0))
+    let is_usable = (1.0..=MAX_MILLISECONDS).contains(&number);
+    is_usable.then(|| Duration::from_secs_f64(number / 1000.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Open, &'static str> {
-        Open::parse(&Bytes::copy_from_slice(json.as_bytes()))
+    fn parse(json: &str) -> Result<OpenPacket, &'static str> {
+        OpenPacket::parse(&Bytes::copy_from_slice(json.as_bytes()))
     }
 
     #[test]
-    fn what_servers_say_is_read() {
+    fn a_valid_open_packet_is_parsed() {
         let open = parse(
             r#"{"sid":"a","upgrades":["websocket","webtransport"],"pingInterval":25000,
                 "pingTimeout":20000,"maxPayload":1000000,"more":[1]}"#,
         );
-        let silence = Duration::from_secs(45);
+        let max_silence = Duration::from_secs(45);
         let max_payload = Some(1_000_000);
-        assert_eq!(open, Ok(Open { sid: "a".into(), upgradable: true, silence, max_payload }));
+        assert_eq!(
+            open,
+            Ok(OpenPacket { sid: "a".into(), upgradable: true, max_silence, max_payload })
+        );
         let least = parse(r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":0}"#);
-        let silence = Duration::from_millis(2);
+        let max_silence = Duration::from_millis(2);
         assert_eq!(
             least,
-            Ok(Open { sid: "a".into(), upgradable: false, silence, max_payload: None })
+            Ok(OpenPacket { sid: "a".into(), upgradable: false, max_silence, max_payload: None })
         );
     }
 
     #[test]
-    fn what_is_as_long_as_allowed_is_read() {
+    fn a_packet_of_the_greatest_length_is_parsed() {
         let sid = "a".repeat(MAX_SID);
         let open = format!(r#"{{"sid":"{sid}","pingInterval":1,"pingTimeout":1}}"#);
         assert!(parse(&open).is_ok());
@@ -102,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_open_packets_are_refused() {
         for json in [
             "",
             "notjson",

@@ -1,4 +1,9 @@
-//! What a server may send.
+//! The Engine.IO packets that a server may send, as text.
+//!
+//! Engine.IO protocol, section "Packet encoding": one digit for the type, then the data; in
+//! long-polling, `b` and base64 is a binary message. Binary WebSocket messages are messages as a
+//! whole, and do not come here. Cutting a long-polling payload into packets is done in
+//! [`engineio::packet`](crate::engineio::packet), for both roles.
 
 use base64::Engine as _;
 use bytes::{Buf, Bytes};
@@ -6,22 +11,25 @@ use bytes::{Buf, Bytes};
 use crate::engineio::packet::BASE64;
 use crate::io::Frame;
 
+/// A packet of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet {
-    /// With the description of the session.
+    /// `0` and JSON: the description of the session.
     Open(Bytes),
+    /// `1`: the server closes the session.
     Close,
+    /// `2`: the heartbeat.
     Ping,
-    /// `3`, or `3probe` on a WebSocket that is to take over.
-    Pong {
-        probe: bool,
-    },
+    /// `3`, or `3probe` on a WebSocket that is being probed.
+    Pong { probe: bool },
+    /// `4` and text, or `b` and base64.
     Message(Frame),
-    /// Of no meaning from a server, but allowed: `5` and `6`.
+    /// `5` (upgrade), which servers do not send, and `6` (noop), which ends a pending GET. Neither
+    /// needs a reaction.
     Other,
 }
 
-/// Reads a text packet; `None` if it is none.
+/// Decodes a text packet; `None` if it is not a valid one.
 pub(super) fn decode(mut text: Bytes) -> Option<Packet> {
     let kind = *text.first()?;
     text.advance(1);

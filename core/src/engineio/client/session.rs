@@ -1,126 +1,107 @@
-//! Engine.IO, protocol 4, from the client's side: one session, from its dialing to its end.
+//! One Engine.IO session of a client, or the attempt at one.
 //!
-//! The dialer decides which requests are made and which WebSockets are opened, and what is
-//! written to them; it reports messages and the turns of the session's life to the [`Context`],
-//! where the layer above takes them from. A request that fails ends the session: whether the
-//! server has acted on it can't be known, so it is never made again.
+//! Engine.IO protocol, section "Protocol": the session begins with a GET or a WebSocket without
+//! `sid`, which the server answers with `0` (open). Messages go over this transport until the
+//! session is upgraded, closed or lost.
+//!
+//! The session decides which requests are made and which WebSockets are opened, and what is
+//! written to them. It does not open another session when it is lost; that is up to the layer
+//! above. A request that fails ends the session: it is unknown whether the server has acted on it,
+//! so it is never repeated.
+//!
+//! Here are the state, WebSockets, packets, and deadlines. Long-polling is in `polling`, the
+//! upgrade in `upgrade`, the end in `closing`.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::context::{Context, Ending, Report};
-use super::fence::Fence;
-use super::open::Open;
-use super::outbox::{self, Outbox, PacketKind};
-use super::packet::{self, Packet};
-use super::polling::Exchange;
-use super::probe::Probe;
 use bytes::Bytes;
 
-use crate::engineio::{Encoded, Transport};
-use crate::io::{Frame, Frames, WsId};
-use crate::socketio::client::{Attempt, Fault, Output};
+use super::attempt::Attempt;
+use super::channel::Channel;
+use super::context::Context;
+use super::event::SessionEvent;
+use super::fault::TransportFault;
+use super::heartbeat::Heartbeat;
+use super::open::OpenPacket;
+use super::outbox::{self, Outbox, PacketClass};
+use super::output::Output;
+use super::packet::{self, Packet};
+use super::probe::Probe;
+use super::read_confirmation::{Check, ReadConfirmation};
+use crate::engineio::{CloseReason, Encoded, Transport};
+use crate::io::{Frame, Frames, RequestId, WsId};
 
-/// One session, or the attempt at one.
-pub(crate) struct Dialer {
+pub(crate) struct Session {
     pub(super) phase: Phase,
     pub(super) channel: Channel,
-    /// The transports to try if this one does not work.
-    pub(super) others: VecDeque<Transport>,
+    /// The transports to try if the current one can't open the session.
+    pub(super) other_transports: VecDeque<Transport>,
     pub(super) probe: Option<Probe>,
-    /// WebSockets do not work: there is no need to try to go over to one.
-    pub(super) tried_websocket: bool,
-    /// What came with the last answer to a GET and was not looked at yet.
-    pub(super) backlog: Option<Bytes>,
+    /// Whether opening the session with a WebSocket has failed, so that no upgrade is tried.
+    tried_websocket: bool,
+    /// The packets of the last answer to a GET that were not handled yet.
+    pub(super) unread: Option<Bytes>,
     /// The id of the session, a secret; empty until it is open.
     pub(super) sid: String,
-    /// The greatest size of the body of a POST.
+    /// The greatest size of the body of a POST, in bytes, as the server says it (`maxPayload`).
     pub(super) max_payload: Option<usize>,
     pub(super) outbox: Outbox,
-    pub(super) fence: Fence,
+    pub(super) read_confirmation: ReadConfirmation,
     /// Where requests go, and what is sent along.
     pub(super) attempt: Attempt,
     pub(super) heartbeat: Option<Heartbeat>,
-    /// When to give up delivering what was sent before the end.
-    pub(super) farewell_due: Option<Instant>,
-    /// The turn in which something was written last.
-    pub(super) spent: u64,
+    /// When to stop delivering the packets from before [`close`](Self::close).
+    pub(super) close_due: Option<Instant>,
+    /// The [turn](Context::turn) in which something was written last.
+    pub(super) last_write_turn: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The server has not sent `0` (open) yet.
     Opening,
     Open,
-    /// Over for the layer above; what it sent last is still being delivered.
+    /// Over for the layer above; the last packets are still being delivered.
     Closing,
-    Gone,
+    Closed,
 }
 
-#[derive(Debug)]
-pub(super) enum Channel {
-    Polling { get: Option<Exchange>, post: Option<Exchange> },
-    WebSocket { ws: WsId, ready: bool },
-}
-
-impl Channel {
-    /// Nothing to release.
-    pub(super) const NONE: Self = Self::Polling { get: None, post: None };
-
-    const fn transport(&self) -> Transport {
-        match self {
-            Self::Polling { .. } => Transport::Polling,
-            Self::WebSocket { .. } => Transport::WebSocket,
-        }
-    }
-}
-
-/// A server that says nothing for this long is gone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heartbeat {
-    silence: Duration,
-    due: Option<Instant>,
-}
-
-impl Heartbeat {
-    fn new(silence: Duration, now: Instant) -> Self {
-        Self { silence, due: now.checked_add(silence) }
-    }
-}
-
-impl Dialer {
+impl Session {
     /// Begins to open a session, with the first of these transports that works.
-    pub(crate) fn dial(
+    pub(crate) fn open(
         first: Transport,
         others: VecDeque<Transport>,
         attempt: Attempt,
         cx: &mut Context,
         now: Instant,
     ) -> Self {
-        let mut dialer = Self {
+        let mut session = Self {
             phase: Phase::Opening,
-            channel: Channel::NONE,
-            others,
+            channel: Channel::IDLE,
+            other_transports: others,
             probe: None,
             tried_websocket: false,
-            backlog: None,
+            unread: None,
             sid: String::new(),
             max_payload: None,
             outbox: Outbox::default(),
-            fence: Fence::Passed,
+            read_confirmation: ReadConfirmation::Confirmed,
             attempt,
             heartbeat: None,
-            farewell_due: None,
-            spent: 0,
+            close_due: None,
+            last_write_turn: 0,
         };
-        dialer.begin(first, cx, now);
-        dialer
+        session.open_with(first, cx, now);
+        session
     }
 
-    pub(super) fn begin(&mut self, transport: Transport, cx: &mut Context, now: Instant) {
+    /// Begins to open the session with a transport.
+    pub(super) fn open_with(&mut self, transport: Transport, cx: &mut Context, now: Instant) {
         match transport {
             Transport::Polling => {
-                self.channel = Channel::NONE;
-                self.poll(cx, now);
+                self.channel = Channel::IDLE;
+                self.send_get(cx, now);
             }
             Transport::WebSocket => {
                 self.tried_websocket = true;
@@ -130,58 +111,56 @@ impl Dialer {
         }
     }
 
-    pub(crate) fn is_gone(&self) -> bool {
-        self.phase == Phase::Gone
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
 
-    /// The transport that messages take.
+    /// Returns the transport that messages take.
     pub(crate) const fn transport(&self) -> Transport {
         self.channel.transport()
     }
 
-    /// The size of the first of these messages that the server does not take, as it would be sent
-    /// now, and the greatest one that it takes.
+    /// Returns the size of the first of these messages that the server does not take, as it would
+    /// be sent now, and the greatest size that it takes, in bytes.
     pub(crate) fn too_large(&self, messages: &Encoded, cx: &Context) -> Option<(usize, usize)> {
         let limit = self.max_payload?;
         let base64 = cx.config.force_base64 || self.transport() == Transport::Polling;
         outbox::sizes(messages, base64).find(|&bytes| bytes > limit).map(|bytes| (bytes, limit))
     }
 
-    /// How many bytes wait to be sent, with the overhead of the messages.
+    /// Returns how many bytes are queued, with [`Encoded::OVERHEAD`] for each packet.
     pub(crate) const fn buffered(&self) -> usize {
-        self.outbox.unsent()
+        self.outbox.queued()
     }
 
-    /// Whether something that the application has emitted is not known to have arrived.
+    /// Whether data of the application is not known to have arrived.
     pub(crate) fn holds_data(&self) -> bool {
         self.outbox.holds_data()
     }
 
-    /// How many requests and WebSockets are open.
+    /// Returns how many requests and how many WebSockets are open.
     pub(crate) fn connections(&self) -> (usize, usize) {
-        let probing = usize::from(self.probe.is_some());
-        match &self.channel {
-            Channel::Polling { get, post } => {
-                (usize::from(get.is_some()) + usize::from(post.is_some()), probing)
-            }
-            Channel::WebSocket { .. } => (0, 1 + probing),
-        }
+        let main = usize::from(self.transport() == Transport::WebSocket);
+        (self.channel.requests().count(), main + usize::from(self.probe.is_some()))
     }
 
-    /// Whether the id of a WebSocket is that of this session.
-    pub(crate) fn owns(&self, id: WsId) -> bool {
+    pub(crate) fn owns_request(&self, req: RequestId) -> bool {
+        self.channel.requests().any(|pending| pending.req == req)
+    }
+
+    pub(crate) fn owns_websocket(&self, id: WsId) -> bool {
         let main = matches!(self.channel, Channel::WebSocket { ws, .. } if ws == id);
         main || self.probe.as_ref().is_some_and(|probe| probe.ws == id)
     }
 
-    // What happened to it, or to a WebSocket that it owns: while it polls, that is the probe.
+    // WebSockets. While the channel is long-polling, a WebSocket of this session is its probe.
 
     /// A WebSocket is open.
-    pub(crate) fn on_opened(&mut self, cx: &mut Context) {
+    pub(crate) fn on_websocket_opened(&mut self, cx: &mut Context) {
         match &mut self.channel {
             Channel::WebSocket { ready, .. } => *ready = true,
             Channel::Polling { .. } => self.on_probe_opened(cx),
@@ -197,15 +176,15 @@ impl Dialer {
             return;
         }
         if frame.len() > cx.config.max_incoming {
-            let fault = Fault::TooLarge { limit: cx.config.max_incoming };
-            return self.fail(Ending::TransportError, fault, cx, now);
+            let fault = TransportFault::TooLarge { limit: cx.config.max_incoming };
+            return self.fail(CloseReason::TransportError, fault, cx, now);
         }
         match frame {
             Frame::Text(text) => self.on_text(text, cx, now),
             Frame::Binary(_) if self.phase == Phase::Opening => {
                 self.fail_to_parse("a message comes before the session is open", cx, now);
             }
-            message @ Frame::Binary(_) => cx.report(Report::Message(message)),
+            message @ Frame::Binary(_) => cx.push_event(SessionEvent::Message(message)),
         }
         self.flush(cx, now);
     }
@@ -221,111 +200,127 @@ impl Dialer {
         self.finish_closing(cx);
     }
 
-    /// A WebSocket could not be opened, or is gone.
-    pub(crate) fn on_closed(
+    /// The answer to a WebSocket Ping arrived: the server has read what was sent before it.
+    pub(crate) fn on_pong(&mut self, cx: &mut Context, now: Instant) {
+        if self.read_confirmation.is_pinged() {
+            self.on_data_read(cx, now);
+        }
+    }
+
+    /// A WebSocket could not be opened, or has ended.
+    pub(crate) fn on_websocket_closed(
         &mut self,
-        ending: Ending,
-        fault: Fault,
+        reason: CloseReason,
+        fault: TransportFault,
         cx: &mut Context,
         now: Instant,
     ) {
         match self.channel {
             Channel::WebSocket { .. } => {
-                self.channel = Channel::NONE;
-                self.fail(ending, fault, cx, now);
+                // The driver needs no `Output::Close` for it.
+                self.channel = Channel::IDLE;
+                self.fail(reason, fault, cx, now);
             }
             Channel::Polling { .. } => {
                 self.probe = None;
-                self.on_probe_lost(fault, cx, now);
+                self.on_upgrade_failed(fault, cx, now);
             }
         }
     }
 
-    /// Reads a packet as text; it may be the end of the session.
+    // Packets.
+
+    /// Handles a packet of either transport; it may end the session.
     pub(super) fn on_text(&mut self, text: Bytes, cx: &mut Context, now: Instant) {
         let Some(packet) = packet::decode(text) else {
-            return self.fail_to_parse("no packet of Engine.IO", cx, now);
+            return self.fail_to_parse("not an Engine.IO packet", cx, now);
         };
         match (packet, self.phase) {
-            (Packet::Open(json), Phase::Opening) => match Open::parse(&json) {
+            (Packet::Open(json), Phase::Opening) => match OpenPacket::parse(&json) {
                 Ok(open) => self.on_open(open, cx, now),
-                Err(problem) => {
-                    self.fail(Ending::ParseError, Fault::Handshake(problem), cx, now);
-                }
+                Err(problem) => self.fail_handshake(problem, cx, now),
             },
-            (Packet::Message(message), Phase::Open) => cx.report(Report::Message(message)),
+            (Packet::Message(message), Phase::Open) => {
+                cx.push_event(SessionEvent::Message(message));
+            }
             (Packet::Ping, Phase::Open) => {
                 if let Some(heartbeat) = &mut self.heartbeat {
-                    *heartbeat = Heartbeat::new(heartbeat.silence, now);
+                    heartbeat.restart(now);
                 }
                 self.outbox.push_pong();
             }
             (Packet::Close, Phase::Open) => {
-                self.end(Ending::TransportClose, Some(Fault::ClosedByServer), cx);
+                let fault = TransportFault::ClosedByServer;
+                self.end(CloseReason::TransportClose, Some(fault), cx);
             }
             (Packet::Pong { .. } | Packet::Other, Phase::Open) => {}
             (Packet::Open(_), Phase::Open) => {
                 self.fail_to_parse("a second handshake", cx, now);
             }
-            (_, Phase::Opening) => {
-                self.fail(Ending::ParseError, Fault::Handshake("missing"), cx, now);
-            }
-            (_, Phase::Closing | Phase::Gone) => {}
+            (_, Phase::Opening) => self.fail_handshake("missing", cx, now),
+            (_, Phase::Closing | Phase::Closed) => {}
         }
     }
 
-    pub(super) fn on_open(&mut self, open: Open, cx: &mut Context, now: Instant) {
+    fn fail_handshake(&mut self, problem: &'static str, cx: &mut Context, now: Instant) {
+        self.fail(CloseReason::ParseError, TransportFault::Handshake(problem), cx, now);
+    }
+
+    /// The server has opened the session.
+    fn on_open(&mut self, open: OpenPacket, cx: &mut Context, now: Instant) {
         self.phase = Phase::Open;
         self.sid = open.sid;
         self.max_payload = open.max_payload;
-        self.heartbeat = Some(Heartbeat::new(open.silence, now));
-        cx.report(Report::Opened(self.transport()));
+        self.heartbeat = Some(Heartbeat::new(open.max_silence, now));
+        cx.push_event(SessionEvent::Opened(self.transport()));
         let wanted = cx.config.upgrade && cx.config.transports.contains(&Transport::WebSocket);
         if wanted && open.upgradable && !self.tried_websocket {
-            self.probe = Some(Probe::dial(&self.sid, &self.attempt, cx, now));
+            let ws = cx.open_websocket(Some(&self.sid), &self.attempt);
+            self.probe = Some(Probe::new(ws, cx.config.upgrade_timeout, now));
         }
     }
 
-    // Time.
+    // Deadlines.
 
-    /// When [`on_deadline`](Self::on_deadline) is due.
+    /// Returns when [`on_deadline`](Self::on_deadline) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let heartbeat = self.heartbeat.and_then(|heartbeat| heartbeat.due);
         let probe = self.probe.as_ref().and_then(|probe| probe.due);
-        let requests = self.requests().filter_map(|exchange| exchange.due);
-        let others = [self.farewell_due, self.fence.due()].into_iter().flatten();
+        let requests = self.channel.requests().filter_map(|pending| pending.due);
+        let others = [self.close_due, self.read_confirmation.due()].into_iter().flatten();
         requests.chain(heartbeat).chain(probe).chain(others).min()
     }
 
+    /// Acts on every deadline that has passed.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context, now: Instant) {
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        if is_due(self.farewell_due) {
-            self.phase = Phase::Gone;
-            return self.release(cx);
+        if is_due(self.close_due) {
+            return self.abort(cx);
         }
-        if is_due(self.fence.due()) {
-            self.pass_fence(cx, now);
+        if is_due(self.read_confirmation.due()) {
+            self.on_data_read(cx, now);
         }
         if is_due(self.heartbeat.and_then(|heartbeat| heartbeat.due)) {
-            return self.end(Ending::PingTimeout, None, cx);
+            return self.end(CloseReason::PingTimeout, None, cx);
         }
         if is_due(self.probe.as_ref().and_then(|probe| probe.due)) {
-            self.drop_probe(cx);
-            self.on_probe_lost(Fault::Timeout, cx, now);
+            self.close_probe(cx);
+            self.on_upgrade_failed(TransportFault::Timeout, cx, now);
         }
-        if self.requests().any(|exchange| is_due(exchange.due)) {
-            self.fail(Ending::TransportError, Fault::Timeout, cx, now);
+        if self.channel.requests().any(|pending| is_due(pending.due)) {
+            self.fail(CloseReason::TransportError, TransportFault::Timeout, cx, now);
         }
     }
 
-    // Commands of the layer above.
+    // Sending.
 
-    /// Whether what is sent now is written at once, or is written together with what was.
+    /// Whether a message that is pushed now is written at once, or together with the packets that
+    /// were written during the same input.
     pub(crate) fn is_ready(&self, cx: &Context) -> bool {
-        self.phase == Phase::Open && (self.spent == cx.turn || self.has_credit())
+        self.phase == Phase::Open && (self.last_write_turn == cx.turn || self.can_write())
     }
 
-    pub(super) fn has_credit(&self) -> bool {
+    fn can_write(&self) -> bool {
         let writable = match &self.channel {
             Channel::Polling { post, .. } => post.is_none() && !self.is_pausing(),
             Channel::WebSocket { ready, .. } => *ready,
@@ -333,31 +328,62 @@ impl Dialer {
         writable && self.outbox.is_empty()
     }
 
-    /// Lets messages wait for [`flush`](Self::flush).
-    pub(crate) fn push(&mut self, kind: PacketKind, messages: &Encoded) {
+    /// Queues messages for the next [`flush`](Self::flush).
+    pub(crate) fn push(&mut self, class: PacketClass, messages: &Encoded) {
         if self.phase == Phase::Open {
-            self.outbox.push(kind, messages);
+            self.outbox.push(class, messages);
         }
     }
 
-    /// Writes what waits, if there is a way to.
+    /// Writes the packets that are queued, if the transport can take them now.
     pub(crate) fn flush(&mut self, cx: &mut Context, now: Instant) {
-        if self.outbox.is_empty() || self.is_pausing() || self.is_fenced(cx, now) {
+        if self.outbox.is_empty() || self.is_pausing() || self.must_wait_for_read(cx, now) {
             return;
         }
         match &mut self.channel {
-            Channel::Polling { post: None, .. } => self.post(cx, now),
+            Channel::Polling { post: None, .. } => self.send_post(cx, now),
             Channel::WebSocket { ws, ready: ready @ true } => {
                 *ready = false;
                 let mut frames = Frames::new();
                 self.outbox.take_frames(cx.config.force_base64, &mut frames);
-                cx.push(Output::Send { ws: *ws, frames });
-                self.raise_fence();
+                cx.push_output(Output::Send { ws: *ws, frames });
+                self.note_data_sent();
             }
             Channel::Polling { post: Some(_), .. } | Channel::WebSocket { ready: false, .. } => {
                 return;
             }
         }
-        self.spent = cx.turn;
+        self.last_write_turn = cx.turn;
+    }
+
+    /// Whether the next packet has to wait until the server has read the data before it; asks the
+    /// server for that with a Ping.
+    fn must_wait_for_read(&mut self, cx: &mut Context, now: Instant) -> bool {
+        let Channel::WebSocket { ws, ready: true } = self.channel else { return false };
+        if !self.outbox.is_next_after_data() {
+            return false;
+        }
+        match self.read_confirmation.check(now) {
+            Check::Send => false,
+            Check::Wait => true,
+            Check::PingFirst => {
+                cx.push_output(Output::Ping { ws });
+                true
+            }
+        }
+    }
+
+    /// Remembers whether the frames that were just sent hold data.
+    pub(super) fn note_data_sent(&mut self) {
+        if self.outbox.has_data_in_flight() {
+            self.read_confirmation.on_data_sent();
+        }
+    }
+
+    /// The server has read all data, or takes too long to say so.
+    fn on_data_read(&mut self, cx: &mut Context, now: Instant) {
+        self.read_confirmation = ReadConfirmation::Confirmed;
+        self.flush(cx, now);
+        self.finish_closing(cx);
     }
 }

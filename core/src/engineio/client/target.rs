@@ -1,11 +1,14 @@
-//! Where requests go: path and query.
+//! The target of a request: path and query.
+//!
+//! Engine.IO protocol, section "Transports": `/engine.io/?EIO=4&transport=polling&sid=..`, with a
+//! path that is configurable. `EIO` is the version of the protocol, `sid` is there once the session
+//! is open, `b64=1` asks the server for base64 in place of binary, and `t` is unique.
 
-use std::fmt::Write;
-
+use super::config::Config;
 use crate::engineio::Transport;
-use crate::socketio::client::Config;
+use crate::engineio::http::percent;
 
-/// Makes the target of a request. `stamp` keeps caches from answering.
+/// Makes the target of a request. `stamp` is unique, so that no cache answers the request.
 pub(super) fn target(
     config: &Config,
     query: &[(String, String)],
@@ -21,9 +24,9 @@ pub(super) fn target(
     let mut add = |key: &str, value: &str| {
         target.push(separator);
         separator = '&';
-        escape(key, &mut target);
+        percent::encode(key, &mut target);
         target.push('=');
-        escape(value, &mut target);
+        percent::encode(value, &mut target);
     };
     for (key, value) in query {
         add(key, value);
@@ -42,34 +45,42 @@ pub(super) fn target(
     target
 }
 
-fn escape(text: &str, target: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            target.push(char::from(byte));
-        } else {
-            write!(target, "%{byte:02X}").expect("a String takes everything");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
+    fn config() -> Config {
+        Config {
+            path: "/socket.io".to_owned(),
+            add_trailing_slash: true,
+            query: Vec::new(),
+            extra_headers: Vec::new(),
+            cookies: false,
+            protocols: Vec::new(),
+            transports: Vec::new(),
+            upgrade: true,
+            upgrade_timeout: Duration::ZERO,
+            force_base64: false,
+            timestamp_param: Some("t".to_owned()),
+            request_timeout: None,
+            close_timeout: Duration::ZERO,
+            max_incoming: 1,
+        }
+    }
+
     #[test]
-    fn targets_hold_what_the_user_adds_escaped() {
-        let config = Config {
-            query: vec![("a b".to_owned(), "é&=".to_owned())],
-            path: "/x".to_owned(),
-            ..Config::default()
-        };
+    fn targets_hold_the_percent_encoded_query_of_the_user() {
+        let escaping = Config { path: "/x".to_owned(), ..config() };
+        let query = [("a b".to_owned(), "é&=".to_owned())];
         assert_eq!(
-            target(&config, &config.query, Transport::Polling, Some("s/d"), Some("1")),
+            target(&escaping, &query, Transport::Polling, Some("s/d"), Some("1")),
             "/x/?a%20b=%C3%A9%26%3D&EIO=4&transport=polling&t=1&sid=s%2Fd"
         );
-        let config = Config { add_trailing_slash: false, force_base64: true, ..Config::default() };
+        let plain = Config { add_trailing_slash: false, force_base64: true, ..config() };
         assert_eq!(
-            target(&config, &[], Transport::WebSocket, None, None),
+            target(&plain, &[], Transport::WebSocket, None, None),
             "/socket.io?EIO=4&transport=websocket&b64=1"
         );
     }

@@ -7,6 +7,8 @@ use crate::io::{Headers, Request};
 use crate::network;
 use crate::network::Network;
 
+pub(crate) use super::percent::decode;
+
 /// Names a handshake that waits for the application's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandshakeId(pub(in crate::engineio) u64);
@@ -93,41 +95,9 @@ impl From<()> for Admission {
     }
 }
 
-/// Decodes a part of a query: `+` is a space; what is no valid escape stays as it is.
-pub(crate) fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
-    }
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut index = 0;
-    while let Some(&byte) = bytes.get(index) {
-        let escaped = (byte == b'%').then(|| text.get(index + 1..index + 3)).flatten();
-        let escaped = escaped.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        if let Some(byte) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            decoded.push(byte);
-            index += 3;
-        } else {
-            decoded.push(if byte == b'+' { b' ' } else { byte });
-            index += 1;
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn queries_are_decoded_as_far_as_they_are_valid() {
-        assert_eq!(decode("plain"), "plain");
-        assert_eq!(decode("a+b%20c%C3%A9"), "a b cé");
-        assert_eq!(decode("%"), "%");
-        assert_eq!(decode("%zz%4"), "%zz%4");
-        assert_eq!(decode("%ff"), "\u{fffd}");
-        assert_eq!(decode("%é"), "%é");
-    }
 
     #[test]
     fn of_two_parameters_the_last_one_counts() {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::engineio::Transport;
-use crate::engineio::client::{Context, Dialer, Ending};
+use crate::engineio::client::{Context, Session, TransportFault};
+use crate::engineio::{CloseReason, Transport};
 use crate::error::ConfigError;
 use crate::id::{AckId, Mint, SocketId};
 use crate::io::{Closure, RequestId, WsId};
@@ -12,8 +12,11 @@ use crate::socketio::ack::Acks;
 use crate::socketio::client::backoff::Backoff;
 use crate::socketio::client::life::Socket;
 use crate::socketio::client::link::State;
+use crate::socketio::client::outputs::Outputs;
 use crate::socketio::client::socket::SocketMut;
-use crate::socketio::client::{Config, Counts, Fault, Input, OpenError, Output, SocketConfig};
+use crate::socketio::client::{
+    Config, Counts, Event, Fault, Input, OpenError, Output, SocketConfig,
+};
 use crate::socketio::packet::Decoder;
 use crate::timers::{TimerId, Timers};
 
@@ -32,12 +35,14 @@ use crate::timers::{TimerId, Timers};
 /// There is a connection as long as a socket wants one: the first that does opens it, the last
 /// one that leaves closes it.
 pub struct Client {
+    pub(super) config: Config,
     pub(super) cx: Context,
+    pub(super) outputs: Outputs,
     pub(super) state: State,
     /// The connection that is open or being opened.
-    pub(super) link: Option<Dialer>,
+    pub(super) session: Option<Session>,
     /// Connections that still deliver what was sent before they were closed.
-    pub(super) leaving: Vec<Dialer>,
+    pub(super) closing: Vec<Session>,
     pub(super) backoff: Backoff,
     /// The application is asked where the attempt goes.
     pub(super) is_asking: bool,
@@ -97,12 +102,16 @@ impl Client {
     ///
     /// If a field of the configuration has a value that can't work.
     pub fn new(config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        let session = config.session();
+        session.validate()?;
         config.validate()?;
         Ok(Self {
-            cx: Context::new(config, Mint::new(seed, 0)),
+            config,
+            cx: Context::new(session, Mint::new(seed, 0)),
+            outputs: Outputs::default(),
             state: State::Idle,
-            link: None,
-            leaving: Vec::new(),
+            session: None,
+            closing: Vec::new(),
             backoff: Backoff::default(),
             is_asking: false,
             opened: None,
@@ -125,7 +134,7 @@ impl Client {
     /// The options.
     #[must_use]
     pub const fn config(&self) -> &Config {
-        &self.cx.config
+        &self.config
     }
 
     /// Takes in what happened. What the server does wrong costs it the connection.
@@ -135,32 +144,40 @@ impl Client {
         self.now = Some(now);
         match input {
             Input::Response { req, response } => {
-                self.with_request(req, |link, cx| link.on_response(req, response, cx, now));
+                self.with_request(req, |session, cx| session.on_response(req, response, cx, now));
             }
             Input::Failed { req, message } => {
-                let fault = Fault::Network { transport: Transport::Polling, message };
-                self.with_request(req, |link, cx| link.on_failed(req, fault, cx, now));
+                let fault = TransportFault::Network { transport: Transport::Polling, message };
+                self.with_request(req, |session, cx| {
+                    session.on_request_failed(req, fault, cx, now)
+                });
             }
-            Input::Opened { ws } => self.with_websocket(ws, |link, cx| link.on_opened(cx)),
+            Input::Opened { ws } => {
+                self.with_websocket(ws, |session, cx| session.on_websocket_opened(cx))
+            }
             Input::Refused { ws, response } => {
-                let fault = Fault::refused(&response);
-                let ending = Ending::TransportError;
-                self.with_websocket(ws, |link, cx| link.on_closed(ending, fault, cx, now));
+                let fault = TransportFault::refused(&response);
+                let reason = CloseReason::TransportError;
+                self.with_websocket(ws, |session, cx| {
+                    session.on_websocket_closed(reason, fault, cx, now)
+                });
             }
             Input::Frame { ws, frame } => {
-                self.with_websocket(ws, |link, cx| link.on_frame(ws, frame, cx, now));
+                self.with_websocket(ws, |session, cx| session.on_frame(ws, frame, cx, now));
             }
             Input::Drained { ws } => {
-                self.with_websocket(ws, |link, cx| link.on_drained(cx, now));
+                self.with_websocket(ws, |session, cx| session.on_drained(cx, now));
             }
-            Input::Pong { ws } => self.with_websocket(ws, |link, cx| link.on_pong(cx, now)),
+            Input::Pong { ws } => self.with_websocket(ws, |session, cx| session.on_pong(cx, now)),
             Input::Closed { ws, cause, code, message } => {
-                let ending = match cause {
-                    Closure::Peer => Ending::TransportClose,
-                    Closure::Error | Closure::TooLarge => Ending::TransportError,
+                let reason = match cause {
+                    Closure::Peer => CloseReason::TransportClose,
+                    Closure::Error | Closure::TooLarge => CloseReason::TransportError,
                 };
-                let fault = Fault::closed(cause, code, message);
-                self.with_websocket(ws, |link, cx| link.on_closed(ending, fault, cx, now));
+                let fault = TransportFault::websocket_closed(cause, code, message);
+                self.with_websocket(ws, |session, cx| {
+                    session.on_websocket_closed(reason, fault, cx, now)
+                });
             }
             Input::Online => self.on_online(now),
             Input::Offline => self.on_offline(now),
@@ -206,8 +223,10 @@ impl Client {
         if self.paused {
             return false;
         }
-        let Some(link) = self.link.as_mut().filter(|link| link.has_backlog()) else { return false };
-        link.read_on(&mut self.cx, now);
+        let Some(session) = self.session.as_mut().filter(|session| session.has_unread()) else {
+            return false;
+        };
+        session.read_some(&mut self.cx, now);
         self.follow(now);
         self.wind_down(now);
         self.flush(now);
@@ -216,19 +235,24 @@ impl Client {
 
     /// Lets time pass for the connections.
     pub(super) fn elapse(&mut self, now: Instant) {
-        for link in self.link.iter_mut().chain(&mut self.leaving) {
-            while link.deadline().is_some_and(|deadline| deadline <= now) {
-                link.on_deadline(&mut self.cx, now);
+        for session in self.session.iter_mut().chain(&mut self.closing) {
+            while session.deadline().is_some_and(|deadline| deadline <= now) {
+                session.on_deadline(&mut self.cx, now);
             }
         }
         self.follow(now);
     }
 
+    /// Appends an event for the application.
+    pub(super) fn report(&mut self, event: Event) {
+        self.outputs.push_event(event, &mut self.cx);
+    }
+
     /// What is to be done next.
     #[must_use = "an output that is not carried out leaves the server waiting"]
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub fn poll_output(&mut self) -> Option<Output<Event>> {
         loop {
-            if let Some(output) = self.cx.poll_output() {
+            if let Some(output) = self.outputs.poll(&mut self.cx) {
                 return Some(output);
             }
             let now = self.now?;
@@ -249,8 +273,8 @@ impl Client {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let links = self.link.iter().chain(&self.leaving);
-        links.filter_map(Dialer::deadline).chain(self.timers.next()).min()
+        let sessions = self.session.iter().chain(&self.closing);
+        sessions.filter_map(Session::deadline).chain(self.timers.next()).min()
     }
 
     /// Makes a socket for a namespace, and connects it unless the options say otherwise.
@@ -313,13 +337,13 @@ impl Client {
     /// Whether there is no connection, not even one that is being opened, waited for, or closed.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle) && self.leaving.is_empty()
+        matches!(self.state, State::Idle) && self.closing.is_empty()
     }
 
     /// The transport of the connection, if there is one.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
-        self.link.as_ref().filter(|link| link.is_open()).map(Dialer::transport)
+        self.session.as_ref().filter(|session| session.is_open()).map(Session::transport)
     }
 
     /// How many things are remembered.
@@ -332,26 +356,26 @@ impl Client {
             timers: self.timers.len(),
             ..Counts::default()
         };
-        for link in self.link.iter().chain(&self.leaving) {
-            let (requests, websockets) = link.connections();
+        for session in self.session.iter().chain(&self.closing) {
+            let (requests, websockets) = session.connections();
             counts.requests += requests;
             counts.websockets += websockets;
-            counts.timers += usize::from(link.deadline().is_some());
+            counts.timers += usize::from(session.deadline().is_some());
         }
         counts
     }
 
-    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Dialer, &mut Context)) {
-        let mut links = self.link.iter_mut().chain(&mut self.leaving);
-        if let Some(link) = links.find(|link| link.awaits(req)) {
-            act(link, &mut self.cx);
+    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
+        if let Some(session) = sessions.find(|session| session.owns_request(req)) {
+            act(session, &mut self.cx);
         }
     }
 
-    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Dialer, &mut Context)) {
-        let mut links = self.link.iter_mut().chain(&mut self.leaving);
-        if let Some(link) = links.find(|link| link.owns(ws)) {
-            act(link, &mut self.cx);
+    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
+        if let Some(session) = sessions.find(|session| session.owns_websocket(ws)) {
+            act(session, &mut self.cx);
         }
     }
 }

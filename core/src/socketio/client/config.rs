@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::engineio;
 use crate::engineio::Transport;
 use crate::error::ConfigError;
-use crate::io::{Headers, is_token};
+use crate::io::Headers;
 use crate::socketio::client::AuthError;
 use crate::socketio::packet;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
@@ -168,93 +169,36 @@ impl Config {
         Limits { depth: Limits::DEPTH_TO_SERVER, ..self.limits() }
     }
 
+    /// The options of the layer below.
+    pub(super) fn session(&self) -> engineio::client::Config {
+        engineio::client::Config {
+            path: self.path.clone(),
+            add_trailing_slash: self.add_trailing_slash,
+            query: self.query.clone(),
+            extra_headers: self.extra_headers.clone(),
+            cookies: self.cookies,
+            protocols: self.protocols.clone(),
+            transports: self.transports.clone(),
+            upgrade: self.upgrade,
+            upgrade_timeout: self.upgrade_timeout,
+            force_base64: self.force_base64,
+            timestamp_param: self.timestamp_param.clone(),
+            request_timeout: self.request_timeout,
+            close_timeout: self.close_timeout,
+            max_incoming: self.max_incoming,
+        }
+    }
+
+    /// Checks what the layer below does not know of.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let check = |good: bool, field, problem| {
-            if good { Ok(()) } else { Err(ConfigError { field, problem }) }
-        };
-        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        check(self.path.starts_with('/'), "path", "must begin with a slash")?;
-        check(is_plain(&self.path), "path", "must be ASCII without spaces")?;
-        check(!self.path.contains(['?', '#']), "path", "must be a path alone")?;
-        check(!self.transports.is_empty(), "transports", "must not be empty")?;
-        let factor = self.randomization_factor;
-        check(
-            (0.0..=1.0).contains(&factor),
-            "randomization_factor",
-            "must be a number from 0 to 1",
-        )?;
-        check(self.max_incoming > 0, "max_incoming", "must not be zero")?;
-        check(self.max_buffered > 0, "max_buffered", "must not be zero")?;
-        check_headers(&self.extra_headers)?;
-        let once = |(index, name): (usize, &String)| !self.protocols[..index].contains(name);
-        let good = self.protocols.iter().all(|name| is_token(name))
-            && self.protocols.iter().enumerate().all(once);
-        check(good, "protocols", "must be tokens, each one once")
-    }
-}
-
-fn check_headers(headers: &Headers) -> Result<(), ConfigError> {
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    let is_name = |name: &str| !name.is_empty() && is_plain(name) && !name.contains(':');
-    let is_header = |name: &str, value: &str| {
-        is_name(name) && !value.contains(|c: char| c.is_control() && c != '\t')
-    };
-    if headers.iter().all(|(name, value)| is_header(name, value)) {
-        return Ok(());
-    }
-    let problem = "must be names and values without line breaks";
-    Err(ConfigError { field: "extra_headers", problem })
-}
-
-/// Where one attempt to connect goes and what is sent along, as far as it is not what the
-/// [`Config`] says; for the whole life of the connection that comes of it.
-#[derive(Clone, Default)]
-pub struct Attempt {
-    pub(crate) address: Option<Arc<str>>,
-    pub(crate) query: Option<Vec<(String, String)>>,
-    pub(crate) headers: Option<Headers>,
-}
-
-impl Attempt {
-    /// An attempt as the [`Config`] says.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the address of the server, in the form that the driver understands.
-    #[must_use]
-    pub fn address(mut self, address: &str) -> Self {
-        self.address = Some(address.into());
-        self
-    }
-
-    /// Adds a pair to the query of each request; with the first one, the pairs of
-    /// [`Config::query`] are left out.
-    #[must_use]
-    pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query.get_or_insert_default().push((key.into(), value.into()));
-        self
-    }
-
-    /// Adds a header to each request and WebSocket handshake; with the first one,
-    /// [`Config::extra_headers`] are left out.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let header = (name.into().into(), value.into().into());
-        self.headers.get_or_insert_default().push(header);
-        self
-    }
-
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        self.headers.as_ref().map_or(Ok(()), check_headers)
-    }
-}
-
-/// Shows no secrets.
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
+        let error = |field, problem| Err(ConfigError { field, problem });
+        if !(0.0..=1.0).contains(&self.randomization_factor) {
+            return error("randomization_factor", "must be a number from 0 to 1");
+        }
+        if self.max_buffered == 0 {
+            return error("max_buffered", "must not be zero");
+        }
+        Ok(())
     }
 }
 

@@ -29,9 +29,9 @@ impl Client {
     /// answered the request it left with, or the WebSocket has taken it.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        let links = self.link.iter().chain(&self.leaving);
+        let sessions = self.session.iter().chain(&self.closing);
         let waits = self.sockets.values().any(Socket::holds_data)
-            || links.into_iter().any(|link| link.holds_data());
+            || sessions.into_iter().any(|session| session.holds_data());
         !self.cx.lost_data && !waits
     }
 
@@ -53,8 +53,8 @@ impl Client {
     pub(super) fn on_shut_down_timeout(&mut self, now: Instant) {
         self.farewell = None;
         self.close(now);
-        for mut link in std::mem::take(&mut self.leaving) {
-            link.abort(&mut self.cx);
+        for mut session in std::mem::take(&mut self.closing) {
+            session.abort(&mut self.cx);
         }
     }
 }

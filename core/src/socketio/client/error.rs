@@ -7,70 +7,26 @@ use thiserror::Error;
 
 use crate::args::Args;
 use crate::args::Name;
-use crate::engineio::Transport;
-use crate::engineio::client::Ending;
+use crate::engineio::CloseReason;
+use crate::engineio::client::TransportFault;
 use crate::error::EmitError;
-use crate::io::{Closure, Response};
 use crate::socketio::packet::PacketError;
 
 /// Why a connection could not be opened, or was lost.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It took too long.
-    #[error("timeout")]
-    Timeout,
-    /// The server answered with an error.
-    #[error("{}: status {status}{}", transport.as_str(), Detail(*code, message))]
-    Status {
-        /// The transport that was used or asked for.
-        transport: Transport,
-        /// The status of the answer.
-        status: u16,
-        /// The code of the Engine.IO error, such as 1 for an unknown session.
-        code: Option<u64>,
-        /// The message of the Engine.IO error; perhaps empty.
-        message: String,
-    },
-    /// There was no answer, or the connection broke.
-    #[error("{}: {message}", transport.as_str())]
-    Network {
-        /// The transport that was used.
-        transport: Transport,
-        /// What the driver says about it.
-        message: String,
-    },
-    /// The WebSocket was closed.
-    #[error("websocket: closed{}", Detail(code.map(u64::from), message))]
-    WebSocketClosed {
-        /// The code of the Close frame, if there was one.
-        code: Option<u16>,
-        /// The reason in the Close frame; perhaps empty.
-        message: String,
-    },
-    /// The server closed the session.
-    #[error("the server closed the session")]
-    ClosedByServer,
-    /// What the server says when it opens a session makes no sense.
-    #[error("unusable handshake: {0}")]
-    Handshake(&'static str),
-    /// The server broke the rules of Engine.IO.
-    #[error("malformed data: {0}")]
-    Malformed(&'static str),
-    /// The server broke the rules of Socket.IO.
+    /// The transport failed, or the server violated the Engine.IO protocol.
+    #[error(transparent)]
+    Transport(#[from] TransportFault),
+    /// The server violated the Socket.IO protocol.
     #[error("malformed packet: {0}")]
     Packet(PacketError),
-    /// The server sent more than is allowed.
-    #[error("more than {limit} bytes at once")]
-    TooLarge {
-        /// How many bytes are allowed.
-        limit: usize,
-    },
     /// The binary values of a packet did not come in time.
     #[error("a packet is not completed in time")]
     Unfinished,
-    /// The server did not say in time whether it lets a socket in.
-    #[error("the server does not answer who asks to be let in")]
+    /// The server did not answer a CONNECT packet in time.
+    #[error("the server does not answer a CONNECT packet")]
     Unanswered,
     /// The application did not say where to connect to.
     #[error("no attempt: {0}")]
@@ -78,48 +34,6 @@ pub enum Fault {
     /// There is no network.
     #[error("no network")]
     Offline,
-}
-
-/// A code and a message, as far as there are any.
-struct Detail<'a>(Option<u64>, &'a str);
-
-impl fmt::Display for Detail<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(code) = self.0 {
-            write!(f, ", code {code}")?;
-        }
-        if self.1.is_empty() { Ok(()) } else { write!(f, ": {}", self.1) }
-    }
-}
-
-impl Fault {
-    /// An answer other than the one that was hoped for; Engine.IO says in its body what is wrong.
-    pub(crate) fn status(transport: Transport, status: u16, body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Refusal {
-            code: u64,
-            message: String,
-        }
-        const MAX_BODY: usize = 4096;
-        let body = if body.len() > MAX_BODY { &[] } else { body };
-        let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
-        let (code, message) =
-            refusal.map_or((None, String::new()), |refusal| (Some(refusal.code), refusal.message));
-        Self::Status { transport, status, code, message }
-    }
-
-    pub(super) fn refused(response: &Response) -> Self {
-        Self::status(Transport::WebSocket, response.status, &response.body)
-    }
-
-    pub(super) const fn closed(cause: Closure, code: Option<u16>, message: String) -> Self {
-        match cause {
-            Closure::Peer => Self::WebSocketClosed { code, message },
-            Closure::Error | Closure::TooLarge => {
-                Self::Network { transport: Transport::WebSocket, message }
-            }
-        }
-    }
 }
 
 /// Why a socket was disconnected. `Display` gives the words of the Socket.IO documentation.
@@ -162,13 +76,14 @@ impl fmt::Display for DisconnectReason {
     }
 }
 
-impl From<Ending> for DisconnectReason {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::PingTimeout => Self::PingTimeout,
-            Ending::TransportClose => Self::TransportClose,
-            Ending::TransportError => Self::TransportError,
-            Ending::ParseError => Self::ParseError,
+impl From<CloseReason> for DisconnectReason {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::PingTimeout => Self::PingTimeout,
+            CloseReason::TransportClose => Self::TransportClose,
+            CloseReason::TransportError => Self::TransportError,
+            CloseReason::ParseError => Self::ParseError,
+            CloseReason::ForcedClose => Self::ClientDisconnect,
         }
     }
 }

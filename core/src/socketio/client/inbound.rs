@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::args::Args;
 use crate::args::Name;
+use crate::engineio::client::TransportFault;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
 use crate::socketio::client::client::{Alarm, Client};
@@ -13,7 +14,7 @@ use crate::socketio::packet::{FromServer, Packet};
 
 impl Client {
     pub(super) fn on_message(&mut self, message: Frame, now: Instant) {
-        let config = &self.cx.config;
+        let config = &self.config;
         let decoded = self.decoder.add_from_server(&*config.parser, message, config.limits());
         self.watch_attachments(now);
         match decoded {
@@ -26,7 +27,7 @@ impl Client {
     fn watch_attachments(&mut self, now: Instant) {
         match (self.decoder.is_waiting(), self.attachment_timer) {
             (true, None) => {
-                let delay = self.cx.config.attachment_timeout;
+                let delay = self.config.attachment_timeout;
                 self.attachment_timer = Some(self.timers.set(now, delay, Alarm::Attachments));
             }
             (false, Some(timer)) => {
@@ -74,7 +75,7 @@ impl Client {
     }
 
     fn on_event(&mut self, id: SocketId, event: Early, now: Instant) {
-        let limit = self.cx.config.max_early_bytes;
+        let limit = self.config.max_early_bytes;
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         match socket.phase {
             Phase::Connected => {
@@ -85,7 +86,7 @@ impl Client {
             Phase::Joining if self.left.contains(&socket.namespace) => {}
             Phase::Joining => {
                 if !socket.keep(event, limit) {
-                    self.break_off(Fault::TooLarge { limit }, now);
+                    self.break_off(TransportFault::TooLarge { limit }.into(), now);
                 }
             }
             Phase::Inactive | Phase::Waiting | Phase::Asking => {}
@@ -101,6 +102,6 @@ impl Client {
         }
         let life = socket.life;
         let ack = ack.map(|ack| Responder { id: ack, socket: id, life });
-        self.cx.tell(Event::Received { socket: id, name, args, ack });
+        self.report(Event::Received { socket: id, name, args, ack });
     }
 }

@@ -1,11 +1,6 @@
-//! What a driver feeds into a client, and what it must do.
+//! What a driver feeds into a client. What it must do is [`Output`](crate::client::Output).
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-
-use crate::io::{Closure, Frame, Frames, Headers, RequestId, Response, WsId};
-use crate::socketio::client::Event;
+use crate::io::{Closure, Frame, RequestId, Response, WsId};
 
 /// Something that happened outside.
 ///
@@ -47,7 +42,7 @@ pub enum Input {
         /// The message.
         frame: Frame,
     },
-    /// Everything in the last [`Output::Send`] for this WebSocket was written.
+    /// Everything in the last [`Output::Send`](crate::client::Output::Send) for this WebSocket was written.
     Drained {
         /// The WebSocket that is ready to write.
         ws: WsId,
@@ -57,7 +52,7 @@ pub enum Input {
         /// The WebSocket it came from.
         ws: WsId,
     },
-    /// A WebSocket could not be opened, or is gone, and not by [`Output::Close`].
+    /// A WebSocket could not be opened, or is gone, and not by [`Output::Close`](crate::client::Output::Close).
     Closed {
         /// The WebSocket that is gone.
         ws: WsId,
@@ -73,82 +68,4 @@ pub enum Input {
     Online,
     /// There is no network any more, as far as the system knows. The connection is lost.
     Offline,
-}
-
-/// Something the driver must do, or something the application may care about.
-///
-/// Outputs are to be carried out in the order in which they are polled; for different requests
-/// and WebSockets they are independent.
-#[derive(Debug)]
-pub enum Output {
-    /// Make an HTTP request, then feed [`Input::Response`] or [`Input::Failed`]. Two may be under
-    /// way at once, and neither is to be repeated.
-    Request {
-        /// The machine's name for the request.
-        req: RequestId,
-        /// The request.
-        fetch: Fetch,
-    },
-    /// Give up on a request; no further input is needed.
-    Abort {
-        /// The request.
-        req: RequestId,
-    },
-    /// Open a WebSocket, then feed [`Input::Opened`], [`Input::Refused`] or [`Input::Closed`].
-    Open {
-        /// The machine's name for the WebSocket.
-        ws: WsId,
-        /// The server, if [`Attempt::address`](crate::client::Attempt::address) named one.
-        address: Option<Arc<str>>,
-        /// Path and query.
-        target: String,
-        /// Headers to add to the handshake.
-        headers: Headers,
-        /// The subprotocols to offer.
-        protocols: Vec<String>,
-        /// The greatest size in bytes of a message from the server. A longer one is not to be
-        /// read: close with code 1009, then feed [`Input::Closed`].
-        limit: usize,
-    },
-    /// Write these messages, then feed [`Input::Drained`]. At most one `Send` is in flight for a
-    /// WebSocket.
-    Send {
-        /// The WebSocket.
-        ws: WsId,
-        /// The messages, in order.
-        frames: Frames,
-    },
-    /// Send a Ping frame (RFC 6455, section 5.5.2), then feed [`Input::Pong`] when the answer
-    /// arrives. A driver that can't need not: after a second the machine goes on without.
-    Ping {
-        /// The WebSocket.
-        ws: WsId,
-    },
-    /// Close a WebSocket, or stop opening it. What was sent on it is written first, then a Close
-    /// frame, with a deadline of the driver's for the answer. No further input is needed.
-    Close {
-        /// The WebSocket.
-        ws: WsId,
-    },
-    /// Something the application may care about.
-    Event(Event),
-}
-
-/// An HTTP request to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetch {
-    /// `GET` or `POST`.
-    pub method: &'static str,
-    /// The server, if [`Attempt::address`](crate::client::Attempt::address) named one.
-    pub address: Option<Arc<str>>,
-    /// Path and query.
-    pub target: String,
-    /// The headers. `host`, framing headers such as `content-length`, and what content encodings
-    /// are accepted, are the driver's.
-    pub headers: Headers,
-    /// The body, empty for a GET.
-    pub body: Bytes,
-    /// The greatest size in bytes of the body of the answer, decoded. A longer one is not to be
-    /// read: feed [`Input::Failed`].
-    pub limit: usize,
 }

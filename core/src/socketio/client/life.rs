@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::args::Args;
 use crate::args::Name;
-use crate::engineio::client::PacketKind;
+use crate::engineio::client::PacketClass;
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::client::client::{Alarm, Client};
 use crate::socketio::client::config::Kind;
@@ -142,7 +142,7 @@ impl Client {
         match socket.config.auth.kind() {
             Kind::Ask => {
                 self.set_phase(id, Phase::Asking);
-                self.cx.tell(Event::Authenticating { socket: id });
+                self.report(Event::Authenticating { socket: id });
             }
             Kind::None => self.join(id, None, now),
             Kind::Object(json) => {
@@ -160,7 +160,7 @@ impl Client {
 
     /// Sends the CONNECT packet.
     pub(super) fn join(&mut self, id: SocketId, auth: Option<&str>, now: Instant) {
-        let parser = Arc::clone(&self.cx.config.parser);
+        let parser = Arc::clone(&self.config.parser);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         // What it has missed would be taken for leftovers of before it left.
         if self.left.contains(&socket.namespace) {
@@ -172,12 +172,12 @@ impl Client {
         socket.phase = Phase::Joining;
         self.unanswered.insert(socket.namespace.clone());
         self.await_answer(id, now);
-        self.write_as(PacketKind::Control, &packet);
+        self.write_as(PacketClass::Control, &packet);
     }
 
     /// Limits the time that the server takes to answer, to this socket or to one of before.
     fn await_answer(&mut self, id: SocketId, now: Instant) {
-        let Some(timeout) = self.cx.config.connect_timeout else { return };
+        let Some(timeout) = self.config.connect_timeout else { return };
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         socket.joining.get_or_insert_with(|| self.timers.set(now, timeout, Alarm::Joining(id)));
     }
@@ -214,7 +214,7 @@ impl Client {
         socket.life += 1;
         socket.early_bytes = 0;
         let early = std::mem::take(&mut socket.early);
-        self.cx.tell(Event::Connected { socket: id, sid, recovered });
+        self.report(Event::Connected { socket: id, sid, recovered });
         for Early { name, args, ack } in early {
             self.receive(id, name, args, ack);
         }
@@ -238,8 +238,8 @@ impl Client {
 
     fn leave(&mut self, namespace: &str) {
         self.left.insert(namespace.into());
-        let farewell = packet::disconnect(&*self.cx.config.parser, namespace);
-        self.write_as(PacketKind::Leave, &farewell);
+        let farewell = packet::disconnect(&*self.config.parser, namespace);
+        self.write_as(PacketClass::AfterData, &farewell);
     }
 
     /// The server does not let a socket in.
@@ -261,7 +261,7 @@ impl Client {
             socket.phase = Phase::Inactive;
             socket.drop_early();
         }
-        self.cx.tell(Event::Refused { socket: id, message, data });
+        self.report(Event::Refused { socket: id, message, data });
         self.release_link(now);
     }
 
@@ -275,7 +275,7 @@ impl Client {
             return self.lose(DisconnectReason::TransportError, Fault::Unanswered, now);
         }
         self.await_answer(id, now);
-        self.cx.tell(Event::Unanswered { socket: id });
+        self.report(Event::Unanswered { socket: id });
     }
 
     /// The server has removed a socket from its namespace.
@@ -299,7 +299,7 @@ impl Client {
             Phase::Connected => {
                 let namespace = socket.namespace.clone();
                 self.leave(&namespace);
-                self.cx.drop_received(id);
+                self.outputs.drop_received(id);
                 self.part(id, Phase::Inactive, DisconnectReason::ClientDisconnect, None);
             }
         }
@@ -331,7 +331,7 @@ impl Client {
         socket.phase = phase;
         socket.sid = None;
         self.abandon_acks(id);
-        let returns = phase != Phase::Inactive && self.cx.config.reconnection;
-        self.cx.tell(Event::Disconnected { socket: id, reason, fault, returns });
+        let returns = phase != Phase::Inactive && self.config.reconnection;
+        self.report(Event::Disconnected { socket: id, reason, fault, returns });
     }
 }

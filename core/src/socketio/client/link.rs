@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::engineio::Transport;
-use crate::engineio::client::{Dialer, Report};
+use crate::engineio::client::Attempt;
+use crate::engineio::client::{Session, SessionEvent, TransportFault};
 use crate::error::ConfigError;
 use crate::socketio::client::client::{Alarm, Client};
-use crate::socketio::client::{Attempt, DisconnectReason, Event, Fault};
+use crate::socketio::client::{DisconnectReason, Event, Fault};
 use crate::socketio::packet::Decoder;
 use crate::timers::TimerId;
 
@@ -32,20 +33,24 @@ const MAX_LEAVING: usize = 4;
 impl Client {
     /// Takes over what the connection has to say.
     pub(super) fn follow(&mut self, now: Instant) {
-        while let Some(report) = self.cx.poll_report() {
+        while let Some(report) = self.cx.poll_event() {
             match report {
-                Report::Opened(transport) => self.on_opened(transport, now),
-                Report::Message(message) => self.on_message(message, now),
-                Report::Upgraded => {
+                SessionEvent::Opened(transport) => self.on_opened(transport, now),
+                SessionEvent::Message(message) => self.on_message(message, now),
+                SessionEvent::Upgraded => {
                     self.remembered = true;
-                    self.cx.tell(Event::Upgraded);
+                    self.report(Event::Upgraded);
                 }
-                Report::NotUpgraded(fault) => self.cx.tell(Event::NotUpgraded { fault }),
-                Report::Closed(ending, fault) => self.on_closed(ending.into(), fault, now),
-                Report::Failed(fault) => self.on_failed(fault, now),
+                SessionEvent::UpgradeFailed(fault) => {
+                    self.report(Event::NotUpgraded { fault: fault.into() })
+                }
+                SessionEvent::Closed(reason, fault) => {
+                    self.on_closed(reason.into(), fault.map(Into::into), now);
+                }
+                SessionEvent::OpenFailed(fault) => self.on_failed(fault.into(), now),
             }
         }
-        self.leaving.retain(|link| !link.is_gone());
+        self.closing.retain(|session| !session.is_closed());
     }
 
     /// Opens a connection unless there is one, or one is being opened or waited for.
@@ -57,12 +62,12 @@ impl Client {
     }
 
     fn dial(&mut self, attempt: u32, now: Instant) {
-        let timeout = self.cx.config.timeout;
+        let timeout = self.config.timeout;
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::Opening));
         self.state = State::Opening { timer, attempt };
-        self.is_asking = self.cx.config.ask_attempts;
+        self.is_asking = self.config.ask_attempts;
         if self.is_asking {
-            return self.cx.tell(Event::Attempting);
+            return self.report(Event::Attempting);
         }
         self.begin_dial(Attempt::new(), now);
     }
@@ -92,7 +97,7 @@ impl Client {
     }
 
     fn begin_dial(&mut self, attempt: Attempt, now: Instant) {
-        let config = &self.cx.config;
+        let config = &self.config;
         let mut transports: VecDeque<_> = config.transports.iter().copied().collect();
         let remembered = config.remember_upgrade && self.remembered;
         let websocket = transports.iter().position(|it| *it == Transport::WebSocket);
@@ -104,7 +109,7 @@ impl Client {
         if !config.try_all_transports {
             transports.clear();
         }
-        self.link = Some(Dialer::dial(first, transports, attempt, &mut self.cx, now));
+        self.session = Some(Session::open(first, transports, attempt, &mut self.cx, now));
     }
 
     fn on_opened(&mut self, transport: Transport, now: Instant) {
@@ -113,7 +118,7 @@ impl Client {
         self.state = State::Open;
         self.opened = Some(now);
         self.remembered |= transport == Transport::WebSocket;
-        self.cx.tell(Event::Opened { transport, attempts: attempt });
+        self.report(Event::Opened { transport, attempts: attempt });
         let ids: Vec<_> = self.sockets.keys().copied().collect();
         for id in ids {
             self.begin_join(id, now);
@@ -121,10 +126,10 @@ impl Client {
     }
 
     pub(super) fn on_opening_timeout(&mut self, now: Instant) {
-        if let Some(mut link) = self.link.take() {
-            link.abort(&mut self.cx);
+        if let Some(mut session) = self.session.take() {
+            session.abort(&mut self.cx);
         }
-        self.on_failed(Fault::Timeout, now);
+        self.on_failed(TransportFault::Timeout.into(), now);
     }
 
     fn on_failed(&mut self, fault: Fault, now: Instant) {
@@ -132,9 +137,9 @@ impl Client {
         timer.into_iter().for_each(|timer| self.timers.clear(timer));
         self.state = State::Idle;
         self.is_asking = false;
-        self.link = None;
+        self.session = None;
         self.remembered = false;
-        self.cx.tell(Event::Failed { attempt, fault });
+        self.report(Event::Failed { attempt, fault });
         self.schedule(now);
     }
 
@@ -144,12 +149,12 @@ impl Client {
             return;
         }
         self.state = State::Idle;
-        self.link = None;
+        self.session = None;
         if reason == DisconnectReason::TransportError {
             self.remembered = false;
         }
         // Who is let in and thrown out again at once comes back more and more slowly.
-        let stable = self.cx.config.stable_after;
+        let stable = self.config.stable_after;
         let lasted = |opened| now.saturating_duration_since(opened) >= stable;
         if self.opened.take().is_some_and(lasted) {
             self.backoff.reset();
@@ -159,7 +164,7 @@ impl Client {
         for id in ids {
             self.on_link_lost(id, reason, fault.as_ref());
         }
-        self.cx.tell(Event::Closed { reason, fault });
+        self.report(Event::Closed { reason, fault });
         self.schedule(now);
     }
 
@@ -169,9 +174,9 @@ impl Client {
     }
 
     pub(super) fn lose(&mut self, reason: DisconnectReason, fault: Fault, now: Instant) {
-        if let Some(mut link) = self.link.take() {
-            self.cx.ignore_reports();
-            link.abort(&mut self.cx);
+        if let Some(mut session) = self.session.take() {
+            self.cx.discard_events();
+            session.abort(&mut self.cx);
         }
         self.on_closed(reason, Some(fault), now);
     }
@@ -191,21 +196,21 @@ impl Client {
 
     /// Connects again later, if anybody wants that.
     fn schedule(&mut self, now: Instant) {
-        let config = &self.cx.config;
+        let config = &self.config;
         if !config.reconnection || !self.sockets.values().any(|socket| socket.is_active()) {
             return;
         }
         if config.reconnection_attempts.is_some_and(|max| self.backoff.attempts >= max) {
             self.backoff.reset();
-            return self.cx.tell(Event::GaveUp);
+            return self.report(Event::GaveUp);
         }
-        let delay = self.backoff.next(&self.cx.config, &mut self.cx.mint);
+        let delay = self.backoff.next(&self.config, &mut self.cx.mint);
         self.state = State::Waiting(self.timers.set(now, delay, Alarm::Reconnect));
     }
 
     pub(super) fn reconnect(&mut self, now: Instant) {
         let attempt = self.backoff.attempts;
-        self.cx.tell(Event::Reconnecting { attempt });
+        self.report(Event::Reconnecting { attempt });
         self.dial(attempt, now);
     }
 
@@ -226,14 +231,14 @@ impl Client {
         self.backoff.reset();
         self.opened = None;
         self.forget_talk();
-        let Some(mut link) = self.link.take() else { return };
-        self.cx.ignore_reports();
-        link.close(&mut self.cx, now);
-        if !link.is_gone() {
-            self.leaving.push(link);
+        let Some(mut session) = self.session.take() else { return };
+        self.cx.discard_events();
+        session.close(&mut self.cx, now);
+        if !session.is_closed() {
+            self.closing.push(session);
         }
-        if self.leaving.len() > MAX_LEAVING {
-            self.leaving.remove(0).abort(&mut self.cx);
+        if self.closing.len() > MAX_LEAVING {
+            self.closing.remove(0).abort(&mut self.cx);
         }
     }
 

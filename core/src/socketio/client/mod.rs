@@ -8,14 +8,14 @@
 //! ```
 //! use std::time::Instant;
 //!
-//! use sockeye_core::client::{Client, Config, Event, Fetch, Input, Output, SocketConfig};
+//! use sockeye_core::client::{Client, Config, Event, HttpRequest, Input, Output, SocketConfig};
 //! use sockeye_core::{Emission, Frames, Headers, RequestId, WsId};
 //!
 //! /// What a runtime has to offer, for one server.
 //! trait Connections {
 //!     /// Waits for whatever happens next, or for the deadline; `None` means that it has passed.
 //!     fn next(&mut self, deadline: Option<Instant>) -> Option<Input>;
-//!     fn request(&mut self, req: RequestId, fetch: Fetch);
+//!     fn request(&mut self, req: RequestId, request: HttpRequest);
 //!     fn abort(&mut self, req: RequestId);
 //!     fn open(&mut self, ws: WsId, target: &str, headers: Headers, limit: usize);
 //!     fn send(&mut self, ws: WsId, frames: Frames);
@@ -29,7 +29,7 @@
 //!     loop {
 //!         while let Some(output) = client.poll_output() {
 //!             match output {
-//!                 Output::Request { req, fetch } => io.request(req, fetch),
+//!                 Output::Request { req, request } => io.request(req, request),
 //!                 Output::Abort { req } => io.abort(req),
 //!                 Output::Open { ws, target, headers, limit, .. } => {
 //!                     io.open(ws, &target, headers, limit);
@@ -71,7 +71,6 @@ mod backoff;
 #[expect(clippy::module_inception, reason = "the type that the folder is about")]
 mod client;
 mod config;
-mod cookies;
 mod ending;
 mod error;
 mod inbound;
@@ -79,16 +78,16 @@ mod io;
 mod life;
 mod link;
 mod outbound;
+mod outputs;
 mod recovery;
 mod socket;
 
+pub use crate::engineio::client::{Attempt, HttpRequest, Output, TransportFault};
 pub use client::Client;
-pub use config::{Attempt, Auth, Config, SocketConfig};
+pub use config::{Auth, Config, SocketConfig};
 pub use error::{AuthError, DisconnectReason, Fault, OpenError};
-pub use io::{Fetch, Input, Output};
+pub use io::Input;
 pub use socket::SocketMut;
-
-pub(crate) use cookies::Cookies;
 
 use crate::args::Args;
 use crate::args::Name;

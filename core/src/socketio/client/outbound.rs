@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::args::Args;
 use crate::args::Name;
 use crate::engineio::Encoded;
-use crate::engineio::client::PacketKind;
+use crate::engineio::client::PacketClass;
 use crate::error::{AckError, EmitError};
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
@@ -35,17 +35,19 @@ pub(super) struct Queued {
 impl Client {
     /// The bytes that wait to be sent.
     pub(super) fn buffered(&self) -> usize {
-        self.waiting + self.link.as_ref().map_or(0, |link| link.buffered())
+        self.waiting + self.session.as_ref().map_or(0, |session| session.buffered())
     }
 
     /// Makes sure that there is room for a packet, and that the server takes it as far as that is
     /// known.
     pub(super) fn check_room(&self, packet: &Encoded) -> Result<(), EmitError> {
-        let link = self.link.as_ref();
-        if let Some((bytes, limit)) = link.and_then(|link| link.too_large(packet, &self.cx)) {
+        let session = self.session.as_ref();
+        if let Some((bytes, limit)) =
+            session.and_then(|session| session.too_large(packet, &self.cx))
+        {
             return Err(EmitError::MessageTooLarge { bytes, limit });
         }
-        let limit = self.cx.config.max_buffered;
+        let limit = self.config.max_buffered;
         if self.buffered().saturating_add(packet.cost()) > limit {
             return Err(EmitError::BufferFull { limit });
         }
@@ -54,26 +56,26 @@ impl Client {
 
     /// Lets what was emitted leave at the next [`flush`](Self::flush).
     pub(super) fn write(&mut self, packet: &Encoded) {
-        self.write_as(PacketKind::Data, packet);
+        self.write_as(PacketClass::Data, packet);
     }
 
-    pub(super) fn write_as(&mut self, kind: PacketKind, packet: &Encoded) {
-        if let Some(link) = &mut self.link {
-            link.push(kind, packet);
+    pub(super) fn write_as(&mut self, kind: PacketClass, packet: &Encoded) {
+        if let Some(session) = &mut self.session {
+            session.push(kind, packet);
         }
     }
 
     /// Writes what waits, if there is a way to; the last step of everything that happens.
     pub(super) fn flush(&mut self, now: Instant) {
-        if let Some(link) = &mut self.link {
-            link.flush(&mut self.cx, now);
+        if let Some(session) = &mut self.session {
+            session.flush(&mut self.cx, now);
         }
     }
 
     /// Whether what is emitted now leaves at once.
     pub(super) fn is_ready(&self, id: SocketId) -> bool {
         self.sockets.get(&id).is_some_and(Socket::is_connected)
-            && self.link.as_ref().is_some_and(|link| link.is_ready(&self.cx))
+            && self.session.as_ref().is_some_and(|session| session.is_ready(&self.cx))
     }
 
     /// Sends a packet, or keeps it for when the socket is connected.
@@ -136,7 +138,7 @@ impl Client {
         head.timer = head.timeout.map(|timeout| self.timers.set(now, timeout, alarm));
         let packet = head.packet.clone();
         // As long as something waits to leave, the first copy may, too.
-        let all_left = self.link.as_ref().is_some_and(|link| link.buffered() == 0);
+        let all_left = self.session.as_ref().is_some_and(|session| session.buffered() == 0);
         if failed != Some(key) || all_left {
             self.write(&packet);
         }
@@ -166,8 +168,8 @@ impl Client {
         self.waiting -= queued.packet.cost();
         queued.timer.into_iter().for_each(|timer| self.timers.clear(timer));
         match (queued.unasked, result) {
-            (None, result) => self.cx.tell(Event::Acked { socket: id, ack: key, result }),
-            (Some(name), Err(error)) => self.cx.tell(Event::GivenUp { socket: id, name, error }),
+            (None, result) => self.report(Event::Acked { socket: id, ack: key, result }),
+            (Some(name), Err(error)) => self.report(Event::GivenUp { socket: id, name, error }),
             (Some(_), Ok(_)) => {}
         }
         true
@@ -199,7 +201,7 @@ impl Client {
             self.drain_queue(id, now);
         } else if let Some(PendingAck::Single(timer)) = self.settle_ack(id, ack) {
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
-            self.cx.tell(Event::Acked { socket: id, ack, result: Ok(args) });
+            self.report(Event::Acked { socket: id, ack, result: Ok(args) });
         }
     }
 
@@ -212,7 +214,7 @@ impl Client {
         if let Some(Buffered { packet }) = socket.and_then(|socket| socket.buffer.remove(&ack)) {
             self.waiting -= packet.cost();
         }
-        self.cx.tell(Event::Acked { socket: id, ack, result: Err(AckError::Timeout) });
+        self.report(Event::Acked { socket: id, ack, result: Err(AckError::Timeout) });
     }
 
     /// The connection is over: what was sent will not be acknowledged. What waits to be sent does
@@ -226,7 +228,7 @@ impl Client {
                 self.timers.clear(timer);
             }
             let result = Err(AckError::Disconnected);
-            self.cx.tell(Event::Acked { socket: id, ack, result });
+            self.report(Event::Acked { socket: id, ack, result });
         }
         let queue = self.sockets.get(&id).map(|socket| &socket.queue);
         let head = queue.and_then(|queue| queue.first_key_value());

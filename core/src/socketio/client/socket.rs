@@ -137,7 +137,7 @@ impl SocketMut<'_> {
         emission: Emission,
         now: Instant,
     ) -> Result<bool, EmitError> {
-        let payload = EventPayload::new(name, data, self.client.cx.config.limits_out())?;
+        let payload = EventPayload::new(name, data, self.client.config.limits_out())?;
         self.emit_payload(payload, emission, now)
     }
 
@@ -193,7 +193,7 @@ impl SocketMut<'_> {
         timeout: Option<Duration>,
         now: Instant,
     ) -> Result<AckId, EmitError> {
-        let payload = EventPayload::new(name, data, self.client.cx.config.limits_out())?;
+        let payload = EventPayload::new(name, data, self.client.config.limits_out())?;
         self.emit_payload_with_ack(payload, timeout, now)
     }
 
@@ -211,7 +211,7 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<AckId, EmitError> {
         self.client.elapse(now);
-        let limit = self.client.cx.config.max_pending_acks;
+        let limit = self.client.config.max_pending_acks;
         if self.get().owed >= limit {
             return Err(EmitError::TooManyAcks { limit });
         }
@@ -249,7 +249,7 @@ impl SocketMut<'_> {
         if responder.socket != self.id {
             return Err(EmitError::OtherSocket);
         }
-        let payload = AckPayload::new(data, self.client.cx.config.limits_out())?;
+        let payload = AckPayload::new(data, self.client.config.limits_out())?;
         self.ack_payload(responder, payload, now)
     }
 
@@ -272,7 +272,7 @@ impl SocketMut<'_> {
         if life != self.get().life || !self.is_connected() {
             return Ok(false);
         }
-        let config = &self.client.cx.config;
+        let config = &self.client.config;
         let limits = config.limits_out();
         let packet = packet::ack(&*config.parser, self.namespace(), id, payload, limits)?;
         self.client.check_room(&packet)?;
@@ -282,7 +282,7 @@ impl SocketMut<'_> {
     }
 
     fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
-        let config = &self.client.cx.config;
+        let config = &self.client.config;
         let carried = Carried { ack: ack.map(|ack| ack.0), offset: None, compress: true };
         let limits = config.limits_out();
         payload.check(limits)?;

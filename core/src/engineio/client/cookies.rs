@@ -1,27 +1,35 @@
-//! The cookies of one server, as far as a load balancer needs them.
+//! The cookies of one server, as far as load balancers with sticky sessions need them.
+//!
+//! This is a small part of RFC 6265: all requests of a client go to one server and path, so
+//! domains, paths and `Secure` are of no meaning; of expiry only `Max-Age` of zero or less counts.
 
 use crate::io::Response;
 
 /// Names and values, in the order in which they were set.
 #[derive(Debug, Default)]
-pub(crate) struct Cookies(Vec<(String, String)>);
+pub(super) struct Cookies(Vec<(String, String)>);
 
+/// How many cookies are kept; further ones are dropped.
 const MAX_COOKIES: usize = 32;
+/// The greatest length of name and value together, in bytes.
 const MAX_LEN: usize = 4096;
 
 impl Cookies {
-    /// Keeps what an answer sets. A cookie without a value, or with no time to live, is dropped.
-    pub(crate) fn store(&mut self, response: &Response) {
+    /// Keeps the cookies of the `Set-Cookie` headers. A cookie without a value, or that has expired,
+    /// is removed.
+    pub(super) fn store(&mut self, response: &Response) {
         let set = |name: &str| name.eq_ignore_ascii_case("set-cookie");
         for (_, cookie) in response.headers.iter().filter(|(name, _)| set(name)) {
             self.set(cookie);
         }
     }
 
+    /// Takes in one value such as `name=value; Path=/; Max-Age=60`.
     fn set(&mut self, cookie: &str) {
         let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
         let Some((name, value)) = pair.split_once('=') else { return };
         let (name, value) = (name.trim(), value.trim());
+        // What could break out of the header line of a request is not sent back.
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
         if name.is_empty() || !plain(name) || !plain(value) || pair.len() > MAX_LEN {
             return;
@@ -37,8 +45,8 @@ impl Cookies {
         }
     }
 
-    /// The value of a `cookie` header; `None` if there are none.
-    pub(crate) fn header(&self) -> Option<String> {
+    /// Returns the value of a `Cookie` header; `None` if there are no cookies.
+    pub(super) fn header(&self) -> Option<String> {
         let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
@@ -66,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_left_out_and_the_number_is_bounded() {
+    fn invalid_cookies_are_dropped_and_the_number_is_bounded() {
         for cookie in ["", "a", "=1", "a=x\r\ny", "a b=1", "a=1,b", "é=1", "a=é"] {
             assert_eq!(after(&[cookie]), None, "{cookie}");
         }

@@ -1,0 +1,76 @@
+//! The transport that a session uses at the moment, with the requests or the WebSocket in flight.
+
+use std::time::{Duration, Instant};
+
+use crate::engineio::Transport;
+use crate::io::{RequestId, WsId};
+
+/// A request that was not answered yet.
+#[derive(Debug)]
+pub(super) struct PendingRequest {
+    pub(super) req: RequestId,
+    /// When to give up waiting for the answer.
+    pub(super) due: Option<Instant>,
+}
+
+impl PendingRequest {
+    pub(super) fn new(req: RequestId, timeout: Option<Duration>, now: Instant) -> Self {
+        Self { req, due: timeout.and_then(|timeout| now.checked_add(timeout)) }
+    }
+}
+
+/// One of the two transports, with its state.
+#[derive(Debug)]
+pub(super) enum Channel {
+    /// HTTP long-polling: at most one request of each method is pending, because a server closes
+    /// a session with two GETs, and two POSTs could overtake each other.
+    Polling { get: Option<PendingRequest>, post: Option<PendingRequest> },
+    /// A WebSocket. `ready`: it is open, and everything that was sent is written.
+    WebSocket { ws: WsId, ready: bool },
+}
+
+/// Which of the two requests of long-polling it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+}
+
+impl Channel {
+    /// Long-polling without a request: there is nothing to abort or to close.
+    pub(super) const IDLE: Self = Self::Polling { get: None, post: None };
+
+    pub(super) const fn transport(&self) -> Transport {
+        match self {
+            Self::Polling { .. } => Transport::Polling,
+            Self::WebSocket { .. } => Transport::WebSocket,
+        }
+    }
+
+    /// Iterates over the requests that were not answered yet.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &PendingRequest> {
+        let (get, post) = match self {
+            Self::Polling { get, post } => (get.as_ref(), post.as_ref()),
+            Self::WebSocket { .. } => (None, None),
+        };
+        get.into_iter().chain(post)
+    }
+
+    /// Takes out a request that was answered or has failed; `None` if it is not one of these.
+    pub(super) fn take_request(&mut self, req: RequestId) -> Option<Method> {
+        let Self::Polling { get, post } = self else { return None };
+        let is_it = |pending: &mut PendingRequest| pending.req == req;
+        if get.take_if(is_it).is_some() {
+            return Some(Method::Get);
+        }
+        post.take_if(is_it).map(|_| Method::Post)
+    }
+
+    /// Whether something that was written is not known to be delivered.
+    pub(super) const fn is_writing(&self) -> bool {
+        match self {
+            Self::Polling { post, .. } => post.is_some(),
+            Self::WebSocket { ready, .. } => !*ready,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The end of a session, by a command or by a fault: methods of the [`Session`].
+//!
+//! Engine.IO protocol, section "Protocol": with long-polling a client closes its session with
+//! the packet `1` (close); a WebSocket is closed as such.
+
+use std::time::Instant;
+
+use super::channel::Channel;
+use super::context::Context;
+use super::event::SessionEvent;
+use super::fault::TransportFault;
+use super::output::Output;
+use super::read_confirmation::ReadConfirmation;
+use super::session::{Phase, Session};
+use crate::engineio::{CloseReason, Transport};
+
+impl Session {
+    /// Closes the session: the queued packets are delivered, within the `close_timeout`; messages
+    /// that arrive are dropped, and there are no events.
+    pub(crate) fn close(&mut self, cx: &mut Context, now: Instant) {
+        match self.phase {
+            Phase::Opening => return self.abort(cx),
+            Phase::Open => {}
+            Phase::Closing | Phase::Closed => return,
+        }
+        self.phase = Phase::Closing;
+        self.unread = None;
+        self.heartbeat = None;
+        self.close_due = now.checked_add(cx.config.close_timeout);
+        self.close_probe(cx);
+        if self.transport() == Transport::Polling {
+            self.outbox.push_close();
+        }
+        self.flush(cx, now);
+        self.finish_closing(cx);
+    }
+
+    /// Ends a session that is closing, once all packets are delivered.
+    pub(super) fn finish_closing(&mut self, cx: &mut Context) {
+        let is_delivered = self.outbox.is_empty() && !self.channel.is_writing();
+        if self.phase == Phase::Closing && is_delivered {
+            self.abort(cx);
+        }
+    }
+
+    /// Ends the session at once, without an event.
+    pub(crate) fn abort(&mut self, cx: &mut Context) {
+        self.phase = Phase::Closed;
+        self.release_transport(cx);
+    }
+
+    /// Ends the session because of a packet that can't be understood.
+    pub(super) fn fail_to_parse(&mut self, problem: &'static str, cx: &mut Context, now: Instant) {
+        self.fail(CloseReason::ParseError, TransportFault::Malformed(problem), cx, now);
+    }
+
+    /// Ends the session because of a fault. If it was not open yet, the next transport is tried.
+    pub(super) fn fail(
+        &mut self,
+        reason: CloseReason,
+        fault: TransportFault,
+        cx: &mut Context,
+        now: Instant,
+    ) {
+        if self.phase != Phase::Opening {
+            return self.end(reason, Some(fault), cx);
+        }
+        self.release_transport(cx);
+        if let Some(transport) = self.other_transports.pop_front() {
+            return self.open_with(transport, cx, now);
+        }
+        self.phase = Phase::Closed;
+        cx.push_event(SessionEvent::OpenFailed(fault));
+    }
+
+    /// Ends a session that was open, with an event unless the layer above has closed it before.
+    pub(super) fn end(
+        &mut self,
+        reason: CloseReason,
+        fault: Option<TransportFault>,
+        cx: &mut Context,
+    ) {
+        let was_open = self.phase == Phase::Open;
+        self.abort(cx);
+        if was_open {
+            cx.push_event(SessionEvent::Closed(reason, fault));
+        }
+    }
+
+    /// Aborts the requests, closes the WebSockets, and drops the queued packets.
+    pub(super) fn release_transport(&mut self, cx: &mut Context) {
+        self.close_probe(cx);
+        cx.lost_data |= self.outbox.holds_data();
+        self.outbox.clear();
+        self.unread = None;
+        self.heartbeat = None;
+        self.close_due = None;
+        self.read_confirmation = ReadConfirmation::Confirmed;
+        match std::mem::replace(&mut self.channel, Channel::IDLE) {
+            Channel::Polling { get, post } => {
+                for pending in post.into_iter().chain(get) {
+                    cx.push_output(Output::Abort { req: pending.req });
+                }
+            }
+            Channel::WebSocket { ws, .. } => cx.push_output(Output::Close { ws }),
+        }
+    }
+}

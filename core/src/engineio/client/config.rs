@@ -1,0 +1,67 @@
+//! The options of the client side of Engine.IO.
+//!
+//! They are not public: the [`Config`](crate::client::Config) of a Socket.IO client documents
+//! them, with their defaults, and makes them once.
+
+use std::time::Duration;
+
+use crate::engineio::Transport;
+use crate::error::ConfigError;
+use crate::io::{Headers, is_token};
+
+/// What all sessions of one client have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) path: String,
+    pub(crate) add_trailing_slash: bool,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) extra_headers: Headers,
+    pub(crate) cookies: bool,
+    /// The WebSocket subprotocols to offer.
+    pub(crate) protocols: Vec<String>,
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) upgrade: bool,
+    pub(crate) upgrade_timeout: Duration,
+    pub(crate) force_base64: bool,
+    /// The name of the query parameter that makes each long-polling request unique.
+    pub(crate) timestamp_param: Option<String>,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) close_timeout: Duration,
+    /// The greatest size in bytes of an answer to a GET, and of a WebSocket message.
+    pub(crate) max_incoming: usize,
+}
+
+impl Config {
+    /// Checks everything that would make requests unusable.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let check = |good: bool, field, problem| {
+            if good { Ok(()) } else { Err(ConfigError { field, problem }) }
+        };
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        check(self.path.starts_with('/'), "path", "must begin with a slash")?;
+        check(is_plain(&self.path), "path", "must be ASCII without spaces")?;
+        check(!self.path.contains(['?', '#']), "path", "must be a path alone")?;
+        check(!self.transports.is_empty(), "transports", "must not be empty")?;
+        check(self.max_incoming > 0, "max_incoming", "must not be zero")?;
+        check_headers(&self.extra_headers)?;
+        // RFC 6455, section 4.1: subprotocols are unique tokens.
+        let is_first = |(index, name): (usize, &String)| !self.protocols[..index].contains(name);
+        let good = self.protocols.iter().all(|name| is_token(name))
+            && self.protocols.iter().enumerate().all(is_first);
+        check(good, "protocols", "must be tokens, each one once")
+    }
+}
+
+/// Checks that headers can't inject others: there is no line break in a name or a value.
+pub(super) fn check_headers(headers: &Headers) -> Result<(), ConfigError> {
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_name = |name: &str| !name.is_empty() && is_plain(name) && !name.contains(':');
+    let is_header = |name: &str, value: &str| {
+        is_name(name) && !value.contains(|c: char| c.is_control() && c != '\t')
+    };
+    if headers.iter().all(|(name, value)| is_header(name, value)) {
+        return Ok(());
+    }
+    let problem = "must be names and values without line breaks";
+    Err(ConfigError { field: "extra_headers", problem })
+}

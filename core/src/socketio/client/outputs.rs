@@ -1,0 +1,36 @@
+//! The outputs of a client, in one order.
+//!
+//! Requests and WebSockets are the business of the Engine.IO session, events that of the layer
+//! here. Each has a queue; the driver is to see both as one, in the order in which they were made.
+
+use std::collections::VecDeque;
+
+use crate::engineio::client::{Context, Output};
+use crate::id::SocketId;
+use crate::socketio::client::Event;
+
+/// The outputs that come before those which are still in the queue of the session.
+#[derive(Debug, Default)]
+pub(super) struct Outputs(VecDeque<Output<Event>>);
+
+impl Outputs {
+    /// Appends an event, behind what the session has made so far.
+    pub(super) fn push_event(&mut self, event: Event, cx: &mut Context) {
+        while let Some(output) = cx.poll_output() {
+            self.0.push_back(output.with_events());
+        }
+        self.0.push_back(Output::Event(event));
+    }
+
+    /// Takes the first output.
+    pub(super) fn poll(&mut self, cx: &mut Context) -> Option<Output<Event>> {
+        self.0.pop_front().or_else(|| cx.poll_output().map(Output::with_events))
+    }
+
+    /// Drops the events that have arrived for a socket and were not taken yet.
+    pub(super) fn drop_received(&mut self, id: SocketId) {
+        self.0.retain(|output| {
+            !matches!(output, Output::Event(Event::Received { socket, .. }) if *socket == id)
+        });
+    }
+}
