@@ -109,7 +109,7 @@ pub enum EmitError {
     #[error("a packet can't hold 4 GiB")]
     TooLarge,
     /// Too much waits to be sent to the client, and it is to be
-    /// [refused](crate::WhenFull::Refuse).
+    /// [refused](crate::OverflowPolicy::Refuse).
     #[error("more than {limit} bytes wait to be sent to the client")]
     Full {
         /// How many bytes may wait.

@@ -157,8 +157,8 @@ pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
-    Counts, Emission, Event, Excess, NamespaceConfig, RateLimit, RecoveryConfig, Responder, Room,
-    RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, WhenFull,
+    Counts, Emission, Event, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
+    RecoveryConfig, Responder, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
 };
 pub use socketio::{client, packet};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use sockeye_core::{
-    Emission, EmitError, Excess, RateLimit, Selector, Server, ServerConfig, WhenFull,
+    Emission, EmitError, OnExceeded, OverflowPolicy, RateLimit, Selector, Server, ServerConfig,
 };
 
 const LIMIT: usize = 1000;
@@ -19,7 +19,7 @@ fn limited(change: impl FnOnce(&mut ServerConfig)) -> Harness<Server> {
 }
 
 fn refusing() -> Harness<Server> {
-    limited(|config| config.when_full = WhenFull::Refuse)
+    limited(|config| config.when_full = OverflowPolicy::Refuse)
 }
 
 // What the server sends.
@@ -297,7 +297,7 @@ fn a_paused_client_that_only_pretends_to_upgrade_has_to_wait_with_its_posts() {
 
 #[test]
 fn a_client_that_pretends_to_upgrade_gains_nothing_when_it_is_paused_again_and_again() {
-    let mut h = rated(Excess::Delay);
+    let mut h = rated(OnExceeded::Delay);
     let client = h.connect_polling("/");
     h.post(&client.sid, vec![r#"42["more"]"#; 1000].join("\x1e"));
     let mut read = 0;
@@ -367,7 +367,7 @@ fn a_client_that_is_gone_is_noticed_after_it_was_resumed() {
 
 // How fast it may be.
 
-fn rated(excess: Excess) -> Harness<Server> {
+fn rated(excess: OnExceeded) -> Harness<Server> {
     Harness::with(|config| {
         config.rate = Some(RateLimit { packets: 10, per: secs(1), excess });
     })
@@ -375,7 +375,7 @@ fn rated(excess: Excess) -> Harness<Server> {
 
 #[test]
 fn a_client_within_its_rate_is_left_alone() {
-    let mut h = rated(Excess::Disconnect);
+    let mut h = rated(OnExceeded::Disconnect);
     let client = h.connect_websocket("/");
     h.advance(secs(5));
 
@@ -390,7 +390,7 @@ fn a_client_within_its_rate_is_left_alone() {
 
 #[test]
 fn a_client_over_its_rate_is_read_again_when_it_has_waited_long_enough() {
-    let mut h = rated(Excess::Delay);
+    let mut h = rated(OnExceeded::Delay);
     let client = h.connect_websocket("/");
     h.advance(secs(5));
 
@@ -417,7 +417,7 @@ fn a_client_over_its_rate_is_read_again_when_it_has_waited_long_enough() {
 
 #[test]
 fn a_client_over_its_rate_is_closed_where_that_is_wanted() {
-    let mut h = rated(Excess::Disconnect);
+    let mut h = rated(OnExceeded::Disconnect);
     let client = h.connect_websocket("/");
     h.advance(secs(5));
 

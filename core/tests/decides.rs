@@ -18,13 +18,13 @@ fn engine() -> Harness<Engine> {
 }
 
 fn engine_with(config: EngineConfig) -> Harness<Engine> {
-    Harness::engine(EngineConfig { decides: true, ..config })
+    Harness::engine(EngineConfig { manual_accept: true, ..config })
 }
 
 /// The handshake that the application is asked about.
 fn asked(h: &mut Harness<Engine>) -> (HandshakeId, Handshake) {
     match h.events().pop() {
-        Some(Event::Requested { id, handshake }) => (id, handshake),
+        Some(Event::HandshakeRequested { id, handshake }) => (id, handshake),
         other => panic!("the application was not asked: {other:?}"),
     }
 }
@@ -41,7 +41,7 @@ fn upgrade(h: &mut Harness<Engine>) -> (WsId, HandshakeId) {
 
 fn allow(h: &mut Harness<Engine>, id: HandshakeId, admission: Admission) {
     let now = h.now;
-    h.server.allow(id, admission, now);
+    h.server.accept_handshake(id, admission, now);
 }
 
 fn named(sid: &str) -> Admission {
@@ -71,9 +71,9 @@ fn a_handshake_that_is_denied_is_forbidden_in_the_words_of_the_application() {
     let (req, id) = poll(&mut h);
     let (ws, other) = upgrade(&mut h);
 
-    h.server.deny(id, "say \"please\"");
-    h.server.deny(other, "not you");
-    h.server.deny(id, "again");
+    h.server.reject_handshake(id, "say \"please\"");
+    h.server.reject_handshake(other, "not you");
+    h.server.reject_handshake(id, "again");
     allow(&mut h, id, ().into());
 
     assert_eq!(h.answer(req), r#"403 {"code":4,"message":"say \"please\""}"#);
@@ -179,7 +179,7 @@ fn a_client_that_is_gone_meanwhile_costs_nothing() {
     h.given_up(ws);
     assert_eq!(h.server.poll_timeout(), None);
     allow(&mut h, id, named("free"));
-    h.server.deny(other, "too late");
+    h.server.reject_handshake(other, "too late");
 
     assert!(h.told().is_empty());
     let (req, id) = poll(&mut h);
@@ -253,7 +253,7 @@ fn handshakes_that_wait_count_against_the_limit_of_sessions() {
     let ws = h.upgrade_with(WEBSOCKET, &[]);
     assert_eq!(h.refusal(ws), "503 Too many sessions");
     assert!(h.told().is_empty());
-    h.server.deny(other, "no");
+    h.server.reject_handshake(other, "no");
     let (second, next) = poll(&mut h);
     allow(&mut h, id, ().into());
     allow(&mut h, next, ().into());
@@ -290,7 +290,7 @@ fn answers_have_their_headers_whatever_is_decided() {
         ..EngineConfig::default()
     });
     let (denied, id) = poll(&mut h);
-    h.server.deny(id, "no");
+    h.server.reject_handshake(id, "no");
     let (allowed, id) = poll(&mut h);
     allow(&mut h, id, named("chosen"));
 
@@ -325,11 +325,11 @@ fn the_application_sees_what_the_client_sent() {
     h.server.handle(Input::Request { req, request }, h.now);
 
     let asked = h.server.poll_output().map(Output::into_event::<()>);
-    let Some(Ok(Event::Requested { id, handshake })) = asked else {
+    let Some(Ok(Event::HandshakeRequested { id, handshake })) = asked else {
         panic!("the application was not asked");
     };
     h.server.handle(Input::Aborted { req }, h.now);
-    h.server.deny(id, "gone");
+    h.server.reject_handshake(id, "gone");
     assert_eq!(handshake.target, target);
     assert_eq!(handshake.query("token").as_deref(), Some("a b cé"));
     assert_eq!(handshake.query("x").as_deref(), Some("2"));
@@ -348,14 +348,14 @@ fn the_application_sees_what_the_client_sent() {
 
 #[test]
 fn handshakes_are_told_with_the_session_only_where_they_are_kept() {
-    for (decides, keep) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (manual_accept, keep) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut h = Harness::engine(EngineConfig {
-            decides,
+            manual_accept,
             keep_handshakes: keep,
             ..EngineConfig::default()
         });
         let req = h.request("GET", POLLING, &[("X-A", b"b")]);
-        if decides {
+        if manual_accept {
             let (id, _) = asked(&mut h);
             allow(&mut h, id, ().into());
         }
@@ -395,26 +395,26 @@ fn sockets_know_the_request_that_opened_their_connection() {
 
 #[test]
 fn a_server_hands_the_decision_to_its_application() {
-    let mut h = Harness::<Server>::with(|config| config.engine.decides = true);
+    let mut h = Harness::<Server>::with(|config| config.engine.manual_accept = true);
     let requested = |h: &mut Harness<Server>| match h.events().pop() {
-        Some(sockeye_core::Event::Requested { id, .. }) => id,
+        Some(sockeye_core::Event::HandshakeRequested { id, .. }) => id,
         other => panic!("the application was not asked: {other:?}"),
     };
     let ws = h.upgrade_with("/socket.io/?EIO=4&transport=websocket", &[]);
     let id = requested(&mut h);
     let now = h.now;
-    h.server.allow(id, Admission::default(), now);
+    h.server.accept_handshake(id, Admission::default(), now);
     assert_eq!(h.received(ws).len(), 1);
     h.join(ws, "/");
     let req = h.request("GET", "/socket.io/?EIO=4&transport=polling", &[]);
     let id = requested(&mut h);
-    h.server.deny(id, "no");
+    h.server.reject_handshake(id, "no");
 
     assert_eq!(h.answer(req), r#"403 {"code":4,"message":"no"}"#);
     let req = h.request("GET", "/socket.io/?EIO=4&transport=polling", &[]);
     let id = requested(&mut h);
     h.server.shut_down(now);
     assert_eq!(h.answer(req), BUSY);
-    h.server.allow(id, Admission::default(), now);
+    h.server.accept_handshake(id, Admission::default(), now);
     assert_eq!(h.told(), ["#1 disconnected: server shutting down"]);
 }

@@ -54,7 +54,8 @@ fn a_question_to_many_is_one_packet_and_its_answers_come_together() {
     answer(&mut h, &clients[1], "");
 
     let events = h.events();
-    let [Event::Gathered { ack: of, answers, lost: 0, late: 0 }] = &events[..] else {
+    let [Event::BroadcastAcked { ack: of, answers, disconnected: 0, timed_out: 0 }] = &events[..]
+    else {
         panic!("{events:?}");
     };
     assert_eq!(*of, ack);

@@ -76,9 +76,10 @@ fn outcomes(h: &mut Harness<Server>) -> BTreeSet<String> {
     let tell = |event: &Event| match event {
         Event::Acked { ack, result: Ok(_), .. } => Some(format!("{ack:?} answered")),
         Event::Acked { ack, result: Err(error), .. } => Some(format!("{ack:?} {error}")),
-        Event::Gathered { ack, answers, lost, late } => {
-            Some(format!("{ack:?} {} answers, {lost} lost, {late} late", answers.len()))
-        }
+        Event::BroadcastAcked { ack, answers, disconnected, timed_out } => Some(format!(
+            "{ack:?} {} answers, {disconnected} lost, {timed_out} late",
+            answers.len()
+        )),
         _ => None,
     };
     h.events().iter().filter_map(tell).collect()

@@ -471,7 +471,7 @@ fn a_socket_that_waits_is_in_no_selection_and_cannot_be_emitted_to() {
 fn a_client_may_wait_for_several_answers_and_get_them_in_any_order() {
     let mut h = Harness::with(|config| {
         for namespace in &mut config.namespaces {
-            namespace.decides = true;
+            namespace.manual_accept = true;
         }
     });
     let ws = h.open_websocket();

@@ -95,26 +95,3 @@ fn nothing_is_told_of_rooms_by_default() {
 
     assert_eq!(h.told(), [""; 0]);
 }
-
-#[test]
-fn other_servers_are_asked_in_vain_as_there_are_none() {
-    let mut h = Harness::new();
-
-    assert!(h.server.server_side_emit("/", "hello", &1).is_ok());
-    assert_eq!(h.told(), [""; 0]);
-    assert!(h.server.server_side_emit_with_ack("/", "hello", &1).is_ok());
-    assert_eq!(h.told(), ["gathered [], 0 lost, 0 late"]);
-    for name in ["connect", "connection", "new_namespace"] {
-        assert!(h.server.server_side_emit("/", name, &()).is_err(), "{name}");
-    }
-}
-
-#[test]
-fn local_sockets_are_all_there_are_on_one_server() {
-    let mut h = Harness::new();
-    let client = h.connect_websocket("/");
-
-    h.emit_to(&Selector::all().local(), "e");
-
-    assert_eq!(h.received(client.ws), [r#"42["e"]"#]);
-}

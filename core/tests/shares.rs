@@ -203,14 +203,14 @@ fn the_bytes_of_handshakes_that_are_kept_are_counted() {
 fn the_bytes_of_undecided_handshakes_are_counted_as_long_as_they_wait() {
     for keep in [false, true] {
         let mut h = Harness::<Server>::with(|config| {
-            config.engine.decides = true;
+            config.engine.manual_accept = true;
             config.engine.keep_handshakes = keep;
         });
         let requests: Vec<_> = (0..3)
             .map(|_| {
                 let req = h.request("GET", "/socket.io/?EIO=4&transport=polling", &[]);
                 match h.events().pop() {
-                    Some(sockeye_core::Event::Requested { id, .. }) => (req, id),
+                    Some(sockeye_core::Event::HandshakeRequested { id, .. }) => (req, id),
                     other => panic!("the application was not asked: {other:?}"),
                 }
             })
@@ -220,9 +220,9 @@ fn the_bytes_of_undecided_handshakes_are_counted_as_long_as_they_wait() {
 
         let now = h.now;
         h.abort(requests[0].0);
-        h.server.deny(requests[1].1, "no");
+        h.server.reject_handshake(requests[1].1, "no");
         assert_eq!(h.server.counts().handshakes, three / 3);
-        h.server.allow(requests[2].1, Admission::default(), now);
+        h.server.accept_handshake(requests[2].1, Admission::default(), now);
 
         assert_eq!(h.server.counts().handshakes, if keep { three / 3 } else { 0 });
     }
@@ -293,14 +293,14 @@ fn handshakes_over_the_share_of_an_address_are_counted() {
 #[test]
 fn undecided_handshakes_count_against_the_share_of_their_address() {
     let mut h = engine(|config| {
-        config.decides = true;
+        config.manual_accept = true;
         config.max_sessions_per_address = Some(2);
     });
     let ask = |h: &mut Harness<Engine>| -> (RequestId, _) {
         h.remote = address("192.0.2.1");
         let req = h.request("GET", POLLING, &[]);
         match h.events().pop() {
-            Some(Event::Requested { id, .. }) => (req, Some(id)),
+            Some(Event::HandshakeRequested { id, .. }) => (req, Some(id)),
             _ => (req, None),
         }
     };
@@ -310,12 +310,12 @@ fn undecided_handshakes_count_against_the_share_of_their_address() {
     assert_eq!(h.answer(refused), BUSY);
 
     let now = h.now;
-    h.server.allow(allowed.expect("asked about"), Admission::default(), now);
+    h.server.accept_handshake(allowed.expect("asked about"), Admission::default(), now);
     let (refused, _) = ask(&mut h);
     assert_eq!(h.answer(refused), BUSY);
     h.abort(given_up);
     let (_, denied) = ask(&mut h);
-    h.server.deny(denied.expect("asked about"), "no");
+    h.server.reject_handshake(denied.expect("asked about"), "no");
     let (timed_out, _) = ask(&mut h);
     h.advance(secs(20));
     assert_eq!(h.response(timed_out).status, 403);

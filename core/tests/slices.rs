@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Harness, WebSocketClient, secs};
 use sockeye_core::{
-    Closure, Emission, Event, Excess, Input, Output, RateLimit, Selector, Server, SocketId,
+    Closure, Emission, Event, Input, OnExceeded, Output, RateLimit, Selector, Server, SocketId,
 };
 
 /// A server that sends the events of its clients on to everybody, and disconnects those that ask
@@ -331,7 +331,7 @@ fn a_pause_holds_within_a_post_and_among_messages_that_were_read() {
 #[test]
 fn a_rate_holds_within_a_post() {
     let mut relay = Relay::new(|config| {
-        config.rate = Some(RateLimit { packets: 10, per: secs(1), excess: Excess::Delay });
+        config.rate = Some(RateLimit { packets: 10, per: secs(1), excess: OnExceeded::Delay });
     });
     let sid = relay.post(events(&["a"; 100]));
 
@@ -482,7 +482,7 @@ fn an_emit_that_overflows_leaves_the_view_of_the_socket_as_it_is() {
     assert!(!socket.emit("big", &"x".repeat(1000), Emission::default()).unwrap());
     socket.join("room");
     assert_eq!(socket.rooms().count(), 1);
-    assert_eq!((socket.buffered(), socket.owed()), (0, 0));
+    assert_eq!((socket.buffered(), socket.pending_acks()), (0, 0));
     assert_eq!(socket.namespace().to_string(), "/");
     assert!(!socket.emit("after", &(), Emission::default()).unwrap());
     assert!(socket.emit_with_ack("ask", &(), None, now).is_ok());

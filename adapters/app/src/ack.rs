@@ -282,7 +282,7 @@ impl Gathering {
         if let Some((shard, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
             self.awaiting.note(|(server, key)| {
                 let owes = |state: &mut crate::shard::State| {
-                    state.server.socket(key).is_some_and(|socket| socket.owes(*ack))
+                    state.server.socket(key).is_some_and(|socket| socket.is_ack_pending(*ack))
                 };
                 server == shard.reference() && shard.driven.with(owes)
             });

@@ -331,7 +331,7 @@ impl App {
             handlers.check_states(&self.shared.state);
         }
         let config = |(name, handlers): &(String, Handlers)| NamespaceConfig {
-            decides: !handlers.middleware.is_empty()
+            manual_accept: !handlers.middleware.is_empty()
                 || !handlers.auth_checks.is_empty()
                 || handlers.missing_state.is_some(),
             ..NamespaceConfig::new(name)
@@ -341,7 +341,7 @@ impl App {
             let known = self.namespaces.iter().map(|(_, handlers)| handlers);
             known.chain(self.matching.iter().map(|(_, handlers)| handlers))
         };
-        self.config.engine.decides = self.shared.veto.is_some();
+        self.config.engine.manual_accept = self.shared.veto.is_some();
         self.config.engine.keep_handshakes |= self.keep_handshakes;
         self.config.engine.keep_handshakes |= all().any(|handlers| handlers.wants_handshake);
         self.config.room_events |= all().any(|handlers| !handlers.room.is_empty());

@@ -34,13 +34,15 @@ impl Shard {
             Happening::Sent(socket, name, args) => return sent(&socket, &name, &args, runtime),
         };
         match event {
-            Event::Requested { id, handshake } => {
+            Event::HandshakeRequested { id, handshake } => {
                 let Some(veto) = &self.shared.veto else { return };
                 let shard = Arc::clone(self);
                 let tell = move |verdict: Result<Admission, String>| {
                     shard.command(|state| match verdict {
-                        Ok(admission) => state.server.allow(id, admission, Instant::now()),
-                        Err(message) => state.server.deny(id, &message),
+                        Ok(admission) => {
+                            state.server.accept_handshake(id, admission, Instant::now())
+                        }
+                        Err(message) => state.server.reject_handshake(id, &message),
                     });
                 };
                 judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
@@ -52,7 +54,7 @@ impl Shard {
                 };
                 decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
             }
-            Event::Withdrawn { socket } => {
+            Event::ConnectAborted { socket } => {
                 drop(self.driven.with(|state| state.forget(socket)));
             }
             Event::Connected { socket: key, namespace, auth, .. } => {
@@ -83,10 +85,10 @@ impl Shard {
                     slot.fill(result);
                 }
             }
-            Event::Gathered { ack, answers, lost, late } => {
+            Event::BroadcastAcked { ack, answers, disconnected, timed_out } => {
                 let slot = self.driven.with(|state| state.gathering.remove(&ack));
                 if let Some(slot) = slot {
-                    slot.fill(Gathered { answers, lost, late });
+                    slot.fill(Gathered { answers, lost: disconnected, late: timed_out });
                 }
             }
             Event::Drained { socket } => {
@@ -94,7 +96,7 @@ impl Shard {
                 waiting.iter().for_each(|slot| slot.fill(true));
             }
             Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
-            Event::Expired { sid } => {
+            Event::RecoveryExpired { sid } => {
                 let kept = self.driven.with(|state| state.kept.remove(&sid));
                 let Some((key, origin)) = kept else { return };
                 let socket = Socket::new(self, key, sid, origin);

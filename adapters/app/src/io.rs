@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckId, Emission, EmitError, EventPayload, Room, Selector, TypedEvent};
+use sockeye_core::{AckId, Emission, EmitError, Room, Selector, TypedEvent};
 
 use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
 use crate::figures::Snapshot;
@@ -81,32 +81,6 @@ impl Io {
         self.everybody().emit_event(event);
     }
 
-    /// Emits an event to the other servers of a cluster, for their applications.
-    ///
-    /// A server that runs alone has nobody to tell: nothing happens then.
-    ///
-    /// # Errors
-    ///
-    /// If the event can't be sent to anybody, because of its name or data; besides the
-    /// [usual ones](EmitError::Reserved), the names `connection` and `new_namespace` are reserved.
-    pub fn server_side_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        let Some(shard) = self.shard.get() else { return Ok(()) };
-        let payload = EventPayload::new(event, &data, shard.limits())?;
-        shard.command(|state| state.server.server_side_emit_payload(&self.namespace, &payload))
-    }
-
-    /// Emits an event to the other servers of a cluster, and waits for the answers of their
-    /// applications. A server that runs alone gets none.
-    pub fn server_side_emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AnswersFuture<T> {
-        gather(self.shard.get(), event, &data, |state, Outgoing { payload, .. }| {
-            state.server.server_side_emit_payload_with_ack(&self.namespace, &payload)
-        })
-    }
-
     /// All sockets of the namespace that are connected to this server, in the order of their
     /// connection.
     #[must_use]
@@ -122,12 +96,6 @@ impl Io {
     /// If other servers do not answer in time.
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
         self.everybody().fetch_sockets().await
-    }
-
-    /// Those who are connected to this server, where several make up one.
-    #[must_use]
-    pub fn local(&self) -> Operator {
-        self.everybody().local()
     }
 
     /// Says whether answers of long-polling that hold the event may be compressed.
@@ -249,13 +217,6 @@ impl Operator {
     #[must_use]
     pub fn except(mut self, room: impl Into<Room>) -> Self {
         self.selector = self.selector.except(room);
-        self
-    }
-
-    /// Of them only those who are connected to this server, where several make up one.
-    #[must_use]
-    pub fn local(mut self) -> Self {
-        self.selector = self.selector.local();
         self
     }
 

@@ -113,7 +113,7 @@ pub use socket::Socket;
 pub use sockeye_core as core;
 pub use sockeye_core::events;
 pub use sockeye_core::{
-    AckError, Args, ConfigError, DisconnectReason, EmitError, Excess, Name, RateLimit, RoomChange,
-    ServerConfig, TypedEvent, Value, WhenFull,
+    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, OnExceeded, OverflowPolicy,
+    RateLimit, RoomChange, ServerConfig, TypedEvent, Value,
 };
 pub use typed::{Answer, TypedHandler};

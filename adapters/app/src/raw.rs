@@ -110,7 +110,7 @@ impl fmt::Debug for EngineApp {
 
 impl IntoMachine for EngineApp {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
-        let config = EngineConfig { decides: self.handlers.veto.is_some(), ..self.config };
+        let config = EngineConfig { manual_accept: self.handlers.veto.is_some(), ..self.config };
         let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
         Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))
@@ -189,13 +189,13 @@ impl EngineShard {
         let session = |id| Session { shard: Arc::clone(self), id };
         let handlers = &self.handlers;
         match event {
-            Event::Requested { id, handshake } => {
+            Event::HandshakeRequested { id, handshake } => {
                 let Some(veto) = &handlers.veto else { return };
                 let shard = Arc::clone(self);
                 let tell = move |verdict: Result<Admission, String>| {
                     shard.driven.command(|engine| match verdict {
-                        Ok(admission) => engine.allow(id, admission, Instant::now()),
-                        Err(message) => engine.deny(id, &message),
+                        Ok(admission) => engine.accept_handshake(id, admission, Instant::now()),
+                        Err(message) => engine.reject_handshake(id, &message),
                     });
                 };
                 judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));

@@ -175,8 +175,11 @@ fn without_the_call_there_is_no_effect() {
 
 #[test]
 fn a_configuration_alone_does_not_leave_handshakes_undecided() {
-    let engine =
-        EngineConfig { decides: true, path: "/socket.io".to_owned(), ..EngineConfig::default() };
+    let engine = EngineConfig {
+        manual_accept: true,
+        path: "/socket.io".to_owned(),
+        ..EngineConfig::default()
+    };
     let mut world =
         World::new(App::new().config(ServerConfig { engine, ..ServerConfig::default() }));
     let request = "/socket.io/?EIO=4&transport=polling";

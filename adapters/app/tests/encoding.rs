@@ -71,8 +71,6 @@ fn what_a_server_sends_may_command_the_server_while_it_is_encoded() {
                 io.to("within").try_emit("to some", &data).expect("it can be sent");
                 drop(io.everybody().emit_with_ack::<()>("all asked", &data));
                 socket.broadcast().emit("to others", &data);
-                io.server_side_emit("to servers", &data).expect("it could be sent");
-                drop(io.server_side_emit_with_ack::<()>("servers asked", &data));
             })
             .on("later", move |socket: Socket, ack: AckSender| ack.send(meddling(&socket)))
             .on("now", move |socket: Socket| Ack(meddling(&socket)))
@@ -86,7 +84,7 @@ fn what_a_server_sends_may_command_the_server_while_it_is_encoded() {
         let texts = world.texts(ws);
         let count = |what: &str| texts.iter().filter(|text| text.contains(what)).count();
         assert_eq!(count("\"done\""), 11, "{texts:?}");
-        assert_eq!(count("\"direct\""), 15, "{texts:?}");
+        assert_eq!(count("\"direct\""), 13, "{texts:?}");
 
         world.say(ws, "421[\"later\"]");
         assert_eq!(world.texts(ws).last().map(String::as_str), Some("431[\"done\"]"));
@@ -262,9 +260,5 @@ fn data_that_can_not_be_sent_fails_as_before() {
         io.everybody().try_emit("many", many),
         Err(EmitError::TooManyAttachments { count: 11, limit: 10 })
     ));
-    for reserved in ["connection", "new_namespace"] {
-        assert!(matches!(io.server_side_emit(reserved, ()), Err(EmitError::Reserved)));
-    }
-    io.server_side_emit("connections", ()).expect("a name like another");
     assert_eq!(world.texts(ws), Vec::<String>::new());
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use common::World;
 use sockeye_app::core::engineio::EngineConfig;
 use sockeye_app::{
-    Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, Params, RoomChange,
-    ServerConfig, Socket, State, WhenFull,
+    Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, OverflowPolicy, Params,
+    RoomChange, ServerConfig, Socket, State,
 };
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -234,7 +234,7 @@ fn a_sender_can_wait_until_the_client_has_caught_up() {
     let app = App::new()
         .config(config(|config| {
             config.engine = EngineConfig { max_buffered: 1300, ..config.engine.clone() };
-            config.when_full = WhenFull::Refuse;
+            config.when_full = OverflowPolicy::Refuse;
         }))
         .state(Arc::clone(&log))
         .on("send", |socket: Socket, log: State<Log>| async move {
@@ -293,7 +293,7 @@ fn what_is_refused_is_reported_unless_the_caller_takes_it() {
     let app = App::new()
         .config(config(|config| {
             config.engine = EngineConfig { max_buffered: 100, ..config.engine.clone() };
-            config.when_full = WhenFull::Refuse;
+            config.when_full = OverflowPolicy::Refuse;
         }))
         .on_error(move |error| note(&errors, error.to_string()))
         .on("flood", |socket: Socket| {
@@ -336,7 +336,7 @@ fn sockets_are_found_wherever_they_are() {
     let app = App::new().on_connect(|socket: Socket| socket.join("all")).on(
         "find",
         |io: Io| async move {
-            let found = io.in_("all").local().fetch_sockets().await?;
+            let found = io.in_("all").fetch_sockets().await?;
             for socket in &found {
                 assert_eq!(socket.rooms()[0], socket.id().into());
                 assert!(socket.local().is_some());
@@ -380,23 +380,6 @@ fn a_socket_found_elsewhere_answers_and_can_be_disconnected() {
 
     assert_eq!(world.texts(a), [r#"42["answer","me","operation has timed out"]"#]);
     assert!(world.is_closed(b));
-}
-
-#[test]
-fn a_server_that_runs_alone_has_no_others_to_ask() {
-    let app = App::new().on("others", |io: Io| async move {
-        io.server_side_emit("hello", 1)?;
-        let answers = io.server_side_emit_with_ack::<u8>("hello", 1).await?;
-        assert!(io.server_side_emit("connection", ()).is_err());
-        Ok::<_, EmitError>(Ack(answers.answers.len()))
-    });
-    let mut world = World::new(app);
-    let ws = world.connect();
-    world.texts(ws);
-
-    world.say(ws, r#"421["others"]"#);
-
-    assert_eq!(world.texts(ws), ["431[0]"]);
 }
 
 #[test]

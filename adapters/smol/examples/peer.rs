@@ -12,13 +12,13 @@ mod peer_app;
 use std::io;
 use std::time::Duration;
 
-use sockeye_smol::{Excess, Handle, Serve};
+use sockeye_smol::{Handle, OnExceeded, Serve};
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let app = match std::env::args().nth(2).as_deref() {
-        Some("delay") => features_app::rated(Excess::Delay),
-        Some("disconnect") => features_app::rated(Excess::Disconnect),
+        Some("delay") => features_app::rated(OnExceeded::Delay),
+        Some("disconnect") => features_app::rated(OnExceeded::Disconnect),
         _ => features_app::add(peer_app::app()),
     };
     let server = app.bind(&*address)?;

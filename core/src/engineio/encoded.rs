@@ -1,4 +1,4 @@
-//! Messages in the form in which they go out, shared by all who receive them.
+//! Encoded messages, shared by all receivers.
 
 use std::sync::Arc;
 
@@ -6,12 +6,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::io::Frame;
 
-/// One or more messages that are sent back to back, encoded once for any number of receivers.
+/// One or more messages that are sent with nothing between them, encoded once for any number of
+/// receivers.
 ///
 /// Cloning copies no message.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// A text message with its packet type in front.
+    /// A text message with its packet type.
     text: Option<Bytes>,
     binary: Option<Arc<[Bytes]>>,
     /// The bytes of all messages.
@@ -35,8 +36,8 @@ impl Encoded {
         Self::from_wire(None, vec![message], true)
     }
 
-    /// Takes a text message that has its packet type already, if there is one, and binary ones,
-    /// which follow it.
+    /// Combines a text message that has its packet type, if there is one, with the binary messages
+    /// that follow it.
     pub(crate) fn from_wire(text: Option<Bytes>, binary: Vec<Bytes>, compress: bool) -> Self {
         let typed = text.as_ref().is_none_or(|text| text.starts_with(b"4"));
         debug_assert!(typed, "a message packet begins with 4");
@@ -52,8 +53,9 @@ impl Encoded {
         self.len
     }
 
-    /// What a message takes in memory besides its bytes, as it counts against limits such as
-    /// [`max_buffered`](crate::engineio::EngineConfig::max_buffered), in bytes.
+    /// What a message counts against limits such as
+    /// [`max_buffered`](crate::engineio::EngineConfig::max_buffered) besides its bytes: about the
+    /// memory of its entry in a queue, in bytes.
     pub const OVERHEAD: usize = 192;
 
     /// What the messages count against limits: their bytes, and [`OVERHEAD`](Self::OVERHEAD) for
@@ -62,14 +64,14 @@ impl Encoded {
         self.len() + self.count() * Self::OVERHEAD
     }
 
-    /// Whether it shares its memory with another one, and so says the same.
+    /// Whether it shares its memory with another one, and therefore equals it.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let text = |it: &Self| it.text.as_ref().map(|text| (text.as_ptr(), text.len()));
         let binary = |it: &Self| it.binary.as_ref().map(|binary| (binary.as_ptr(), binary.len()));
         (text(self), binary(self)) == (text(other), binary(other))
     }
 
-    /// A copy that shares its memory with nothing else, and takes no more than it needs.
+    /// A copy that shares no memory, and takes no more than it needs.
     pub(crate) fn detached(&self) -> Self {
         let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
         Self {
@@ -82,7 +84,7 @@ impl Encoded {
 
     /// The memory that a [detached](Self::detached) one holds besides itself, in bytes.
     pub(crate) fn heap_size(&self) -> usize {
-        /// What a piece of memory takes that is shared, besides its bytes.
+        /// The memory of a shared buffer besides its bytes.
         const SHARED: usize = 32;
         let (text, binary) = self.parts();
         let text = text.map_or(0, |text| text.len() + SHARED);
@@ -90,13 +92,13 @@ impl Encoded {
         text + binary.sum::<usize>() + if self.binary.is_some() { SHARED } else { 0 }
     }
 
-    /// How many messages they are.
+    /// The number of messages.
     pub(super) fn count(&self) -> usize {
         let (text, binary) = self.parts();
         usize::from(text.is_some()) + binary.len()
     }
 
-    /// Whether there is nothing in the messages; never true for one that holds text.
+    /// Whether the messages are empty; never true for text, which has a packet type.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,4 +1,9 @@
-//! The Engine.IO packets, protocol 4, and the payloads of long-polling that hold several of them.
+//! Engine.IO packets of protocol 4, and the payloads of long-polling. See "Packet encoding" in the
+//! protocol of Engine.IO.
+//!
+//! A packet is its type, one digit, and its data: `4hello`. Binary messages are WebSocket messages
+//! without a type, or `b` and base64 in a payload. The packets of a payload are separated by
+//! `0x1e`.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -7,7 +12,7 @@ use bytes::{Buf, Bytes};
 
 use crate::io::Frame;
 
-/// What a client may send.
+/// A packet of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet {
     Close,
@@ -18,11 +23,11 @@ pub(super) enum Packet {
     Pong,
     Message(Frame),
     Upgrade,
-    /// Of no meaning from a client, but allowed: `0` and `6`.
+    /// `0` and `6`, which mean nothing from a client, but are allowed.
     Other,
 }
 
-/// Reads a text packet; `None` if it is none.
+/// Decodes a text packet; `None` if it is malformed.
 pub(super) fn decode(mut text: Bytes) -> Option<Packet> {
     let kind = *text.first()?;
     text.advance(1);
@@ -40,7 +45,7 @@ pub(super) fn decode(mut text: Bytes) -> Option<Packet> {
     }
 }
 
-/// Encoders pad; that some do not is harmless. Anything else that is no base64 is refused.
+/// Encoders pad; missing padding is harmless. Anything else that is not base64 is refused.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -48,8 +53,8 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 const SEPARATOR: u8 = 0x1e;
 
-/// Cuts the first packet off the body of a POST, or off what is left of it, which is `None` behind
-/// the last one. An empty body is one empty packet.
+/// Splits the first packet off a payload, or off the rest of it, which is `None` after the last
+/// one. An empty payload is one empty packet.
 pub(super) fn split_first(rest: &mut Option<Bytes>) -> Option<Bytes> {
     let mut body = rest.take()?;
     let Some(end) = body.iter().position(|&byte| byte == SEPARATOR) else {
@@ -61,7 +66,7 @@ pub(super) fn split_first(rest: &mut Option<Bytes>) -> Option<Bytes> {
     Some(packet)
 }
 
-/// The body of an answer to a GET, as it grows.
+/// A payload that is being written.
 #[derive(Default)]
 pub(super) struct Payload(Vec<u8>);
 

@@ -1,6 +1,7 @@
-//! Protocol 3, which clients of Socket.IO 2 speak: its packets and payloads.
+//! Packets and payloads of protocol 3, which clients of Socket.IO 2 speak.
 //!
-//! Lengths of text are counted in UTF-16 code units, as JavaScript counts them.
+//! A payload is `<length>:<packet>` for each packet, or binary. Lengths of text are counted in
+//! UTF-16 code units, as in JavaScript.
 
 use base64::Engine as _;
 use bytes::{Buf, Bytes};
@@ -8,8 +9,8 @@ use bytes::{Buf, Bytes};
 use crate::engineio::packet::{BASE64, Packet, decode};
 use crate::io::Frame;
 
-/// Reads a text packet; `None` if it is none. Binary ones are `b`, the type and base64. A ping may
-/// carry any data.
+/// Decodes a text packet; `None` if it is malformed. Binary ones are `b`, the type and base64. A
+/// ping may carry any data.
 pub(super) fn decode_text(text: Bytes) -> Option<Packet> {
     match &text[..] {
         [b'b', binary @ ..] => {
@@ -21,7 +22,7 @@ pub(super) fn decode_text(text: Bytes) -> Option<Packet> {
     }
 }
 
-/// Reads a binary packet, which has its type as the first byte; only messages come like this.
+/// Decodes a binary packet, whose first byte is its type; only messages are binary.
 pub(super) fn decode_binary(mut data: Bytes) -> Option<Packet> {
     (data.first() == Some(&4)).then(|| {
         data.advance(1);
@@ -29,8 +30,8 @@ pub(super) fn decode_binary(mut data: Bytes) -> Option<Packet> {
     })
 }
 
-/// Cuts a payload, which is valid UTF-8, into packets: `<length>:<packet>` each. `None` ends it if
-/// what follows is malformed.
+/// Splits a payload, which is valid UTF-8, into packets: `<length>:<packet>` each. `None` ends it
+/// if the rest is malformed.
 pub(super) fn split_text(mut body: Bytes) -> impl Iterator<Item = Option<Packet>> {
     let mut first = true;
     std::iter::from_fn(move || {
@@ -61,7 +62,7 @@ fn cut_text(body: &mut Bytes) -> Option<Bytes> {
     Some(body.split_to(end))
 }
 
-/// How many bytes of UTF-8 and how many units of UTF-16 a character takes, by its first byte.
+/// The number of UTF-8 bytes and UTF-16 code units of a character, by its first byte.
 const fn extent(first: u8) -> (usize, usize) {
     match first {
         0..0x80 => (1, 1),
@@ -71,7 +72,7 @@ const fn extent(first: u8) -> (usize, usize) {
     }
 }
 
-/// Cuts a binary payload into packets: a byte for the kind, the digits of the length as bytes,
+/// Splits a binary payload into packets: a byte for the kind, the digits of the length as bytes,
 /// 0xff, and the packet.
 pub(super) fn split_binary(mut body: Bytes) -> impl Iterator<Item = Option<Packet>> {
     let mut first = true;
@@ -110,7 +111,7 @@ fn cut_binary(body: &mut Bytes) -> Option<Packet> {
     }
 }
 
-/// One packet of an answer to a GET.
+/// A packet of a payload that is being written.
 pub(super) enum Part<'a> {
     Text(&'a [u8]),
     Binary(&'a [u8]),
@@ -168,7 +169,7 @@ pub(super) fn jsonp(index: &str, payload: &[u8]) -> String {
     format!("___eio[{digits}]({text});")
 }
 
-/// Takes the payload out of a form: `d=...`, in which line breaks are escaped twice.
+/// Extracts the payload from a form: `d=...`, in which line breaks are escaped twice.
 pub(super) fn from_form(body: &Bytes) -> Option<Bytes> {
     let body = std::str::from_utf8(body).ok()?;
     let data = body.split('&').find_map(|pair| pair.strip_prefix("d="))?;

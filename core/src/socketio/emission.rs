@@ -1,9 +1,10 @@
 //! The options of one emit.
 
-/// How an event is to be sent.
+/// The options of one emit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Emission {
-    /// Whether it may be dropped for a client that is not ready to receive, by default false.
+    /// Whether the event is for a client that is ready to receive now, and dropped otherwise; by
+    /// default false.
     pub volatile: bool,
     /// Whether answers of long-polling that hold it may be compressed, by default true.
     pub compress: bool,

@@ -38,7 +38,7 @@ impl Machine for Engine {
 
     fn watch(watch: &mut Sessions, event: &Event) {
         match event {
-            Event::Requested { .. } => {}
+            Event::HandshakeRequested { .. } => {}
             Event::Opened { session, .. } => {
                 assert!(watch.seen.insert(*session), "ids are used once");
                 watch.open.insert(*session);
@@ -88,7 +88,7 @@ impl Harness<Engine> {
     /// Takes the events that came, in words.
     pub(crate) fn told(&mut self) -> Vec<String> {
         let describe = |event: &Event| match event {
-            Event::Requested { .. } => "requested".to_owned(),
+            Event::HandshakeRequested { .. } => "requested".to_owned(),
             Event::Opened { .. } => "opened".to_owned(),
             Event::Message { message, .. } => show(message),
             Event::Upgraded { .. } => "upgraded".to_owned(),

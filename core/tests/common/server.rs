@@ -61,11 +61,11 @@ impl Machine for Server {
                 (socket, Some(Connected), Connected)
             }
             Event::Disconnected { socket, .. } => (socket, Some(Connected), Over),
-            Event::Withdrawn { socket } => (socket, Some(Connecting), Over),
-            Event::Requested { .. }
-            | Event::Expired { .. }
+            Event::ConnectAborted { socket } => (socket, Some(Connecting), Over),
+            Event::HandshakeRequested { .. }
+            | Event::RecoveryExpired { .. }
             | Event::Room { .. }
-            | Event::Gathered { .. } => return,
+            | Event::BroadcastAcked { .. } => return,
             other => panic!("unknown event {other:?}"),
         };
         assert_eq!(watch.lives.insert(*socket, after), before, "{event:?}");
@@ -104,7 +104,7 @@ impl Harness<Server> {
     pub(crate) fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut config = ServerConfig::default();
         let mut secret = NamespaceConfig::new("/secret");
-        secret.decides = true;
+        secret.manual_accept = true;
         config.namespaces.extend([NamespaceConfig::new("/admin"), secret]);
         change(&mut config);
         Self::around(Server::new(config, SEED).expect("a valid configuration"))
@@ -229,7 +229,7 @@ impl Harness<Server> {
                 }
                 text
             }
-            Event::Withdrawn { socket } => format!("{} withdrawn", number(socket)),
+            Event::ConnectAborted { socket } => format!("{} withdrawn", number(socket)),
             Event::Upgraded { socket } => format!("{} upgraded", number(socket)),
             Event::Drained { socket } => format!("{} drained", number(socket)),
             Event::Room { namespace, room, change } => match change {
@@ -237,12 +237,12 @@ impl Harness<Server> {
                 RoomChange::Left(_) => format!("{room} in {namespace}: left"),
                 other => format!("{room} in {namespace}: {other:?}").to_lowercase(),
             },
-            Event::Requested { .. } => "requested".to_owned(),
-            Event::Expired { .. } => "expired".to_owned(),
-            Event::Gathered { answers, lost, late, .. } => {
+            Event::HandshakeRequested { .. } => "requested".to_owned(),
+            Event::RecoveryExpired { .. } => "expired".to_owned(),
+            Event::BroadcastAcked { answers, disconnected, timed_out, .. } => {
                 let answers: Vec<_> =
                     answers.iter().map(|(id, args)| number(id) + &list(args)).collect();
-                format!("gathered {answers:?}, {lost} lost, {late} late")
+                format!("gathered {answers:?}, {disconnected} lost, {timed_out} late")
             }
             other => panic!("unknown event {other:?}"),
         }

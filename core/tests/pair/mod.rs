@@ -60,7 +60,7 @@ pub(crate) const fn millis(milliseconds: u64) -> Duration {
 pub(crate) fn server_config() -> ServerConfig {
     let mut config = ServerConfig::default();
     let mut secret = NamespaceConfig::new("/secret");
-    secret.decides = true;
+    secret.manual_accept = true;
     config.namespaces.extend([NamespaceConfig::new("/admin"), secret]);
     config
 }

@@ -34,7 +34,7 @@ use sockeye_core::{
 pub(crate) fn packets(data: &[u8]) {
     let mut namespaces = vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin")];
     namespaces.push(NamespaceConfig::new("/secret"));
-    namespaces[2].decides = true;
+    namespaces[2].manual_accept = true;
     let config = ServerConfig { namespaces, ..ServerConfig::default() };
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let mut now = epoch();

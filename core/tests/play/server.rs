@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    Closure, Counts, Emission, Event, Excess, Frame, Input, NamespaceConfig, Output, RateLimit,
-    RecoveryConfig, Request, RequestId, Responder, Selector, Server, ServerConfig, SocketId,
-    WhenFull, WsId,
+    Closure, Counts, Emission, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
+    OverflowPolicy, RateLimit, RecoveryConfig, Request, RequestId, Responder, Selector, Server,
+    ServerConfig, SocketId, WsId,
 };
 
 use super::tape::{Tape, packet};
@@ -47,16 +47,16 @@ pub(crate) fn server(data: &[u8]) {
 fn config(options: u8) -> ServerConfig {
     let on = |bit: u8| options >> bit & 1 == 1;
     let mut secret = NamespaceConfig::new("/secret");
-    secret.decides = true;
+    secret.manual_accept = true;
     let mut config = ServerConfig {
         namespaces: vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin"), secret],
         recovery: on(0).then(|| RecoveryConfig { max_bytes: 500, ..RecoveryConfig::default() }),
-        when_full: if on(1) { WhenFull::Refuse } else { WhenFull::Close },
+        when_full: if on(1) { OverflowPolicy::Refuse } else { OverflowPolicy::Close },
         room_events: on(2),
         rate: on(3).then_some(RateLimit {
             packets: 3,
             per: Duration::from_secs(1),
-            excess: if on(4) { Excess::Delay } else { Excess::Disconnect },
+            excess: if on(4) { OnExceeded::Delay } else { OnExceeded::Disconnect },
         }),
         dynamic_namespaces: on(5),
         max_pending_acks: 3,
@@ -211,7 +211,7 @@ impl World {
             0 => Selector::all(),
             1 => Selector::all().to(room),
             2 => Selector::all().except(room),
-            _ => Selector::all().to("red").to("blue").local(),
+            _ => Selector::all().to("red").to("blue"),
         };
         let namespace = tape.pick(&["/", "/admin", "/secret"]);
         let emission = Emission { volatile: tape.flip(), compress: tape.flip() };
@@ -323,7 +323,7 @@ impl World {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Connecting { socket, .. } => assert!(self.asking.insert(socket)),
-            Event::Withdrawn { socket } => assert!(self.asking.remove(&socket)),
+            Event::ConnectAborted { socket } => assert!(self.asking.remove(&socket)),
             Event::Connected { socket, .. } => {
                 self.asking.remove(&socket);
                 assert!(!self.over.contains(&socket), "an id is used once");

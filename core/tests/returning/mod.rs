@@ -86,7 +86,7 @@ pub(crate) fn returns(h: &mut Harness<Server>) -> Vec<bool> {
 /// The ids that can't come back any more, by the events that came.
 pub(crate) fn expired(h: &mut Harness<Server>) -> Vec<String> {
     let expired = |event: &Event| match event {
-        Event::Expired { sid } => Some(sid.to_string()),
+        Event::RecoveryExpired { sid } => Some(sid.to_string()),
         _ => None,
     };
     h.events().iter().filter_map(expired).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_core::{
-    Args, Emission, EmitError, Responder, Selector, SocketId, Value, WhenFull, client,
+    Args, Emission, EmitError, OverflowPolicy, Responder, Selector, SocketId, Value, client,
 };
 
 use super::World;
@@ -238,7 +238,7 @@ impl World {
             Ok(false) if kind == Kind::Volatile => {}
             Ok(_) => self.model.server_says(id, tag),
             Err(EmitError::Full { .. }) => {
-                assert_eq!(self.server.config().when_full, WhenFull::Refuse);
+                assert_eq!(self.server.config().when_full, OverflowPolicy::Refuse);
                 let buffered = self.server.socket(id).map_or(limit, |socket| socket.buffered());
                 assert!(buffered + super::check::MOST > limit, "I2: refused at {buffered} bytes");
             }

@@ -34,7 +34,7 @@ impl World {
     pub(crate) fn on_server_event(&mut self, event: Heard) {
         match event {
             Heard::Connecting { socket, .. } => {
-                assert!(self.net.swarm.decides);
+                assert!(self.net.swarm.manual_accept);
                 let delay = self.net.rng.below(400 * MS);
                 let welcome = self.healed || !self.net.rng.one_in(8);
                 self.net.agenda.after(delay, Task::Admit(socket, welcome));
@@ -63,7 +63,7 @@ impl World {
                 let now = self.net.agenda.now;
                 self.model.acks.server_learns(socket, client, ack, tagged(&result), now);
             }
-            Heard::Gathered { ack, answers, lost, late } => {
+            Heard::BroadcastAcked { ack, answers, disconnected: lost, timed_out: late } => {
                 let who = |socket: &SocketId| self.model.peers.get(socket).map(|it| it.client);
                 let answers: Vec<_> = answers
                     .iter()
@@ -86,11 +86,11 @@ impl World {
                 let rooms = rooms.iter().map(ToString::to_string).collect();
                 self.model.server_disconnects(socket, reason, rooms, may_return);
             }
-            Heard::Expired { sid } => {
+            Heard::RecoveryExpired { sid } => {
                 let sid = self.model.sid(sid.as_str());
                 self.model.expires(sid);
             }
-            Heard::Withdrawn { .. } => assert!(self.net.swarm.decides),
+            Heard::ConnectAborted { .. } => assert!(self.net.swarm.manual_accept),
             other => panic!("not expected: {other:?}"),
         }
     }
@@ -192,7 +192,7 @@ impl World {
                 self.model.client_connects(who, sid, recovered);
             }
             Told::Refused { socket, message, .. } => {
-                assert!(self.net.swarm.decides && place(socket) == 1 && message == "no");
+                assert!(self.net.swarm.manual_accept && place(socket) == 1 && message == "no");
                 self.excuse_leaving(client);
             }
             Told::Received { socket, name, args, ack } => {

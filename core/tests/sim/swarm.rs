@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockeye_core::client::{Config, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{NamespaceConfig, RateLimit, RecoveryConfig, ServerConfig, WhenFull};
+use sockeye_core::{NamespaceConfig, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig};
 
 use super::rng::Rng;
 
@@ -65,7 +65,7 @@ pub(crate) struct Swarm {
     pub(crate) server: ServerConfig,
     pub(crate) retries: u32,
     /// The server's application decides who joins `/a`.
-    pub(crate) decides: bool,
+    pub(crate) manual_accept: bool,
     /// So little may wait to be sent that it gets too much.
     pub(crate) tight: bool,
     /// How often, of a thousand times, an answer is never given to somebody who has set a timeout.
@@ -119,7 +119,7 @@ impl Swarm {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let faults = Faults::draw(rng);
         let tight = rng.one_in(5);
-        let decides = rng.one_in(3);
+        let manual_accept = rng.one_in(3);
         let mut server = ServerConfig::default();
         let engine = &mut server.engine;
         engine.ping_interval = Duration::from_nanos(rng.pick(&[2 * S, 10 * S, 25 * S]));
@@ -132,10 +132,10 @@ impl Swarm {
         }
         if tight {
             engine.max_buffered = rng.pick(&[3000, 12_000]);
-            server.when_full = rng.pick(&[WhenFull::Close, WhenFull::Refuse]);
+            server.when_full = rng.pick(&[OverflowPolicy::Close, OverflowPolicy::Refuse]);
         }
         let mut second = NamespaceConfig::new(NAMESPACES[1]);
-        second.decides = decides;
+        second.manual_accept = manual_accept;
         server.namespaces.push(second);
         server.rate = rng.one_in(6).then(|| RateLimit::per_second(rng.pick(&[20, 100])));
         server.recovery = rng.one_in(2).then(|| RecoveryConfig {
@@ -153,7 +153,7 @@ impl Swarm {
             faults,
             server,
             retries: rng.pick(&[0, 0, 3, 1_000_000]),
-            decides,
+            manual_accept,
             tight,
             rude: rng.pick(&[0, 100]),
             ending: rng.pick(&[

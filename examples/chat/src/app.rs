@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use sockeye_app::{Ack, App, Bytes, Excess, RateLimit, ServerConfig, Socket, State};
+use sockeye_app::{Ack, App, Bytes, OnExceeded, RateLimit, ServerConfig, Socket, State};
 
 use crate::hall::{Answer, Arrival, Entry, Hall, Move, Post, Room, Stamp};
 
@@ -31,7 +31,11 @@ fn config() -> ServerConfig {
     let mut config = ServerConfig {
         // What people do, with a notice for each time that they begin and stop to write. Whoever is
         // faster has to wait; nothing of it is lost.
-        rate: Some(RateLimit { packets: 100, per: Duration::from_secs(20), excess: Excess::Delay }),
+        rate: Some(RateLimit {
+            packets: 100,
+            per: Duration::from_secs(20),
+            excess: OnExceeded::Delay,
+        }),
         // The largest packet is the answer to who enters a room, with all pictures.
         max_packet_bytes: 2_000_000,
         // Nothing is sent along.

@@ -129,11 +129,6 @@ for (const [how, options] of Object.entries(TRANSPORTS)) {
       assert.deepEqual((await sockets[0].emitWithAck("ask each", room)).sort(), ids);
     });
 
-    test("a server that runs alone has no others to ask", { timeout }, async () => {
-      const socket = await connected("/rooms");
-      assert.equal(await socket.emitWithAck("others", 1), 0);
-    });
-
     test("a namespace made by a template knows what its name captures", { timeout }, async () => {
       const socket = await connected("/team-blue/kitchen");
       const found = await new Promise((resolve) => {

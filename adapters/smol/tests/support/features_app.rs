@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sockeye_smol::{
-    Ack, AckSender, App, Args, Bytes, Captures, DisconnectReason, Excess, Io, Name, Namespace,
+    Ack, AckSender, App, Bytes, Captures, DisconnectReason, Io, Name, Namespace, OnExceeded,
     Packet, Params, RateLimit, RoomChange, ServerConfig, Socket, State, events,
 };
 
@@ -52,7 +52,7 @@ pub fn add(app: App) -> App {
 }
 
 /// An app that lets clients send no more than 20 packets in half a second.
-pub fn rated(excess: Excess) -> App {
+pub fn rated(excess: OnExceeded) -> App {
     let rate = RateLimit { packets: 20, per: Duration::from_millis(500), excess };
     let config = ServerConfig { rate: Some(rate), ..ServerConfig::default() };
     App::new()
@@ -149,11 +149,6 @@ fn rooms(namespace: Namespace) -> Namespace {
                 answers.push(socket.emit_with_ack::<String>(second, "who", ()).await?);
             }
             Ok::<_, sockeye_smol::BoxError>(Ack(answers))
-        })
-        .on("others", |io: Io, args: Args| async move {
-            io.server_side_emit("hello", &args)?;
-            let answers = io.server_side_emit_with_ack::<()>("hello", &args).await?;
-            Ok::<_, sockeye_smol::EmitError>(Ack(answers.answers.len()))
         })
         .on_disconnecting(|socket: Socket, reason: DisconnectReason| {
             for room in socket.rooms() {

@@ -1,4 +1,4 @@
-//! The cookie that tells load balancers apart what belongs together.
+//! The session-affinity cookie for load balancers.
 
 use crate::error::ConfigError;
 
@@ -18,7 +18,7 @@ pub struct Cookie {
     pub secure: bool,
     /// Whether it is sent along from pages of other sites, by default `Lax`.
     pub same_site: Option<SameSite>,
-    /// After how many seconds it is forgotten, by default when the browser is closed.
+    /// The time in seconds after which browsers drop it; by default when the browser is closed.
     pub max_age: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Who may talk to the server from a page of another origin.
+//! Cross-origin resource sharing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::error::ConfigError;
 use crate::io::{Headers, Request, Response};
 
-/// Cross-origin resource sharing: what browsers are told about pages of other origins.
+/// The policy of cross-origin resource sharing.
 ///
-/// The headers are on every answer below the path of the endpoint, errors included.
+/// Its headers are on every answer below the path of the endpoint, errors included.
 #[derive(Clone, Debug)]
 pub struct Cors {
     /// The origins whose pages may read answers.
@@ -22,7 +22,8 @@ pub struct Cors {
     pub allowed_headers: Option<String>,
     /// The headers of answers that pages may read, separated by commas; by default none.
     pub exposed_headers: Option<String>,
-    /// How many seconds the answer to a preflight may be kept, by default not said.
+    /// The time in seconds for which browsers may cache the answer to a preflight; by default it is
+    /// left out.
     pub max_age: Option<u32>,
 }
 
@@ -98,7 +99,7 @@ pub enum Origins {
     Any,
     /// These origins.
     List(Vec<String>),
-    /// Always this one, whoever asks; browsers refuse the others.
+    /// Always this one, whatever the origin of the request; browsers refuse the others.
     Fixed(String),
     /// The origins for which this holds. The function must depend on its argument alone.
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
@@ -116,7 +117,7 @@ impl Origins {
         }
     }
 
-    /// What the one who asks is told; nothing if it is not in the set.
+    /// The value of `Access-Control-Allow-Origin` for an origin; `None` if it is not in the set.
     fn answer(&self, origin: Option<&str>) -> Option<Cow<'static, str>> {
         match self {
             Self::Any => Some(Cow::Borrowed("*")),
@@ -153,12 +154,12 @@ fn push(headers: &mut Headers, name: &'static str, value: Cow<'static, str>) {
     headers.push((Cow::Borrowed(name), value));
 }
 
-/// Whether this can stand in a header without becoming something else.
+/// Whether a text is a valid header value.
 pub(in crate::engineio) fn is_header_value(value: &str) -> bool {
     value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte) || byte >= 0x80)
 }
 
-/// Headers are bytes; an origin with control characters in it is nobody's.
+/// Headers are bytes; an origin that contains control characters is invalid.
 pub(in crate::engineio) fn has_valid_origin(request: &Request<'_>) -> bool {
     let valid =
         |value: &[u8]| value.iter().all(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f);

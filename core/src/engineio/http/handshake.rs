@@ -1,4 +1,4 @@
-//! Handshakes that the application looks at: before it lets them through, or after.
+//! Handshakes, as the application sees them.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -9,16 +9,16 @@ use crate::network::Network;
 
 pub(crate) use super::percent::decode;
 
-/// Names a handshake that waits for the application's decision.
+/// The id of a handshake that the application decides about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandshakeId(pub(in crate::engineio) u64);
 
-/// The request that opened a session, or wants to; kept only where the configuration asks for it.
+/// The request that opens a session; kept only if the configuration asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     /// The request target: path and query.
     pub target: String,
-    /// Names of the headers in lower case, and their values; those that are no text are left out.
+    /// The headers, with names in lower case; values that are not text are left out.
     pub headers: Vec<(String, String)>,
     /// The address of the peer, where there is one.
     pub remote: Option<SocketAddr>,
@@ -54,7 +54,7 @@ impl Handshake {
         network::client_address(self.remote, values.map(|(_, value)| value.as_bytes()), trusted)
     }
 
-    /// How much memory it takes, in bytes.
+    /// The memory that it takes, in bytes.
     pub(in crate::engineio) fn size(&self) -> usize {
         let header = |(name, value): &(String, String)| {
             name.len() + value.len() + size_of::<(String, String)>()
@@ -78,7 +78,7 @@ impl Handshake {
     }
 }
 
-/// What the application adds to a handshake that it lets through.
+/// The additions of the application to a handshake that it accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// The id of the session, by default one of 108 random bits. Whoever knows it can speak for

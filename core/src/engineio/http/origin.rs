@@ -1,23 +1,37 @@
-//! Which pages may open a WebSocket.
+//! The origins of pages that may open a WebSocket.
+//!
+//! Browsers let any page open a WebSocket to any server, and send the cookies that the user has for
+//! that server; cross-origin resource sharing ([`Cors`]) applies to long-polling alone. A server
+//! that authenticates users by a cookie would take messages of the page for theirs (cross-site
+//! WebSocket hijacking). Browsers name the origin of the page in the header `Origin`, which pages
+//! can't change.
+//!
+//! A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
+//! [`Totals::origins_refused`](crate::Totals::origins_refused). Requests without `Origin` come from
+//! no page, and are accepted by all variants.
+//!
+//! Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the
+//! answer to its handshake, so it never learns the id of the session, which all further requests
+//! need.
 
 use crate::engineio::http::cors::{Cors, Origins};
 use crate::io::Request;
 
-/// Which pages may open a WebSocket.
+/// The origins of pages that may open a WebSocket.
 ///
-/// Browsers let any page open a WebSocket to any server and send the cookies that the user has for
-/// that server along; cross-origin resource sharing ([`Cors`]) applies to long-polling alone. A
-/// server that knows its users by a cookie would take what the page sends for theirs (cross-site
-/// WebSocket hijacking). Browsers say in the header `Origin` where a page comes from, and pages
-/// can't change that.
+/// Browsers let any page open a WebSocket to any server, and send the cookies that the user has for
+/// that server; cross-origin resource sharing ([`Cors`]) applies to long-polling alone. A server
+/// that authenticates users by a cookie would take messages of the page for theirs (cross-site
+/// WebSocket hijacking). Browsers name the origin of the page in the header `Origin`, which pages
+/// can't change.
 ///
 /// A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
 /// [`Totals::origins_refused`](crate::Totals::origins_refused). Requests without `Origin` come from
-/// no page, and are not refused by any of these.
+/// no page, and are accepted by all variants.
 ///
 /// Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the
-/// answer to its handshake, so it never learns the id of the session, without which nothing can be
-/// sent.
+/// answer to its handshake, so it never learns the id of the session, which all further requests
+/// need.
 #[derive(Clone, Debug, Default)]
 pub enum WebSocketOrigins {
     /// A request with credentials of the user must come from a page of the same host as the

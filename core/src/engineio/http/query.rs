@@ -1,21 +1,22 @@
-//! The HTTP side of Engine.IO: what a query asks for, and the answers that are always the same.
+//! Queries of requests, and the answers that depend on nothing else. See "HTTP long-polling" and
+//! "Handshake" in the protocol of Engine.IO.
 
 use bytes::Bytes;
 
 use crate::io::{Response, cut};
 
-/// What the query of a request says.
+/// The parameters of the protocol in a query, such as `EIO=4&transport=polling&sid=..`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::engineio) struct Query<'a> {
     pub(in crate::engineio) protocol: Option<&'a str>,
     pub(in crate::engineio) transport: Option<&'a str>,
     pub(in crate::engineio) sid: Option<&'a str>,
-    /// Which function of a script is to be called with the answer, in protocol 3.
+    /// `j`: the index of the function that the answer calls, in protocol 3 (JSONP).
     pub(in crate::engineio) script: Option<&'a str>,
-    /// The client takes no binary.
+    /// `b64`: the client takes binary data as base64 only.
     pub(in crate::engineio) base64: bool,
-    /// One of the three stands there twice. Different parties would take a different one for the
-    /// valid one, so none is.
+    /// One of the first three is there twice. Different parties would take a different one for the
+    /// valid one, so the request is refused.
     pub(in crate::engineio) ambiguous: bool,
 }
 
@@ -47,19 +48,19 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The errors of the protocol, with the codes and words that clients know.
+/// The errors of the protocol, with the codes and messages that clients know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engineio) enum Refusal {
     UnknownTransport,
     UnknownSession,
     BadMethod,
     BadRequest,
-    /// The application does not want this one.
+    /// The application has rejected the handshake.
     Forbidden(String),
-    /// Its origin is not allowed.
+    /// The origin of the WebSocket is not allowed.
     ForeignOrigin,
     UnsupportedProtocol,
-    /// The server is full.
+    /// There are too many sessions.
     Busy,
 }
 
@@ -100,7 +101,7 @@ impl Refusal {
         }
     }
 
-    /// The answer to an ordinary request.
+    /// The answer to an HTTP request: `{"code":1,"message":"Session ID unknown"}`.
     pub(in crate::engineio) fn response(&self) -> Response {
         let (code, message) = (self.code(), self.message());
         let message = serde_json::to_string(message).expect("text can be written as JSON");
@@ -108,13 +109,13 @@ impl Refusal {
         Response::new(self.status(), "application/json", body)
     }
 
-    /// The answer to a WebSocket handshake: the words alone.
+    /// The answer to a WebSocket handshake: the message alone.
     pub(in crate::engineio) fn upgrade_response(&self) -> Response {
         Response::new(self.status(), "text/html", self.message().to_owned())
     }
 }
 
-/// The answer to a POST that was taken.
+/// The answer to a POST whose packets were accepted: `ok`.
 pub(in crate::engineio) fn post_ok() -> Response {
     let mut response = Response::new(200, "text/html", Bytes::from_static(b"ok"));
     response.add("Cache-Control", "no-store");

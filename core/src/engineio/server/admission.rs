@@ -1,4 +1,5 @@
-//! The way of a request to its session: checks, the application's decision, the handshake.
+//! Requests and WebSocket handshakes: checking them, and finding or opening their session. See
+//! "Handshake" in the protocol of Engine.IO.
 
 use std::time::Instant;
 
@@ -18,11 +19,11 @@ use crate::engineio::{Admission, CloseReason, Event, Handshake, HandshakeId, Tra
 use crate::id::{SessionId, Sid, is_valid_sid};
 use crate::io::{Output, Request, RequestId, Response, WsId};
 
-/// What a request may do.
+/// What a valid request is for.
 enum Route {
     /// Open a session.
     Open(Codec),
-    /// Go on with this one.
+    /// It belongs to this session.
     Session(SessionId),
 }
 
@@ -111,9 +112,9 @@ impl Engine {
         }
     }
 
-    /// Lets a handshake through that the application was asked about; does nothing if its client
-    /// is gone, or if the id of the admission can't be used, which counts as a denial.
-    pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
+    /// Accepts a handshake that [`Event::HandshakeRequested`] asks about. Does nothing if its
+    /// client is gone. An id of the admission that can't be used counts as a rejection.
+    pub fn accept_handshake(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
         let Some(mut opening) = self.take_pending(id) else { return };
         let sid = match admission.sid {
             None => self.mint.sid(),
@@ -127,23 +128,23 @@ impl Engine {
         self.open(opening, sid, now);
     }
 
-    /// Turns a handshake away that the application was asked about, with status 403 and this
-    /// message; does nothing if its client is gone.
-    pub fn deny(&mut self, id: HandshakeId, message: &str) {
+    /// Rejects a handshake that [`Event::HandshakeRequested`] asks about, with status 403 and this
+    /// message. Does nothing if its client is gone.
+    pub fn reject_handshake(&mut self, id: HandshakeId, message: &str) {
         if let Some(opening) = self.take_pending(id) {
             let refusal = Refusal::Forbidden(message.to_owned());
             self.reject_source(opening.source, &refusal, opening.extra);
         }
     }
 
-    /// Turns all handshakes away that the application has not decided about.
+    /// Rejects all handshakes that the application has not decided about, with status 503.
     pub(super) fn reject_pending(&mut self) {
         while let Some(opening) = self.pending.first().and_then(|id| self.take_pending(id)) {
             self.reject_source(opening.source, &Refusal::Busy, opening.extra);
         }
     }
 
-    /// Forgets a handshake whose client is gone.
+    /// Drops a handshake whose client is gone.
     pub(super) fn abort_handshake(&mut self, source: Source) {
         if let Some(id) = self.pending.find(source) {
             self.take_pending(id);
@@ -172,10 +173,10 @@ impl Engine {
             return self.reject_source(source, &Refusal::Busy, extra);
         }
         let config = &self.cx.config;
-        let wanted = config.decides || config.keep_handshakes;
+        let wanted = config.manual_accept || config.keep_handshakes;
         let handshake = wanted.then(|| Handshake::new(request));
         let opening = Opening { source, codec, extra, handshake, address };
-        if !config.decides {
+        if !config.manual_accept {
             let sid = self.mint.sid();
             return self.open(opening, sid, now);
         }
@@ -184,12 +185,13 @@ impl Engine {
         self.shares.enter(address);
         if let Some(handshake) = opening.handshake.clone() {
             self.shares.handshakes += handshake.size();
-            self.cx.push(Output::Event(Event::Requested { id, handshake }));
+            self.cx.push(Output::Event(Event::HandshakeRequested { id, handshake }));
         }
         self.pending.insert(id, Pending { opening, timer });
     }
 
-    /// Whether there may be one more session of an address; makes room for it if need be.
+    /// Whether an address may have one more session. Ends an unused session to make room if
+    /// necessary.
     fn has_room_for_one_of(&mut self, address: Address) -> bool {
         let config = &self.cx.config;
         let share = config.sessions_per_address();
@@ -212,8 +214,7 @@ impl Engine {
         self.with(session, |session, cx| session.end(CloseReason::TransportError, cx));
     }
 
-    /// Ends unused sessions until there is room for one more, for which a handshake of this size is
-    /// kept.
+    /// Ends unused sessions until there is room for one more with a kept handshake of this size.
     fn make_room_for_unused(&mut self, bytes: usize) {
         let EngineConfig { max_unused_sessions, max_unused_bytes, .. } = self.cx.config;
         while self.shares.unused() >= max_unused_sessions
@@ -275,7 +276,8 @@ impl Engine {
         self.shares.remove_unused(session.address, id);
     }
 
-    /// Checks a request in the order of the official server.
+    /// Checks a request. The order of the checks is that of the official server, because the first
+    /// failure chooses the error that the client sees.
     fn route(
         &self,
         request: &Request<'_>,
@@ -325,7 +327,7 @@ impl Engine {
         Ok(Route::Open(Codec { v3, base64 }))
     }
 
-    /// Checks that a WebSocket may come from where it comes from.
+    /// Checks the origin of a WebSocket.
     fn check_origin(&self, request: &Request<'_>, via: Transport) -> Result<(), Refusal> {
         let config = &self.cx.config;
         let is_welcome = || config.websocket_origins.allow(request, config.cors.as_ref());
@@ -366,8 +368,9 @@ impl Engine {
 }
 
 impl EngineConfig {
-    /// The answer to a request, or a handshake, that a driver turns away by itself because it is
-    /// malformed: status 400 with the words of the protocol, and what [`cors`](Self::cors) adds.
+    /// The answer to a request, or a handshake, that a driver rejects on its own because it is
+    /// malformed: status 400 with the message of the protocol, and the headers of
+    /// [`cors`](Self::cors).
     #[must_use]
     pub fn refusal(&self, request: &Request<'_>) -> Response {
         let mut extra = Extra::default();

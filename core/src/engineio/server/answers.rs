@@ -1,5 +1,5 @@
-//! What answers to GETs have in common: those of one turn are often the same, because a message is
-//! for many clients.
+//! The bodies of the answers of one turn. A broadcast leads to the same answer for many clients; it
+//! is written and compressed once.
 
 use std::collections::VecDeque;
 
@@ -9,21 +9,21 @@ use crate::engineio::Encoded;
 use crate::engineio::http::compress::Encoding;
 use crate::engineio::server::outbox::{Body, Codec, Item};
 
-/// The answers that were made last. They are forgotten at the end of the turn.
+/// The bodies that were written and compressed last. They are dropped at the end of the turn.
 #[derive(Default)]
 pub(super) struct Answers {
     written: Option<(Encoded, Codec, Body)>,
     compressed: Option<(Bytes, Encoding, Bytes)>,
-    /// How many bytes were compressed in the present slice.
+    /// The bytes that were compressed in the current slice.
     spent: usize,
 }
 
 impl Answers {
-    /// How much is compressed in one slice. It takes some milliseconds; what is beyond it goes out
-    /// as it is.
+    /// The bytes that are compressed in one slice, some milliseconds of work. Bodies beyond them
+    /// are sent uncompressed.
     const BYTES: usize = 256 << 10;
 
-    /// The body that holds these items. If they are the messages of the last one, it is the same.
+    /// The body that holds these items, shared with the last one if it holds the same messages.
     pub(super) fn body(&mut self, items: &VecDeque<Item>, codec: Codec) -> Body {
         let mut alone = items.iter();
         let (Some(Item::Messages(messages) | Item::Volatile(messages)), None) =
@@ -31,7 +31,7 @@ impl Answers {
         else {
             return codec.body(items);
         };
-        // Text alone is a body as it is.
+        // A single text packet is its own payload: there is nothing to write.
         if !codec.v3 && messages.parts().1.is_empty() {
             return codec.body(items);
         }
@@ -45,7 +45,7 @@ impl Answers {
         body
     }
 
-    /// The compressed form of a body; `None` if too much was compressed lately.
+    /// The compressed form of a body; `None` if too much was compressed in this slice.
     pub(super) fn compress(&mut self, body: &Bytes, encoding: Encoding) -> Option<Bytes> {
         if let Some((last, with, compressed)) = &self.compressed {
             let is_same = last.as_ptr() == body.as_ptr() && last.len() == body.len();
@@ -67,7 +67,7 @@ impl Answers {
         self.spent = 0;
     }
 
-    /// Forgets what was made.
+    /// Drops all bodies.
     pub(super) fn forget(&mut self) {
         if self.written.is_some() || self.compressed.is_some() {
             (self.written, self.compressed) = (None, None);

@@ -108,8 +108,8 @@ pub struct EngineConfig {
     /// The cookie to set, by default none.
     pub cookie: Option<Cookie>,
     /// Whether the application decides about each handshake, by default false; see
-    /// [`Event::Requested`](crate::engineio::Event::Requested).
-    pub decides: bool,
+    /// [`Event::HandshakeRequested`](crate::engineio::Event::HandshakeRequested).
+    pub manual_accept: bool,
     /// The time that the application has to decide, by default 20 s; after it the handshake is
     /// answered with 403.
     pub handshake_timeout: Duration,
@@ -156,7 +156,7 @@ impl Default for EngineConfig {
             websocket_origins: WebSocketOrigins::SameHost,
             subprotocols: Subprotocols::First,
             cookie: None,
-            decides: false,
+            manual_accept: false,
             handshake_timeout: Duration::from_secs(20),
             keep_handshakes: false,
             header_hook: None,

@@ -1,4 +1,5 @@
-//! What all sessions share: the queue of outputs, the deadlines, the open requests.
+//! The state that all sessions of an engine share: the queue of outputs, the deadlines, the open
+//! requests.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,25 +14,25 @@ use crate::id::{IdMap, SessionId};
 use crate::io::{Output, RequestId, Response, WsId};
 use crate::timers::Timers;
 
-/// What a session works with besides itself.
+/// The state that all sessions of an engine share.
 pub(super) struct Context {
     pub(super) config: EngineConfig,
     pub(super) outputs: VecDeque<Output<Event>>,
     pub(super) timers: Timers<Alarm>,
-    /// Requests that were not answered yet.
+    /// The requests that are not answered yet.
     pub(super) requests: IdMap<RequestId, OpenRequest>,
     pub(super) websockets: IdMap<WsId, SessionId>,
     pub(super) totals: Totals,
-    /// How many bytes wait to be sent, to all clients.
+    /// The bytes that wait to be sent, or are being written, to all clients.
     pub(super) buffered: usize,
-    /// Counts the times at which all outputs were taken, so that a session knows whether something
-    /// has happened since the last one.
+    /// Counts how often all outputs were taken. Whatever happens between two of these times is one
+    /// turn, for instance when a client is ready for a volatile message.
     pub(super) turn: u64,
     pub(super) slice: Slice,
     pub(super) answers: Answers,
-    /// The sessions whose inboxes the slices take from, in turn.
+    /// The sessions with messages to handle, in the order of their turns.
     pub(super) backlog: VecDeque<SessionId>,
-    /// How many bytes were made for clients so far.
+    /// The bytes that were produced for clients so far.
     pub(super) made: usize,
     /// The time of the last input.
     pub(super) now: Option<Instant>,
@@ -57,7 +58,7 @@ impl Context {
         self.outputs.push_back(output);
     }
 
-    /// Answers a request, unless it is gone.
+    /// Answers a request, unless it was answered or aborted.
     pub(super) fn respond(&mut self, req: RequestId, response: Response) {
         if let Some(open) = self.requests.remove(&req) {
             let response = open.add_headers(response);
@@ -65,14 +66,14 @@ impl Context {
         }
     }
 
-    /// Begins a slice, unless the last one has begun just now.
+    /// Begins a slice, unless the last one has just begun.
     pub(super) fn renew_slice(&mut self, now: Instant) {
         if self.slice.renew(self.made, now) {
             self.answers.renew();
         }
     }
 
-    /// Answers a GET with packets, unless it is gone.
+    /// Answers a GET with packets, unless it was aborted.
     pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
         if let Some(open) = self.requests.remove(&req) {
             let response = open.payload(body, self.config.compression, &mut self.answers);
@@ -86,7 +87,7 @@ impl Context {
         }
     }
 
-    /// Closes a WebSocket, unless it is gone.
+    /// Closes a WebSocket, unless it is closed.
     pub(super) fn close(&mut self, ws: WsId) {
         if self.websockets.remove(&ws).is_some() {
             self.push(Output::Close { ws });

@@ -1,4 +1,5 @@
-//! The machine: finds the session that an input is about, and hands it over.
+//! The server machine of Engine.IO. It finds the session that an input is for, and passes the input
+//! on.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -63,23 +64,25 @@ pub struct Engine {
     pub(super) files: CompressedFiles,
     pub(super) shares: Shares,
     pub(super) closing: bool,
-    /// The session whose message was handed over last, and how many bytes had been made by then.
+    /// The session of the last message that was reported, and the number of bytes that had been
+    /// produced by then.
     current: Option<(SessionId, usize)>,
-    /// Messages are taken from inboxes, before the outputs that this leads to.
+    /// Messages are taken from inboxes; their outputs follow when the slice is spent, so that each
+    /// receiver is written to once.
     is_batching: bool,
-    /// The sessions that were closed since all outputs were last taken: what they have sent is of
-    /// no interest any more.
+    /// The sessions that were closed since all outputs were last taken. Messages of theirs among
+    /// the outputs are dropped.
     closed: BTreeSet<SessionId>,
 }
 
 impl Engine {
-    /// Makes a machine without sessions.
+    /// Makes an engine without sessions.
     ///
     /// `seed` must be unpredictable: session ids are drawn from it, and they are secrets.
     ///
     /// # Errors
     ///
-    /// If a field of the configuration has a value that can't work.
+    /// If a field of the configuration has an invalid value.
     pub fn new(config: EngineConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut mint = Mint::new(seed, config.shard);
@@ -114,14 +117,14 @@ impl Engine {
         })
     }
 
-    /// The options.
+    /// Returns the configuration.
     #[must_use]
     pub const fn config(&self) -> &EngineConfig {
         &self.cx.config
     }
 
-    /// Takes in what happened. What a client does wrong ends its session, or its request, and
-    /// nothing else.
+    /// Handles an input. A violation of the protocol by a client only ends its own session or
+    /// request.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.cx.now = Some(now);
         if self.cx.backlog.is_empty() {
@@ -154,8 +157,8 @@ impl Engine {
         }
     }
 
-    /// Lets time pass: sends pings, gives up on clients that do not answer. May be called early,
-    /// late, or twice.
+    /// Processes expired deadlines: sends pings, ends sessions without an answer. May be called
+    /// early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.cx.now = Some(now);
         self.cx.renew_slice(now);
@@ -164,13 +167,13 @@ impl Engine {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
                 Alarm::Noop(id) => self.with(id, Session::send_noop),
-                Alarm::Handshake(id) => self.deny(id, "Forbidden"),
+                Alarm::Handshake(id) => self.reject_handshake(id, "Forbidden"),
                 Alarm::Rest(id) => self.with(id, |session, cx| session.on_rested(cx, now)),
             }
         }
     }
 
-    /// What is to be done next; `None` if there is nothing at the moment.
+    /// Returns the next output; `None` if there is none at the moment.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         if let Some((session, made)) = self.current.take() {
@@ -207,14 +210,15 @@ impl Engine {
                     }
                     return None;
                 }
-                // What the messages of a slice lead to is sent when all were handled, so that each
+                // The outputs of the messages of a slice are taken after all of them, so that each
                 // receiver is written to once.
                 None => self.is_batching = true,
             }
         }
     }
 
-    /// Counts what the last message of a session has led to, and has the session go on.
+    /// Counts the bytes that the last message of a session has produced, and goes on with the
+    /// session.
     fn count_made(&mut self, id: SessionId, made: usize) {
         let session = self.sessions.get_mut(id.index as usize).filter(|session| session.id == id);
         if session.is_some_and(|session| session.count_made(made) || session.inbox.is_some()) {
@@ -222,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// Takes from the inboxes until there is a message, or the slice is spent.
+    /// Takes packets from the inboxes until one is a message, or the slice is spent.
     fn take_waiting(&mut self) -> Option<(SessionId, Frame)> {
         while !self.cx.slice.is_spent(self.cx.made) {
             let id = self.cx.backlog.pop_front()?;
@@ -236,36 +240,36 @@ impl Engine {
         None
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
-    /// messages of which a slice was handled.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or for the
+    /// next slice of messages.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slice = self.cx.slice.next_at().filter(|_| !self.cx.backlog.is_empty());
         self.cx.timers.next().into_iter().chain(slice).min()
     }
 
-    /// Sends messages to a session, in order and without anything between them.
+    /// Sends messages to a session, in order and with nothing between them.
     ///
-    /// `volatile` messages are dropped if the client is not ready to receive, unless it was ready
-    /// earlier since [`poll_output`](Self::poll_output) was last `None`. Returns false if they are
-    /// dropped, or if there is no such session; or if this made more than
-    /// [`max_buffered`](EngineConfig::max_buffered) bytes wait, which ends the session.
+    /// Volatile messages are dropped if the client is not ready to receive, unless it was ready
+    /// earlier since [`poll_output`](Self::poll_output) last returned `None`. Returns false if they
+    /// are dropped, if there is no such session, or if more than
+    /// [`max_buffered`](EngineConfig::max_buffered) bytes would wait, which ends the session.
     pub fn send(&mut self, session: SessionId, messages: &Encoded, volatile: bool) -> bool {
         let mut sent = false;
         self.with(session, |session, cx| sent = session.send(messages, volatile, cx));
         sent
     }
 
-    /// Sends the first message for a new socket. Volatile ones that follow before the next input
-    /// are not dropped, ready or not.
+    /// Sends the first message of a new socket. Volatile messages that follow before the next input
+    /// are not dropped.
     pub(crate) fn send_first(&mut self, session: SessionId, message: &Encoded) {
         self.with(session, |session, cx| session.send_first(message, cx));
     }
 
-    /// Closes a session: what was sent to it is delivered, for
-    /// [`close_timeout`](EngineConfig::close_timeout) at most; nothing is received any more. One
-    /// that is [unused](EngineConfig::max_unused_sessions) ends at once, unless something waits to
-    /// be sent to it.
+    /// Closes a session: messages that were sent to it are delivered within
+    /// [`close_timeout`](EngineConfig::close_timeout), and nothing is received any more. An
+    /// [unused](EngineConfig::max_unused_sessions) session ends at once, unless messages wait for
+    /// it.
     pub fn close(&mut self, session: SessionId, now: Instant) {
         if !self.cx.outputs.is_empty() {
             self.closed.insert(session);
@@ -280,7 +284,7 @@ impl Engine {
     }
 
     /// Closes all sessions, and opens no more. [Unused](EngineConfig::max_unused_sessions) sessions
-    /// end at once: nobody is known to come for them.
+    /// end at once: their clients may never return.
     pub fn shut_down(&mut self, now: Instant) {
         self.refuse_new();
         for id in self.session_ids() {
@@ -293,7 +297,7 @@ impl Engine {
         }
     }
 
-    /// Whether there is no session, not even one that is being closed.
+    /// Returns whether there is no session, not even one that is closing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.sessions.is_empty()
@@ -311,19 +315,19 @@ impl Engine {
         self.sessions.is_empty()
     }
 
-    /// The id of a session on the wire, a secret of its client's.
+    /// Returns the id of a session on the wire, a secret of its client.
     #[must_use]
     pub fn sid(&self, session: SessionId) -> Option<&Sid> {
         self.get(session).map(|session| &session.sid)
     }
 
-    /// The version of the protocol that a session speaks, 4 or 3.
+    /// Returns the version of the protocol that a session speaks, 4 or 3.
     #[must_use]
     pub fn protocol(&self, session: SessionId) -> Option<u8> {
         self.get(session).map(|session| if session.codec.v3 { 3 } else { 4 })
     }
 
-    /// The transport of a session.
+    /// Returns the transport of a session.
     #[must_use]
     pub fn transport(&self, session: SessionId) -> Option<Transport> {
         self.get(session).map(|session| match session.channel {
@@ -332,31 +336,32 @@ impl Engine {
         })
     }
 
-    /// How many bytes wait to be sent to a session or are being written, as they count against
-    /// [`max_buffered`](EngineConfig::max_buffered).
+    /// Returns the number of bytes that wait to be sent to a session or are being written, as they
+    /// count against [`max_buffered`](EngineConfig::max_buffered).
     #[must_use]
     pub fn buffered(&self, session: SessionId) -> Option<usize> {
         self.get(session).map(|session| session.outbox.unsent())
     }
 
-    /// Whom a session is counted for.
+    /// Returns the address that a session is counted for.
     pub(crate) fn address(&self, session: SessionId) -> Address {
         self.get(session).map_or(Address::Unknown, |session| session.address)
     }
 
-    /// Whether the client is not read at the moment, because of what it has sent before.
+    /// Returns whether reading of the client has stopped because earlier messages are not handled.
     pub(crate) fn is_held_back(&self, session: SessionId) -> bool {
         self.get(session).is_some_and(Session::is_held_back)
     }
 
-    /// Whether messages for a session can be sent without more than
-    /// [`max_buffered`](EngineConfig::max_buffered) waiting; true if there is no such session.
+    /// Returns whether messages for a session can be sent without more than
+    /// [`max_buffered`](EngineConfig::max_buffered) bytes waiting; true if there is no such
+    /// session.
     pub(crate) fn has_room_for(&self, session: SessionId, messages: &Encoded) -> bool {
         self.get(session).is_none_or(|session| session.has_room_for(messages, &self.cx))
     }
 
     /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to a session. Returns
-    /// true, and does nothing, if that is so already, or if there is no such session.
+    /// true, and does nothing, if nothing waits, or if there is no such session.
     pub fn watch_drained(&mut self, session: SessionId) -> bool {
         let mut drained = true;
         self.with(session, |session, _| {
@@ -366,15 +371,15 @@ impl Engine {
         drained
     }
 
-    /// Stops reading what a client sends, or goes on with it: its WebSocket with
-    /// [`Output::Pause`](crate::Output::Pause), its POSTs by not asking for their bodies, but for
-    /// one or two that stand between it and its WebSocket. So a client that sends more than can
-    /// be handled has to wait.
+    /// Pauses or resumes a session. While it is paused, nothing is read from its client: not from
+    /// its WebSocket, see [`Output::Pause`](crate::Output::Pause), and no bodies of its POSTs,
+    /// except one or two that precede its switch to a WebSocket. So a client that sends more than
+    /// can be handled has to wait.
     ///
-    /// What was read already waits, too; if the connection ends meanwhile, for
-    /// [`close_timeout`](EngineConfig::close_timeout) at most. A session that is paused does not end
-    /// for want of pongs, as long as its client takes the pings; in protocol 3, where clients ping,
-    /// it does.
+    /// Messages that were read before wait, too; if the connection ends meanwhile, for
+    /// [`close_timeout`](EngineConfig::close_timeout) at most. A paused session does not end
+    /// because of missing pongs as long as its client takes the pings; in protocol 3, where clients
+    /// ping, it does.
     pub fn pause(&mut self, session: SessionId, pause: bool, now: Instant) {
         self.with(session, |session, cx| session.pause(pause, cx, now));
     }
@@ -385,12 +390,12 @@ impl Engine {
         self.reject_pending();
     }
 
-    /// The sessions, in no particular order, with those that are being closed.
+    /// Returns the sessions, in no particular order, with those that are closing.
     pub(crate) fn session_ids(&self) -> Vec<SessionId> {
         self.sessions.iter().map(|(_, session)| session.id).collect()
     }
 
-    /// How much of everything there was so far, and how often limits were reached.
+    /// Returns how often things have happened so far, and how often limits were reached.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.cx.totals
@@ -400,8 +405,8 @@ impl Engine {
         self.mint.seed()
     }
 
-    /// How many things are remembered, by kind; all are zero once all sessions have ended and all
-    /// outputs were taken.
+    /// Returns how many things are remembered, by kind; all are zero once all sessions have ended
+    /// and all outputs were taken.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
@@ -419,7 +424,7 @@ impl Engine {
         self.sessions.get(id.index as usize).filter(|session| session.id == id)
     }
 
-    /// Lets a session act, and forgets it if that was its end.
+    /// Calls `act` with a session, and removes the session if it has ended.
     pub(super) fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Context)) {
         let index = id.index as usize;
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == id) else {
@@ -429,7 +434,7 @@ impl Engine {
         act(session, &mut self.cx);
         let gone = session.phase == Phase::Gone;
         if gone || matches!(session.phase, Phase::Draining(_)) {
-            // Another session may have been given the id of one that is draining.
+            // Another session may have got the id of one that is draining.
             if self.by_sid.get(&session.sid) == Some(&id) {
                 self.by_sid.remove(&session.sid);
             }
@@ -456,7 +461,8 @@ impl Engine {
         }
     }
 
-    /// `act` learns whether the WebSocket is one that only tries to take over.
+    /// The last argument of `act` tells whether the WebSocket is one that is to take over a
+    /// session.
     fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context, bool)) {
         if let Some(&id) = self.cx.websockets.get(&ws) {
             self.with(id, |session, cx| {

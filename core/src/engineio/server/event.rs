@@ -9,9 +9,9 @@ use crate::io::Frame;
 #[non_exhaustive]
 pub enum Event {
     /// A client wants to open a session, where the application
-    /// [decides](crate::engineio::EngineConfig::decides) about that; answer with [`Engine::allow`](crate::engineio::Engine::allow) or
-    /// [`Engine::deny`](crate::engineio::Engine::deny).
-    Requested {
+    /// [decides](crate::engineio::EngineConfig::manual_accept) about that; answer with [`Engine::accept_handshake`](crate::engineio::Engine::accept_handshake) or
+    /// [`Engine::reject_handshake`](crate::engineio::Engine::reject_handshake).
+    HandshakeRequested {
         /// The handshake.
         id: HandshakeId,
         /// What the client sent.

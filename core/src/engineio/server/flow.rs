@@ -1,4 +1,5 @@
-//! Keeping clients from sending faster than they are served, and telling when they have caught up.
+//! Flow control: reading of a client stops while the application has paused it, while earlier
+//! messages wait, and while the receivers of its messages do not keep up.
 
 use std::time::Instant;
 
@@ -11,13 +12,13 @@ use crate::engineio::server::probe::Probe;
 use crate::engineio::server::session::{Channel, Session};
 use crate::io::Output;
 
-/// How many POSTs are read of a client whose messages wait: the one that is under way when it may
-/// switch, and one that it sends before it knows. No more until what waits is handled, however
-/// often the client is paused meanwhile.
+/// The number of POSTs that are read while messages of the client wait: the one that is under way
+/// when the client may switch to a WebSocket, and one that it sends before it knows. No others
+/// until all messages are handled, however often the client is paused and resumed meanwhile.
 const MAX_POSTS_READ_WHILE_HELD: u8 = 2;
 
 impl Session {
-    /// Stops or resumes reading what the client sends.
+    /// Pauses or resumes the session.
     pub(super) fn pause(&mut self, pause: bool, cx: &mut Context, now: Instant) {
         if self.paused == pause {
             return;
@@ -39,7 +40,7 @@ impl Session {
         self.follow_heartbeat(step, cx);
     }
 
-    /// Handles the deadline of the heartbeat, or of the end.
+    /// Handles the deadline of the heartbeat, or of a session that is closing.
     pub(super) fn on_alarm(&mut self, cx: &mut Context, now: Instant) {
         let client = heartbeat::Client {
             is_held_back: self.is_held_back(),
@@ -61,8 +62,8 @@ impl Session {
         }
     }
 
-    /// Whether a POST is read although the client is paused: it finishes its POSTs before it goes
-    /// over to a WebSocket, and hears no pings until then.
+    /// Whether to read a POST of a client that is held back, for the sake of an upgrade: the client
+    /// finishes its POSTs before it switches, and answers no pings until then.
     pub(super) fn may_read_for_upgrade(&mut self) -> bool {
         let upgrades = self.probe.as_ref().is_some_and(Probe::is_answered);
         let may = upgrades && self.posts_read_while_held < MAX_POSTS_READ_WHILE_HELD;
@@ -70,7 +71,7 @@ impl Session {
         may
     }
 
-    /// Answers the POST that had to wait, of which nothing is wanted any more.
+    /// Answers a POST whose body was not read and is not needed any more.
     pub(super) fn answer_unread_post(&mut self, cx: &mut Context) {
         if let Channel::Polling { post, .. } = &mut self.channel {
             if std::mem::take(&mut self.has_unread_post) {
@@ -79,7 +80,7 @@ impl Session {
         }
     }
 
-    /// Reads the POST that had to wait.
+    /// Asks for the body of a POST that was held back.
     pub(super) fn read_post(&mut self, cx: &mut Context) {
         let Channel::Polling { post: Some(req), .. } = self.channel else { return };
         if std::mem::take(&mut self.has_unread_post) {
@@ -87,13 +88,14 @@ impl Session {
         }
     }
 
-    /// Counts the bytes that a message has made; returns whether they complete a share.
+    /// Counts the bytes that a message has produced for clients; returns whether the pace is to be
+    /// checked.
     pub(super) const fn count_made(&mut self, made: usize) -> bool {
         self.made = self.made.saturating_add(made);
         self.made >= Pace::SHARE
     }
 
-    /// Lets the session rest after a complete share if its receivers do not keep up.
+    /// Checks the pace after each share of produced bytes.
     pub(super) fn keep_pace(&mut self, cx: &mut Context) {
         let Some(now) = cx.now.filter(|_| self.made >= Pace::SHARE) else { return };
         let made = std::mem::take(&mut self.made);
@@ -113,7 +115,7 @@ impl Session {
         self.pace.as_ref().is_some_and(|pace| pace.resting.is_some())
     }
 
-    /// Looks again whether the receivers have caught up.
+    /// Checks again whether the receivers keep up.
     pub(super) fn on_rested(&mut self, cx: &mut Context, now: Instant) {
         if let Some(pace) = &mut self.pace {
             pace.resting = None;
@@ -124,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Forgets the pace of a session of which nothing more is handled.
+    /// Stops checking the pace of a session whose messages are not handled any more.
     pub(super) fn stop_pace(&mut self, cx: &mut Context) {
         let timer = self.pace.take().and_then(|pace| pace.resting);
         timer.into_iter().for_each(|timer| cx.timers.clear(timer));

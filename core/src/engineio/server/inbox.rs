@@ -1,9 +1,9 @@
-//! Incoming messages that wait, and how much of them is handled at a time.
+//! Incoming messages that wait, and the slices in which they are handled.
 //!
 //! A few bytes of one client can lead to a lot of work: each packet of a POST may be an event that
-//! the application sends on to everybody. So messages are handled in slices. When a slice is
-//! spent, what is left waits in the [`Inbox`] of its session; the transports get their turn, and
-//! the next slice begins a moment later, at [`Slice::next_at`].
+//! the application broadcasts. So messages are handled in slices. When a slice is spent, the
+//! remaining messages wait in the [`Inbox`] of their session, the driver writes and reads for all
+//! other clients, and the next slice begins at [`Slice::next_at`].
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use crate::engineio::packet;
 use crate::engineio::packet::Packet;
 use crate::io::Frame;
 
-/// The work that is done before the transports get their turn.
+/// The budget of one slice.
 #[derive(Debug)]
 pub(super) struct Slice {
     began: Option<Instant>,
-    /// How many more packets may be taken out of inboxes.
+    /// The number of packets that may still be taken out of inboxes.
     packets: usize,
-    /// How many bytes had been made for clients when it began.
+    /// The bytes that had been produced for clients when the slice began.
     made: usize,
 }
 
@@ -39,8 +39,8 @@ impl Slice {
         self.began.map(|began| began + Self::PACE)
     }
 
-    /// Begins a new slice, unless the last one has begun just now; says whether it has. `made`
-    /// counts the bytes that were made for clients so far, here and below.
+    /// Begins a new slice, unless the last one has just begun; returns whether it has. `made` is
+    /// the number of bytes that were produced for clients so far, here and below.
     pub(super) fn renew(&mut self, made: usize, now: Instant) -> bool {
         let is_due = self.next_at().is_none_or(|at| at <= now);
         if is_due {
@@ -58,7 +58,7 @@ impl Slice {
         made.wrapping_sub(self.made) >= Self::BYTES
     }
 
-    /// Whether nothing more is taken out of inboxes.
+    /// Whether no more packets may be taken out of inboxes.
     pub(super) const fn is_spent(&self, made: usize) -> bool {
         self.packets == 0 || self.is_out_of_bytes(made)
     }
@@ -66,11 +66,11 @@ impl Slice {
 
 /// The packets of a POST, decoded one by one. `None` instead of a packet ends them as malformed.
 pub(super) enum Packets {
-    /// Protocol 4, behind those that were taken.
+    /// The rest of a payload of protocol 4.
     Current(Option<Bytes>),
-    /// Protocol 3.
+    /// A payload of protocol 3.
     Old(Box<dyn Iterator<Item = Option<Packet>> + Send>),
-    /// Not text where it had to be.
+    /// A payload that is not UTF-8.
     Malformed,
     Finished,
 }
@@ -96,7 +96,7 @@ enum Entry {
     Message(Frame),
 }
 
-/// What comes next out of an inbox.
+/// The next entry of an inbox.
 pub(super) enum Next {
     /// A message that was counted when it arrived.
     Message(Frame),
@@ -104,13 +104,13 @@ pub(super) enum Next {
     Packet(Option<Packet>),
 }
 
-/// The messages of one session that wait to be handled, in the order of their arrival; never
-/// empty. While a session has one, nothing more is read from its client.
+/// The messages of one session that wait to be handled, in the order of arrival. It is never empty;
+/// while a session has one, nothing is read from its client.
 pub(super) struct Inbox {
     entries: VecDeque<Entry>,
-    /// How many of the first ones were put before the others.
+    /// The number of messages that were put in front of the others.
     early: usize,
-    /// Whether it is in the queue of those that the slices take from.
+    /// Whether the session is in the queue for the next slice.
     pub(super) is_queued: bool,
 }
 
@@ -123,8 +123,7 @@ impl Inbox {
         self.entries.push_back(Entry::Message(message));
     }
 
-    /// Adds a message that arrived before all others here, and behind those that were added like
-    /// this.
+    /// Adds a message that arrived before all others here, behind those that were added like this.
     pub(super) fn push_early(&mut self, message: Frame) {
         self.entries.insert(self.early, Entry::Message(message));
         self.early += 1;
@@ -134,7 +133,7 @@ impl Inbox {
         self.early > 0
     }
 
-    /// Adds what is left of a POST; does nothing if that is nothing.
+    /// Adds the remaining packets of a POST, if there are any.
     pub(super) fn push_body(&mut self, packets: Packets) {
         let mut packets = packets.peekable();
         if packets.peek().is_some() {

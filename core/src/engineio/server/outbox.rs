@@ -1,4 +1,5 @@
-//! What waits to be sent to one client, until there is a credit to send it.
+//! The queue of packets to one client, until there is a credit to send them, and the forms in which
+//! packets are written: WebSocket messages and payloads.
 
 use std::collections::VecDeque;
 
@@ -10,13 +11,13 @@ use crate::engineio::v3;
 use crate::engineio::v3::Part;
 use crate::io::{Frame, Frames};
 
-/// What goes out.
+/// An outgoing packet, or several messages that belong together.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
-    /// A packet of the protocol's own, as text.
+    /// A control packet, such as `2` or `3probe`.
     Control(Bytes),
     Messages(Encoded),
-    /// Messages that may be dropped if there are too many.
+    /// Volatile messages, which are dropped if too much waits.
     Volatile(Encoded),
 }
 
@@ -34,7 +35,7 @@ impl Item {
         }
     }
 
-    /// What it counts against limits, in bytes.
+    /// What the item counts against limits, in bytes.
     pub(super) fn cost(&self) -> usize {
         match self {
             Self::Control(text) => text.len() + Encoded::OVERHEAD,
@@ -61,12 +62,12 @@ impl Item {
     }
 }
 
-/// How packets are written for a client.
+/// The form in which packets are written for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Codec {
-    /// Protocol 3, else 4.
+    /// Whether the client speaks protocol 3; it is 4 otherwise.
     pub(super) v3: bool,
-    /// The client takes no binary, only base64.
+    /// Whether the client takes binary data as base64 only.
     pub(super) base64: bool,
 }
 
@@ -78,22 +79,22 @@ pub(super) struct Body {
     pub(super) compressible: bool,
 }
 
-/// What waits for one client: the queue, and what its transport is writing.
+/// The packets that wait for one client, and the size of what its transport is writing.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Item>,
-    /// The bytes of the messages in the queue.
+    /// The bytes of the packets in the queue.
     bytes: usize,
-    /// What the queue counts against limits.
+    /// What the queue counts against limits, in bytes.
     queued: usize,
-    /// What the WebSocket is writing counts against limits.
+    /// What the last write counts against limits, in bytes, until it is done.
     in_flight: usize,
     volatile: usize,
     has_pong: bool,
     ping: Ping,
 }
 
-/// Where the last ping is.
+/// The state of the last ping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Ping {
     Queued,
@@ -107,18 +108,18 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// The bytes of the messages that wait for a credit.
+    /// The bytes of the packets that wait for a credit.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What waits for a credit or is being written, as it counts against limits: the bytes of the
-    /// messages, and [`Encoded::OVERHEAD`] for each.
+    /// The bytes of the packets that wait for a credit or are being written, with
+    /// [`Encoded::OVERHEAD`] for each. This is what counts against `max_buffered`.
     pub(super) const fn unsent(&self) -> usize {
         self.queued + self.in_flight
     }
 
-    /// Notes that what was in flight is written.
+    /// Notes that the last write is done.
     pub(super) fn on_written(&mut self) {
         self.in_flight = 0;
         if self.ping == Ping::InFlight {
@@ -131,12 +132,12 @@ impl Outbox {
         self.ping = Ping::Queued;
     }
 
-    /// Whether the client's transport has taken the last ping.
+    /// Whether the transport has taken the last ping.
     pub(super) fn is_ping_written(&self) -> bool {
         self.ping == Ping::Written
     }
 
-    /// Notes that an item of this cost is in flight that was never queued.
+    /// Notes that an item of this cost is being written that was never in the queue.
     pub(super) fn mark_in_flight(&mut self, cost: usize) {
         self.in_flight = cost;
         if self.ping == Ping::Queued {
@@ -144,7 +145,7 @@ impl Outbox {
         }
     }
 
-    /// Drops the volatile items; returns how many they were.
+    /// Drops the volatile items; returns their number.
     pub(super) fn drop_volatile(&mut self) -> u64 {
         let dropped = std::mem::take(&mut self.volatile);
         if dropped > 0 {
@@ -167,14 +168,14 @@ impl Outbox {
         self.push(item, cost);
     }
 
-    /// Adds a pong, unless one is waiting already: one answers any number of pings.
+    /// Adds a pong, unless one waits already: one pong answers any number of pings.
     pub(super) fn push_pong(&mut self) {
         if !std::mem::replace(&mut self.has_pong, true) {
             self.push_control(Item::PONG);
         }
     }
 
-    /// Takes everything, as WebSocket messages.
+    /// Takes all items, as WebSocket messages.
     pub(super) fn take_frames(&mut self, codec: Codec) -> Frames {
         self.in_flight = self.queued;
         if self.ping == Ping::Queued {
@@ -187,7 +188,7 @@ impl Outbox {
         frames
     }
 
-    /// Takes everything, for the body of an answer.
+    /// Takes all items, for the body of an answer.
     pub(super) fn take_items(&mut self) -> VecDeque<Item> {
         self.ping = Ping::Written;
         self.take()

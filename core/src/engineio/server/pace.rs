@@ -1,38 +1,38 @@
-//! The pace of one session: its messages are handled no faster than those for whom they are meant
-//! take what they lead to.
+//! The pace of one session: its messages are handled no faster than the receivers take what they
+//! lead to.
 //!
-//! A message that is sent on to a thousand clients makes a thousand times its bytes. Clients that
-//! read more slowly than one of them sends would have to be closed, because more than
-//! [`max_buffered`](crate::engineio::EngineConfig::max_buffered) waits for them. So the session rests now and
-//! then until they have caught up.
+//! A message that is broadcast to a thousand clients produces a thousand times its bytes. Without a
+//! pace, receivers that read more slowly than one client sends would be closed, because more than
+//! [`max_buffered`](crate::engineio::EngineConfig::max_buffered) bytes wait for them. So the
+//! session rests for a moment after each share, until the receivers have caught up.
 
 use std::time::{Duration, Instant};
 
 use crate::timers::TimerId;
 
-/// What the messages of a session have led to lately.
+/// The bytes that the messages of a session have produced lately.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// When the bytes of the present share began to be made.
+    /// When the current share began.
     began: Instant,
-    /// How many bytes waited to be sent, to all clients, before this session made some.
+    /// The bytes that waited for all clients before this session produced some.
     floor: usize,
-    /// How many it has made since then.
+    /// The bytes that it has produced since then.
     since: usize,
     rests: u32,
-    /// When it goes on, while it rests.
+    /// The deadline at which it goes on, while it rests.
     pub(super) resting: Option<TimerId>,
 }
 
 impl Pace {
-    /// After how many bytes it is checked whether the receivers keep up.
+    /// The share of produced bytes after which the receivers are checked.
     pub(super) const SHARE: usize = 1 << 20;
     /// A session that takes longer than this for a share is not slowed down.
     const SLOW: Duration = Duration::from_secs(1);
-    /// How many of the bytes that the session has made may wait to be sent.
+    /// How many of the produced bytes may wait to be sent.
     const WINDOW: usize = 8 << 20;
-    /// How long to wait for the receivers, and how often for each share. Those that do not read
-    /// must not stop the others for good.
+    /// The length of a rest, and how many there are for each share: receivers that do not read must
+    /// not stop the others for good.
     pub(super) const REST: Duration = Duration::from_millis(10);
     const RESTS: u32 = 25;
 
@@ -40,8 +40,8 @@ impl Pace {
         Self { began: now, floor, since: 0, rests: 0, resting: None }
     }
 
-    /// Counts a share of `made` bytes, none if it was counted before; returns whether to rest.
-    /// `buffered` is how many bytes wait to be sent to all clients.
+    /// Counts a share of `made` bytes, which are 0 if it was counted before; returns whether the
+    /// session has to rest. `buffered` is the number of bytes that wait to be sent to all clients.
     pub(super) fn has_to_rest(&mut self, made: usize, buffered: usize, now: Instant) -> bool {
         let is_slow = made > 0 && now.saturating_duration_since(self.began) >= Self::SLOW;
         if is_slow || buffered <= self.floor {

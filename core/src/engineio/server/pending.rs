@@ -1,4 +1,4 @@
-//! Handshakes: what is known of them, and those that the application has not decided about.
+//! Handshakes that the application has not decided about.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +9,30 @@ use crate::engineio::{Handshake, HandshakeId};
 use crate::io::{RequestId, WsId};
 use crate::timers::TimerId;
 
-/// A session that is to be opened.
+/// A session that is about to be opened.
 pub(super) struct Opening {
     pub(super) source: Source,
     pub(super) codec: Codec,
     pub(super) extra: Extra,
     pub(super) handshake: Option<Handshake>,
-    /// Whom it is counted for.
+    /// The address that the session is counted for.
     pub(super) address: Address,
 }
 
-/// One that the application has not decided about.
+/// A handshake that the application has not decided about.
 pub(super) struct Pending {
     pub(super) opening: Opening,
     pub(super) timer: TimerId,
 }
 
-/// What a handshake came by, and what it is answered by.
+/// The request or the WebSocket that a handshake arrived as, and is answered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Request(RequestId),
     WebSocket(WsId),
 }
 
-/// All that the application has not decided about, by their ids and by what they came by.
+/// The handshakes that the application has not decided about, by their ids and by their sources.
 #[derive(Default)]
 pub(super) struct PendingHandshakes {
     by_id: BTreeMap<HandshakeId, Pending>,
@@ -59,7 +59,7 @@ impl PendingHandshakes {
         self.by_source.get(&source).copied()
     }
 
-    /// The oldest one.
+    /// The id of the oldest one.
     pub(super) fn first(&self) -> Option<HandshakeId> {
         self.by_id.first_key_value().map(|(id, _)| *id)
     }

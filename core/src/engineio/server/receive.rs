@@ -1,4 +1,4 @@
-//! What a client sends: decoded and handed over at once, or kept until its turn comes.
+//! Incoming packets: handled at once, or kept in the inbox of the session until their turn.
 
 use std::time::Instant;
 
@@ -14,8 +14,8 @@ use crate::engineio::server::session::{Channel, Phase, Session};
 use crate::engineio::{CloseReason, Event, packet, v3};
 use crate::io::{Frame, Output, RequestId, Response};
 
-/// How many packets of a POST are decoded when it arrives. It is answered then; if one of the
-/// others is malformed, the session ends when it is that one's turn.
+/// The number of packets of a POST that are decoded when it arrives. The POST is answered then; if
+/// a later packet is malformed, the session ends when it is decoded.
 const AT_ONCE: usize = 16;
 
 impl Session {
@@ -71,7 +71,7 @@ impl Session {
             return;
         }
         let packet = match frame {
-            // Most text is ASCII, for which there is a quicker way.
+            // Most text is ASCII, for which the check is faster.
             Frame::Text(text) if !text.is_ascii() && std::str::from_utf8(&text).is_err() => None,
             Frame::Text(text) if self.codec.v3 => v3::decode_text(text),
             Frame::Text(text) => packet::decode(text),
@@ -98,7 +98,7 @@ impl Session {
                 self.push_pong(cx);
             }
             Packet::Pong if !self.codec.v3 => self.heartbeat.on_pong(self.id, cx, now),
-            // Pings are the server's in protocol 4, the client's in protocol 3.
+            // The server pings in protocol 4, the client in protocol 3.
             Packet::Ping { .. } | Packet::Pong => self.end(CloseReason::TransportError, cx),
             Packet::Close => {
                 if let Channel::Polling { get: Some(req), .. } = self.channel {
@@ -124,19 +124,19 @@ impl Session {
         }
     }
 
-    /// Whether a message that is about to be handed over has to wait. It arrived before those in
-    /// the inbox, but for earlier ones that had to wait, too.
+    /// Whether a message that is about to be reported has to wait in the inbox. It arrived before
+    /// the messages there, except for the early ones.
     pub(super) fn has_to_wait(&self, cx: &Context) -> bool {
         let is_behind = self.inbox.as_ref().is_some_and(|inbox| inbox.has_early());
         self.paused || self.is_resting() || is_behind || cx.slice.is_out_of_bytes(cx.made)
     }
 
-    /// Whether nothing more is to be read from the client: there is something to handle before.
+    /// Whether reading of the client has stopped, because earlier messages are not handled yet.
     pub(super) fn is_held_back(&self) -> bool {
         self.paused || self.inbox.is_some() || self.is_resting()
     }
 
-    /// Keeps a message that has to wait.
+    /// Keeps a message that has to wait, in front of those that arrived after it.
     pub(super) fn put_off(&mut self, message: Frame, cx: &mut Context) {
         self.keep(cx, |inbox| inbox.push_early(message));
     }
@@ -150,7 +150,7 @@ impl Session {
         }
     }
 
-    /// Keeps what is left of an inbox; if that is nothing, the client is read again.
+    /// Keeps what is left of an inbox. If it is empty, the client is read again.
     fn put_back(&mut self, inbox: Box<Inbox>, cx: &mut Context) {
         if !inbox.is_empty() {
             self.inbox = Some(inbox);
@@ -163,8 +163,7 @@ impl Session {
         }
     }
 
-    /// Handles what the session has received, and reads on when that is done, unless something is
-    /// against it.
+    /// Goes on with the messages that wait, and reads again when there are none.
     pub(super) fn go_on_reading(&mut self, cx: &mut Context) {
         self.queue(cx);
         if !self.is_held_back() {
@@ -173,7 +172,8 @@ impl Session {
         self.adjust_reading(cx);
     }
 
-    /// Has the slices take from the inbox, if there is one and nothing is against it.
+    /// Queues the session for the next slice, if messages wait and it is neither paused nor
+    /// resting.
     pub(super) fn queue(&mut self, cx: &mut Context) {
         if self.paused || self.is_resting() {
             return;
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Handles what comes next in the inbox; returns it if it is a message.
+    /// Handles the next packet of the inbox; returns it if it is a message.
     pub(super) fn take_next(&mut self, cx: &mut Context) -> Option<Frame> {
         let now = cx.now?;
         let mut inbox = self.inbox.take()?;
@@ -202,7 +202,7 @@ impl Session {
             Some(Next::Packet(Some(packet))) => {
                 match self.phase {
                     Phase::Open => self.on_packet(packet, cx, now),
-                    // Nobody is there to hear an answer.
+                    // The client is gone: there is no one to answer.
                     Phase::Draining(_) | Phase::Closing | Phase::Gone => {}
                 }
                 None
@@ -223,19 +223,20 @@ impl Session {
         message
     }
 
-    /// Goes on after the last message that was handed over.
+    /// Goes on after the last message that was reported.
     pub(super) fn go_on(&mut self, cx: &mut Context) {
         self.keep_pace(cx);
         self.queue(cx);
     }
 
-    /// Forgets what was received and is not handled.
+    /// Drops messages that were received and are not handled.
     pub(super) fn drop_inbox(&mut self, cx: &mut Context) {
         self.inbox = None;
         self.stop_pace(cx);
     }
 
-    /// Waits until what the client sent before its end is handled, but not for long.
+    /// Waits until the messages from before the end of the connection are handled, for
+    /// `close_timeout` at most.
     pub(super) fn drain(&mut self, reason: CloseReason, cx: &mut Context, now: Instant) {
         self.phase = Phase::Draining(reason);
         self.heartbeat.close(self.id, cx, now);
@@ -243,7 +244,7 @@ impl Session {
         self.queue(cx);
     }
 
-    /// Has the driver read from the WebSocket, or not.
+    /// Tells the driver to stop or resume reading from the WebSocket.
     pub(super) fn adjust_reading(&mut self, cx: &mut Context) {
         let Channel::WebSocket { ws, .. } = self.channel else { return };
         let stop = self.is_held_back();

@@ -1,4 +1,4 @@
-//! A request that is open: what has to be remembered until it is answered.
+//! A request that is not answered yet, with what its answer needs.
 
 use bytes::Bytes;
 
@@ -14,28 +14,28 @@ use crate::io::{Headers, Response, is_token};
 pub(super) struct OpenRequest {
     pub(super) session: SessionId,
     pub(super) form: Form,
-    /// Most requests need nothing of this.
+    /// Absent for most requests.
     extra: Option<Box<Extra>>,
 }
 
-/// In what form a body comes.
+/// The form of the body of a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
     Binary,
-    /// As a field of a form, from a script.
+    /// The field `d` of a form: JSONP in protocol 3.
     Script,
 }
 
-/// What an answer gets besides what it says.
+/// The parts of an answer that depend on the request.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
-    /// For every answer.
+    /// Headers of every answer.
     pub(super) always: Headers,
-    /// For answers that are no errors.
+    /// Headers of answers with a status below 400.
     pub(super) success: Headers,
     pub(super) encoding: Option<Encoding>,
-    /// Which function of a script is to be called with the answer.
+    /// The index of the function that the answer calls: JSONP in protocol 3.
     pub(super) script: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Extra {
             && self.script.is_none()
     }
 
-    /// The headers for an answer of this kind.
+    /// The headers of an answer. Those that would not be valid are left out.
     pub(super) fn into_headers(self, success: bool) -> Headers {
         let mut headers = self.always;
         if success {
@@ -64,7 +64,7 @@ impl OpenRequest {
         Self { session, form, extra }
     }
 
-    /// Adds to an answer what belongs to this request.
+    /// Adds the headers of this request to its answer.
     pub(super) fn add_headers(self, mut response: Response) -> Response {
         if let Some(extra) = self.extra {
             response.headers.extend(extra.into_headers(response.status < 400));
@@ -72,7 +72,7 @@ impl OpenRequest {
         response
     }
 
-    /// The answer to a GET with packets.
+    /// The answer to a GET, with packets.
     pub(super) fn payload(
         mut self,
         body: Body,

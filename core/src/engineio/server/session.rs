@@ -1,4 +1,10 @@
-//! One session: its transport, what waits to be sent, its heartbeat and its end.
+//! One session: its transport, its queue of outgoing packets, and its end.
+//!
+//! A session never writes on its own: it waits for a credit. Long-polling gives one credit with
+//! each GET, a WebSocket one with each `Input::Drained`. Whatever waits by then is sent at once, so
+//! there is at most one write in flight for each client. See "Protocol" in the protocol of
+//! Engine.IO. What arrives is handled in `receive.rs`, upgrades in `upgrade.rs`, pauses in
+//! `flow.rs`.
 
 use std::time::Instant;
 
@@ -26,42 +32,43 @@ pub(super) struct Session {
     pub(super) outbox: Outbox,
     pub(super) codec: Codec,
     pub(super) heartbeat: Heartbeat,
-    /// What was received and is not handled yet.
+    /// Messages that were received and are not handled yet.
     pub(super) inbox: Option<Box<Inbox>>,
-    /// How many bytes its messages have made for clients since its pace was last checked.
+    /// The bytes that its messages have produced for all clients since its pace was last checked.
     pub(super) made: usize,
     pub(super) pace: Option<Box<Pace>>,
-    /// The application wants nothing to be handled until further notice.
+    /// The application has paused the session.
     pub(super) paused: bool,
     /// The driver was told not to read from the WebSocket.
     pub(super) reading_stopped: bool,
-    /// How many POSTs were read although others wait to be handled.
+    /// The number of POST bodies that were read while other messages wait.
     pub(super) posts_read_while_held: u8,
-    /// The body of the POST is still to be asked for.
+    /// The body of the POST is not read yet.
     pub(super) has_unread_post: bool,
-    /// Somebody waits until everything is sent.
+    /// The application waits for an [`Event::Drained`].
     pub(super) watched: bool,
-    /// Whom it is counted for.
+    /// The address that the session is counted for.
     pub(super) address: Address,
-    /// The size of the handshake that is kept for it.
+    /// The size of the handshake that is kept for it, in bytes.
     pub(super) handshake: usize,
     /// Its client has not sent a second request yet.
     pub(super) unused: bool,
-    /// The turn in which the last credit was spent, or the last greeting sent.
+    /// The turn of the last write, or of the last first message of a socket.
     last_write_turn: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Open,
-    /// Over for the application; what it sent last is still being delivered.
+    /// Closed by the application; packets that were sent before are still delivered.
     Closing,
-    /// The connection is over; the application is still to learn of what the client sent before.
+    /// The connection has ended; messages from before its end are still handled.
     Draining(CloseReason),
     Gone,
 }
 
-/// The transport, with its credit: a GET not answered yet, a WebSocket ready to write.
+/// The transport, with its credit: a GET that is not answered yet, or a WebSocket that is ready to
+/// write.
 #[derive(Debug)]
 pub(super) enum Channel {
     Polling { get: Option<RequestId>, post: Option<RequestId> },
@@ -95,7 +102,8 @@ impl Session {
         }
     }
 
-    /// Sends the OPEN packet and starts the heartbeat.
+    /// Sends the OPEN packet, `0{"sid":"..","upgrades":["websocket"],"pingInterval":25000,..}`, and
+    /// starts the heartbeat.
     pub(super) fn open(&mut self, handshake: Option<Handshake>, cx: &mut Context, now: Instant) {
         let config = &cx.config;
         let upgrades = match self.channel {
@@ -116,7 +124,7 @@ impl Session {
         } else {
             self.heartbeat.schedule_ping(self.id, cx.config.ping_interval, cx, now);
         }
-        // With the OPEN packet, so that it costs no request of its own.
+        // In the same answer as the OPEN packet, so that it costs no request of its own.
         let open = Item::Control(open.into());
         match cx.config.initial_message.clone() {
             None => self.push(open, cx),
@@ -185,7 +193,8 @@ impl Session {
 
     fn refuse_body(&mut self, req: RequestId, status: u16, cx: &mut Context) {
         cx.respond(req, Response::empty(status));
-        // A clean close might reach the client first, and tell it nothing of an error.
+        // Not a CLOSE packet, which may reach the client before the answer to its POST and hide the
+        // error.
         if let Channel::Polling { get, .. } = &mut self.channel {
             get.take().into_iter().for_each(|req| cx.respond(req, Response::empty(400)));
         }
@@ -203,13 +212,13 @@ impl Session {
         }
     }
 
-    /// Sends messages; false if they are not going to be sent.
+    /// Sends messages; returns false if they are dropped.
     pub(super) fn send(&mut self, messages: &Encoded, volatile: bool, cx: &mut Context) -> bool {
         if self.phase != Phase::Open {
             return false;
         }
-        // A credit spent in this very turn says nothing about how fast the client reads; and who
-        // was greeted in it has had no chance to get ready.
+        // A credit that was spent in this turn says nothing about how fast the client reads. A
+        // client whose socket was connected in this turn has had no chance to send a GET.
         if volatile && !self.has_credit() && self.last_write_turn != cx.turn {
             cx.totals.dropped += 1;
             return false;
@@ -258,14 +267,14 @@ impl Session {
         }
     }
 
-    /// Whether messages can be sent without more than `max_buffered` waiting: what leaves at once
-    /// does not wait.
+    /// Whether messages can be sent without more than `max_buffered` waiting. What is written at
+    /// once does not wait.
     pub(super) fn has_room_for(&self, messages: &Encoded, cx: &Context) -> bool {
         let leaves_at_once = self.outbox.is_empty() && self.has_credit();
         leaves_at_once || self.outbox.unsent() + messages.cost() <= cx.config.max_buffered
     }
 
-    /// Spends the credit, if there is one, on everything that waits.
+    /// Spends the credit, if there is one, on all packets that wait.
     pub(super) fn flush(&mut self, cx: &mut Context) {
         if self.outbox.is_empty() {
             return;
@@ -287,7 +296,7 @@ impl Session {
         self.last_write_turn = cx.turn;
     }
 
-    /// Ends the session on behalf of the application: first it delivers what was sent.
+    /// Closes the session: packets that were sent before are delivered first.
     pub(super) fn close(&mut self, cx: &mut Context, now: Instant) {
         if let Phase::Draining(_) = self.phase {
             return self.end(CloseReason::ForcedClose, cx);
@@ -299,7 +308,8 @@ impl Session {
         self.drop_inbox(cx);
         self.answer_unread_post(cx);
         self.adjust_reading(cx);
-        // A client that is about to switch polls no more: it gets the rest on the new way.
+        // A client that is about to switch does not poll any more: it gets the rest on its
+        // WebSocket.
         if !self.probe.as_ref().is_some_and(Probe::is_answered) {
             self.abandon_upgrade(cx);
         }
@@ -311,8 +321,8 @@ impl Session {
         self.finish_closing(cx);
     }
 
-    /// Says goodbye as soon as there is a credit for it. Over polling it does so in an answer of
-    /// its own: clients act on it before they act on the messages before it.
+    /// Sends the CLOSE packet as soon as there is a credit for it. Over polling it has an answer of
+    /// its own: clients handle it before the messages in front of it.
     pub(super) fn finish_closing(&mut self, cx: &mut Context) {
         match self.channel {
             Channel::Polling { get: Some(_), .. } if !self.outbox.is_empty() => {
@@ -329,7 +339,7 @@ impl Session {
         self.end(CloseReason::ForcedClose, cx);
     }
 
-    /// Ends the session at once; but what its client has sent before is still handled.
+    /// Ends the session at once. Messages that were received before are still handled.
     pub(super) fn end(&mut self, reason: CloseReason, cx: &mut Context) {
         let phase = std::mem::replace(&mut self.phase, Phase::Gone);
         if phase == Phase::Gone {

@@ -1,4 +1,4 @@
-//! Who has how many sessions, and which of them nobody has used.
+//! The number of sessions of each address, and the sessions that were not used yet.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,13 +6,13 @@ use std::net::IpAddr;
 
 use crate::id::SessionId;
 
-/// Whom sessions are counted for.
+/// The address that sessions are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Address {
-    /// Of a client whose address is not known.
+    /// The address of the client is not known.
     Unknown,
     V4(u32),
-    /// The first half of an address: in most networks a client may choose the other one.
+    /// The first 64 bits of an IPv6 address: in most networks a client can choose the rest.
     V6(u64),
 }
 
@@ -49,20 +49,20 @@ pub(super) struct Shares {
 
 #[derive(Default)]
 struct Share {
-    /// Sessions and undecided handshakes.
+    /// The number of sessions and undecided handshakes.
     sessions: usize,
     unused: usize,
-    /// The oldest one of those.
+    /// The oldest unused session.
     oldest: Option<SessionId>,
 }
 
 impl Shares {
-    /// How many sessions and undecided handshakes an address has.
+    /// The number of sessions and undecided handshakes of an address.
     pub(super) fn sessions(&self, address: Address) -> usize {
         self.shares.get(&address).map_or(0, |share| share.sessions)
     }
 
-    /// How many unused sessions there are.
+    /// The number of unused sessions.
     pub(super) fn unused(&self) -> usize {
         self.unused.len()
     }
@@ -92,7 +92,7 @@ impl Shares {
         self.rank(address, |count| count + 1);
     }
 
-    /// Notes that a session is used, or gone.
+    /// Notes that a session is used, or has ended.
     pub(super) fn remove_unused(&mut self, address: Address, session: SessionId) {
         if let Some(bytes) = self.unused.remove(&(address, session)) {
             self.unused_bytes -= bytes;
@@ -115,14 +115,15 @@ impl Shares {
         }
     }
 
-    /// The unused session that goes first: the oldest one of the address that has most of them, so
-    /// that nobody makes those of others go; where several have as many, the oldest of all.
+    /// The unused session that is ended first: the oldest one of the address that has most of them,
+    /// so that no address displaces the sessions of others. Where several have as many, the oldest
+    /// of all.
     pub(super) fn first_to_go(&self) -> Option<SessionId> {
         self.by_unused.last().map(|(_, Reverse(session), _)| *session)
     }
 
-    /// The same, if its address has at least two more unused sessions than this one: to give one up
-    /// for a client of this address evens them out.
+    /// The same, if its address has at least two more unused sessions than this one: ending one for
+    /// a client of this address evens them out.
     pub(super) fn first_to_go_for(&self, address: Address) -> Option<SessionId> {
         let (most, Reverse(session), _) = *self.by_unused.last()?;
         let own = self.shares.get(&address).map_or(0, |share| share.unused);

@@ -86,13 +86,6 @@ impl EventPayload {
         Name::from_json(Bytes::copy_from_slice(json))
     }
 
-    /// Whether the event has this name, which consists of letters and `_`.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        let rest = self.0.json[Payload::ROOM..].strip_prefix(b"[\"");
-        let rest = rest.and_then(|rest| rest.strip_prefix(name.as_bytes()));
-        rest.is_some_and(|rest| rest.starts_with(b"\""))
-    }
-
     /// Makes sure that the machine that sends it may do so.
     pub(crate) fn check(&self, limits: Limits) -> Result<(), EmitError> {
         self.0.check(limits)

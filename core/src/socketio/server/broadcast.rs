@@ -1,4 +1,4 @@
-//! What is done to many sockets at once.
+//! Commands for many sockets: broadcasts, joins, leaves, disconnects.
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +18,13 @@ use crate::socketio::server::selector::{Room, Selector};
 use crate::socketio::server::server::Server;
 
 impl Server {
-    /// Emits an event to all sockets of a namespace that the selector means.
+    /// Emits an event to the selected sockets of a namespace.
     ///
-    /// The packet is encoded once. Nobody is meant in a namespace that does not exist.
+    /// The packet is encoded once. Does nothing if the namespace does not exist.
     ///
     /// # Errors
     ///
-    /// If the event can't be sent to anybody, because of its name or data.
+    /// If the name of the event is reserved, or the data can't be serialized or breaks the limits.
     pub fn emit(
         &mut self,
         namespace: &str,
@@ -41,7 +41,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out).
+    /// If the event breaks the [limits](crate::ServerConfig::limits_out) of this server.
     pub fn emit_payload(
         &mut self,
         namespace: &str,
@@ -69,15 +69,15 @@ impl Server {
         Ok(())
     }
 
-    /// Emits an event that all sockets that the selector means are to acknowledge. The answers
-    /// come as one [`Event::Gathered`]: when the last one is in or gone, or after `timeout`.
+    /// Emits an event that the selected sockets are to acknowledge. The answers come as one
+    /// [`Event::BroadcastAcked`]: when all have arrived, or after `timeout`.
     ///
-    /// A socket that owes [`max_pending_acks`](crate::ServerConfig::max_pending_acks) already is
-    /// not asked, and counts as lost.
+    /// A socket with [`max_pending_acks`](crate::ServerConfig::max_pending_acks) pending
+    /// acknowledgements is not asked, and counts as disconnected.
     ///
     /// # Errors
     ///
-    /// If the event can't be sent to anybody, because of its name or data.
+    /// If the name of the event is reserved, or the data can't be serialized or breaks the limits.
     pub fn emit_with_ack(
         &mut self,
         namespace: &str,
@@ -91,12 +91,12 @@ impl Server {
         self.emit_payload_with_ack(namespace, selector, payload, timeout, now)
     }
 
-    /// Emits an event that is encoded already, and that all sockets that the selector means are to
-    /// acknowledge; otherwise like [`emit_with_ack`](Self::emit_with_ack).
+    /// Emits an event that is encoded already, and that the selected sockets are to acknowledge;
+    /// otherwise like [`emit_with_ack`](Self::emit_with_ack).
     ///
     /// # Errors
     ///
-    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out).
+    /// If the event breaks the [limits](crate::ServerConfig::limits_out) of this server.
     pub fn emit_payload_with_ack(
         &mut self,
         namespace: &str,
@@ -132,101 +132,35 @@ impl Server {
         Ok(ack)
     }
 
-    /// Emits an event to the other servers of a cluster, for their applications.
-    ///
-    /// This machine is a server of its own, so there is nobody to hear it.
-    ///
-    /// # Errors
-    ///
-    /// If the event can't be sent to anybody, because of its name or data.
-    pub fn server_side_emit(
-        &mut self,
-        namespace: &str,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-    ) -> Result<(), EmitError> {
-        let payload = EventPayload::new(name, data, self.config.limits_out())?;
-        self.server_side_emit_payload(namespace, &payload)
-    }
-
-    /// Emits an event to the other servers of a cluster that is encoded already; otherwise like
-    /// [`server_side_emit`](Self::server_side_emit).
-    ///
-    /// # Errors
-    ///
-    /// If the event holds more than this server [may send](crate::ServerConfig::limits_out), or its
-    /// name is reserved.
-    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nobody is there yet")]
-    pub fn server_side_emit_payload(
-        &mut self,
-        _namespace: &str,
-        payload: &EventPayload,
-    ) -> Result<(), EmitError> {
-        if payload.is_named("connection") || payload.is_named("new_namespace") {
-            return Err(EmitError::Reserved);
-        }
-        payload.check(self.config.limits_out())
-    }
-
-    /// Emits an event to the other servers of a cluster, which are to answer. The answers come as
-    /// one [`Event::Gathered`].
-    ///
-    /// This machine is a server of its own, so there are none.
-    ///
-    /// # Errors
-    ///
-    /// If the event can't be sent to anybody, because of its name or data.
-    pub fn server_side_emit_with_ack(
-        &mut self,
-        namespace: &str,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-    ) -> Result<AckId, EmitError> {
-        let payload = EventPayload::new(name, data, self.config.limits_out())?;
-        self.server_side_emit_payload_with_ack(namespace, &payload)
-    }
-
-    /// Emits an event to the other servers of a cluster that is encoded already, and that they are
-    /// to answer; otherwise like [`server_side_emit_with_ack`](Self::server_side_emit_with_ack).
-    ///
-    /// # Errors
-    ///
-    /// As for [`server_side_emit_payload`](Self::server_side_emit_payload).
-    pub fn server_side_emit_payload_with_ack(
-        &mut self,
-        namespace: &str,
-        payload: &EventPayload,
-    ) -> Result<AckId, EmitError> {
-        self.server_side_emit_payload(namespace, payload)?;
-        let ack = self.acks.next_id();
-        self.tell(Event::Gathered { ack, answers: Vec::new(), lost: 0, late: 0 });
-        Ok(ack)
-    }
-
-    /// Counts an answer to a broadcast, or `None` from one who is gone.
+    /// Adds the answer of a socket to those of a broadcast; `None` if it is disconnected.
     pub(super) fn add_broadcast_ack(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
         let Some(acks) = self.broadcast_acks.get_mut(&ack) else { return };
         acks.add(socket, answer);
         self.finish_broadcast_acks(ack, false);
     }
 
-    /// Hands the answers over if all are in, or if the time is up.
+    /// Reports the answers if all have arrived, or if the time is up.
     pub(super) fn finish_broadcast_acks(&mut self, ack: AckId, late: bool) {
         let is_complete = |acks: &BroadcastAcks| late || acks.is_complete();
         if !self.broadcast_acks.get(&ack).is_some_and(is_complete) {
             return;
         }
         if let Some(acks) = self.broadcast_acks.remove(&ack) {
-            let BroadcastAcks { answers, waiting, disconnected: lost, timer } = acks;
+            let BroadcastAcks { answers, waiting, disconnected, timer } = acks;
             timer.into_iter().for_each(|timer| self.timers.clear(timer));
             for &socket in &waiting {
                 self.take_pending_ack(socket, ack);
             }
-            self.tell(Event::Gathered { ack, answers, lost, late: waiting.len() });
+            self.tell(Event::BroadcastAcked {
+                ack,
+                answers,
+                disconnected,
+                timed_out: waiting.len(),
+            });
         }
     }
 
-    /// The sockets of a namespace that a selector means, ordered by the time of connection.
+    /// Returns the selected sockets of a namespace, in the order of connection.
     #[must_use]
     pub fn select(&self, namespace: &str, selector: &Selector) -> Vec<SocketId> {
         let Some(index) = self.namespace(namespace.as_bytes()) else {
@@ -235,7 +169,7 @@ impl Server {
         self.namespaces[index].members.select(selector, |sid| self.find(sid))
     }
 
-    /// Lets all sockets that the selector means join these rooms.
+    /// Adds the selected sockets to these rooms.
     pub fn join(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
         for id in self.select(namespace, selector) {
             if let Some(mut socket) = self.socket(id) {
@@ -244,7 +178,7 @@ impl Server {
         }
     }
 
-    /// Lets all sockets that the selector means leave these rooms.
+    /// Removes the selected sockets from these rooms.
     pub fn leave(&mut self, namespace: &str, selector: &Selector, rooms: &[impl AsRef<str>]) {
         for id in self.select(namespace, selector) {
             if let Some(mut socket) = self.socket(id) {
@@ -253,8 +187,8 @@ impl Server {
         }
     }
 
-    /// Removes all sockets that the selector means from the namespace, or with `close` ends their
-    /// whole connections.
+    /// Disconnects the selected sockets from the namespace, or with `close` closes their
+    /// connections.
     pub fn disconnect(&mut self, namespace: &str, selector: &Selector, close: bool, now: Instant) {
         for id in self.select(namespace, selector) {
             if let Some(socket) = self.socket(id) {
@@ -263,8 +197,8 @@ impl Server {
         }
     }
 
-    /// The rooms of a namespace with the number of sockets in each, in alphabetical order, without
-    /// those of the sockets' own ids.
+    /// Returns the rooms of a namespace with the number of sockets in each, in alphabetical order,
+    /// without the rooms of own ids.
     #[must_use]
     pub fn rooms(&self, namespace: &str) -> Vec<(Room, usize)> {
         let index = self.namespace(namespace.as_bytes());

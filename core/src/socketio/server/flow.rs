@@ -1,4 +1,4 @@
-//! How fast clients may send, and how much may wait for them.
+//! Rate limits, pauses and back-pressure.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,17 @@ use crate::socketio::server::connection::Violation;
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Socket;
 use crate::socketio::server::socket_mut::SocketMut;
-use crate::socketio::server::{Event, Excess, WhenFull};
+use crate::socketio::server::{Event, OnExceeded, OverflowPolicy};
 
 impl SocketMut<'_> {
-    /// Stops reading what the client sends; for callers that have as many of its events in hand as
-    /// they can take. The connection is read again when none of its sockets is paused.
+    /// Pauses the socket: reading of its client stops until none of its sockets is paused.
     ///
-    /// What was read already comes as events after [`resume`](Self::resume).
+    /// Packets that were read before come as events after [`resume`](Self::resume).
     pub fn pause(&mut self, now: Instant) {
         self.set_paused(true, now);
     }
 
-    /// Takes back [`pause`](Self::pause).
+    /// Resumes the socket after [`pause`](Self::pause).
     pub fn resume(&mut self, now: Instant) {
         self.set_paused(false, now);
     }
@@ -34,7 +33,7 @@ impl SocketMut<'_> {
     }
 
     /// Asks for one [`Event::Drained`] as soon as nothing waits to be sent to this client. Returns
-    /// true if that is so already: then no event comes for this call.
+    /// true if nothing waits: then no event follows.
     pub fn watch_drained(&mut self) -> bool {
         let Some(socket) = self.server.get(self.id) else { return true };
         let session = socket.session;
@@ -45,12 +44,12 @@ impl SocketMut<'_> {
         drained
     }
 
-    /// Whether there is room for one more event; always, if clients that do not keep up are closed.
+    /// Checks that there is room for one more event, if the overflow policy is to refuse it.
     pub(super) fn check_room(&mut self, event: &Encoded) -> Result<(), EmitError> {
         let Some(session) = self.server.get(self.id).map(|socket| socket.session) else {
             return Err(EmitError::Disconnected);
         };
-        let refuses = self.server.config.when_full == WhenFull::Refuse;
+        let refuses = self.server.config.when_full == OverflowPolicy::Refuse;
         if refuses && !self.server.engine.has_room_for(session, event) {
             self.server.totals.refused += 1;
             let limit = self.server.config.engine.max_buffered;
@@ -71,7 +70,7 @@ impl Server {
         }
     }
 
-    /// Has a client read, or not, as its sockets and its rate want it.
+    /// Pauses or resumes a connection, as its sockets and its rate require.
     pub(super) fn adjust_pause(&mut self, session: SessionId, now: Instant) {
         let Some(client) = self.connections.get(&session) else { return };
         let held = |&id: &_| self.get(id).is_some_and(|socket| socket.paused);
@@ -88,7 +87,7 @@ impl Server {
         let Some(rate) = self.config.rate else { return Ok(()) };
         let Some(client) = self.connections.get_mut(&session) else { return Ok(()) };
         let each = rate.per / rate.packets;
-        // The time at which the client will have been quiet for long enough for all it has sent.
+        // The time at which the packets so far will have taken no more than the rate.
         let paid = client.paid.map_or(now, |paid| paid.max(now));
         let paid = paid.checked_add(each).unwrap_or(paid);
         client.paid = Some(paid);
@@ -98,8 +97,8 @@ impl Server {
         }
         self.totals.throttled += 1;
         match rate.excess {
-            Excess::Disconnect => Err(Violation),
-            Excess::Delay => {
+            OnExceeded::Disconnect => Err(Violation),
+            OnExceeded::Delay => {
                 self.delay(session, debt, now);
                 Ok(())
             }

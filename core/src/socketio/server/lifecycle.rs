@@ -1,4 +1,4 @@
-//! The life of a socket: made, let in, gone.
+//! The lifecycle of a socket: CONNECT, the answer to it, DISCONNECT.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::socketio::server::socket::{Phase, Socket};
 use crate::socketio::server::{Event, RoomChange};
 
 impl Server {
-    /// Makes a socket that is not connected yet.
+    /// Makes a socket whose CONNECT is not answered yet.
     pub(super) fn add(
         &mut self,
         session: SessionId,
@@ -27,7 +27,7 @@ impl Server {
                 (sid, Some(Box::new(state)))
             }
             None => {
-                // Old clients know nothing of keys.
+                // Recovery is part of version 5 of the protocol.
                 let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
                 let returns = self.recovery.is_some() && !old;
                 let pid = returns.then(|| self.mint.long_sid());
@@ -69,7 +69,8 @@ impl Server {
     fn new_sid(&mut self, session: SessionId, namespace: usize) -> Sid {
         let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
         match self.engine.sid(session) {
-            // Old clients take the id of their session for that of their socket.
+            // In version 4 of the protocol, clients take the id of their session for that of their
+            // socket.
             Some(sid) if old => match &*self.namespaces[namespace].name {
                 "/" => sid.clone(),
                 name => Sid::new(&format!("{name}#{sid}")),
@@ -84,7 +85,7 @@ impl Server {
         }
     }
 
-    /// Makes a socket a connected one.
+    /// Answers the CONNECT of a socket: `40{"sid":"..","pid":".."}`.
     pub(super) fn connect(&mut self, id: SocketId, auth: Args) {
         self.set_phase(id, Phase::Connected);
         let missed = self.missed_packets(id);
@@ -96,7 +97,7 @@ impl Server {
         }
         let recovered = missed.is_some();
         self.by_sid.insert(sid.clone(), id);
-        // As with the official server, what was missed comes before the answer.
+        // As with the official server, missed packets come before the answer.
         for encoded in missed.into_iter().flatten() {
             self.engine.send(session, &encoded, false);
         }
@@ -113,7 +114,7 @@ impl Server {
         self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
     }
 
-    /// Ends a socket and says so. Its client must not list it any more.
+    /// Removes a socket and reports its end. Its connection must not list it any more.
     pub(super) fn remove(&mut self, id: SocketId, reason: DisconnectReason) {
         let connected = self.is_connected(id);
         let returning = self.get(id).and_then(Socket::returning_sid);
@@ -133,7 +134,7 @@ impl Server {
         self.tell(if connected {
             Event::Disconnected { socket: id, reason, rooms, may_return }
         } else {
-            Event::Withdrawn { socket: id }
+            Event::ConnectAborted { socket: id }
         });
         self.leave_all_rooms(&socket);
         self.tell_expired(returning.filter(|_| !may_return));
@@ -145,7 +146,7 @@ impl Server {
         }
     }
 
-    /// Takes a socket out of the lists of its namespace, except for its rooms.
+    /// Removes a socket from its namespace, but not from its rooms.
     fn take(&mut self, id: SocketId) -> Option<Socket> {
         self.get(id)?;
         let socket = self.sockets.remove(id.index as usize);
@@ -160,7 +161,8 @@ impl Server {
         Some(socket)
     }
 
-    /// Has a socket that is gone leave its rooms, and its namespace with it.
+    /// Removes a socket from its rooms, and its namespace if it was the last socket of a dynamic
+    /// one.
     fn leave_all_rooms(&mut self, socket: &Socket) {
         for room in &socket.rooms {
             self.leave_room(socket.namespace, socket.id, &socket.sid, room);
@@ -192,7 +194,7 @@ impl Server {
         }
     }
 
-    /// Sends the DISCONNECT packet and ends the socket.
+    /// Sends DISCONNECT, `41`, and removes the socket.
     pub(super) fn disconnect_from_namespace(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);

@@ -1,4 +1,4 @@
-//! In which rooms a socket was, and when, counted in packets.
+//! The rooms that a socket is or was in, and when, counted in packets of the log.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,15 +7,15 @@ use crate::socketio::server::selector::Room;
 /// The number of a packet in the log; that of the first one ever is 1.
 pub(super) type Number = u64;
 
-/// The rooms of a socket that can come back. A packet for a room is for those who are in it when it
-/// is sent, and a packet that excepts a room for those who are not.
+/// The rooms of a socket that can be restored. A packet for a room is for the sockets that are in
+/// it when it is sent, and a packet that excepts a room for those that are not.
 #[derive(Debug, Default)]
 pub(super) struct Membership {
     /// The rooms that it is in, each with the number of the next packet when it was joined.
     rooms: BTreeMap<Room, Number>,
-    /// Those that it has left, in the order of leaving.
+    /// The rooms that it has left, in the order of leaving.
     stays: VecDeque<Stay>,
-    /// From which packet on this is the whole truth.
+    /// The first packet from which on the stays are complete.
     since: Number,
 }
 
@@ -31,7 +31,7 @@ struct Stay {
     last: Number,
 }
 
-/// How many stays are remembered.
+/// The number of stays that are remembered.
 const MAX_STAYS: usize = 32;
 
 /// A room in which a socket was from one packet on.
@@ -60,19 +60,19 @@ impl Membership {
         }
     }
 
-    /// Forgets what was over before the packet `first`.
+    /// Drops the stays that ended before the packet `first`.
     pub(super) fn forget_before(&mut self, first: Number) {
         while self.stays.front().is_some_and(|stay| stay.left <= first) {
             self.stays.pop_front();
         }
     }
 
-    /// Notes that a packet for the socket before `next` is not kept.
+    /// Notes that a packet for the socket before `next` was not logged.
     pub(super) const fn lose(&mut self, next: Number) {
         self.since = next;
     }
 
-    /// From which packet on all of it is known.
+    /// The first packet from which on the stays are complete.
     pub(super) const fn since(&self) -> Number {
         self.since
     }

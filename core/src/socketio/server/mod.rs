@@ -27,7 +27,9 @@ mod socket_mut;
 mod stats;
 mod v4;
 
-pub use config::{Excess, NamespaceConfig, RateLimit, RecoveryConfig, ServerConfig, WhenFull};
+pub use config::{
+    NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig,
+};
 pub use event::{Event, Responder, RoomChange};
 pub use selector::{Room, Selector};
 pub use server::Server;

@@ -9,7 +9,7 @@ use crate::socketio::server::selector::Room;
 pub(super) struct Namespace {
     pub(super) name: Room,
     /// The application decides about each CONNECT.
-    pub(super) decides: bool,
+    pub(super) manual_accept: bool,
     /// The connected sockets and their rooms.
     pub(super) members: Members,
     /// The number of sockets, with those that are not connected yet.
@@ -21,8 +21,8 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    pub(super) fn new(name: Room, decides: bool, hashing: Hashing) -> Self {
+    pub(super) fn new(name: Room, manual_accept: bool, hashing: Hashing) -> Self {
         let (members, address) = (Members::new(hashing), Address::Unknown);
-        Self { name, decides, members, sockets: 0, dynamic: false, address }
+        Self { name, manual_accept, members, sockets: 0, dynamic: false, address }
     }
 }

@@ -1,8 +1,8 @@
-//! The packets that are kept for sockets whose clients are away.
+//! The packets that are logged for sockets whose clients may return.
 //!
-//! Packets for the same receivers make up a chain: each one names the one before it, and the last
-//! one of each chain is known. What a socket has missed is found by following its chains back, so
-//! it costs as much as the socket has missed, whatever else was sent meanwhile.
+//! Packets for the same receivers make up a chain: each one refers to the one before it, and the
+//! last one of each chain is known. The missed packets of a socket are found by following its
+//! chains back, so the cost depends on their number alone, whatever else was sent meanwhile.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,12 +23,12 @@ pub(super) struct PacketLog {
     /// The last packet of each chain of which there is one.
     last: BTreeMap<Chain, Number>,
     bytes: usize,
-    /// How many packets were looked at to find what sockets have missed.
+    /// The number of packets that were looked at to find missed ones.
     #[cfg(test)]
     visited: std::cell::Cell<usize>,
 }
 
-/// To whom a packet was sent.
+/// The receivers of a packet.
 #[derive(Debug)]
 pub(super) enum Target {
     /// To one socket.
@@ -42,7 +42,7 @@ pub(super) enum Target {
     },
 }
 
-/// For whom packets are looked up.
+/// The socket whose missed packets are looked up.
 pub(super) struct Receiver<'a> {
     pub(super) namespace: &'a Room,
     pub(super) sid: &'a Sid,
@@ -78,9 +78,9 @@ struct Chain {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Receivers {
     Everybody,
-    /// Those in this room; its name may be the id of a socket, which is in the room, too.
+    /// The sockets in this room; if it is named like the id of a socket, that socket is in it, too.
     Room(Room),
-    /// This socket, and nobody who is in a room of this name.
+    /// This socket, and not those in a room of this name.
     Socket(Sid),
 }
 
@@ -150,7 +150,7 @@ impl PacketLog {
         self.next
     }
 
-    /// Leaves the next number to a packet that is not kept.
+    /// Leaves the next number out: its packet is not logged.
     pub(super) const fn skip(&mut self) {
         self.next += 1;
     }
@@ -219,7 +219,7 @@ impl PacketLog {
         }
     }
 
-    /// What a socket has missed, in order.
+    /// The packets that a socket has missed, in order.
     pub(super) fn missed(&self, receiver: &Receiver<'_>) -> Vec<Encoded> {
         let Receiver { namespace, sid, from, membership } = receiver;
         let mut numbers = Vec::new();
@@ -263,7 +263,7 @@ impl PacketLog {
 
     fn get(&self, number: Number) -> Option<&Packet> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        // Where none was skipped, which is the rule, this is its place.
+        // Without skipped numbers, which is the rule, this is its place.
         if let Some(packet) = self.packets.get(place).filter(|packet| packet.number == number) {
             return Some(packet);
         }

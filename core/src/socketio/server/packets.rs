@@ -1,4 +1,5 @@
-//! The packets of a client.
+//! Packets of a client, from messages to events. See "Packet encoding" in the protocol of
+//! Socket.IO.
 
 use std::time::Instant;
 
@@ -64,7 +65,7 @@ impl Server {
         }
     }
 
-    /// The socket that a packet is for; `None` if it came too late for one that was removed.
+    /// The socket that a packet is for; `None` if the socket has just been disconnected.
     fn addressee(
         &self,
         session: SessionId,
@@ -81,7 +82,7 @@ impl Server {
     fn socket_in(&self, session: SessionId, namespace: &[u8]) -> Option<SocketId> {
         let client = self.connections.get(&session)?;
         let namespace = if client.is_v4 { without_query(namespace) } else { namespace };
-        // A client is in few, and mostly in one: no need to look the name up.
+        // A client is in few namespaces, mostly in one: there is no need to look the name up.
         let is_it = |id: &&SocketId| {
             self.get(**id).is_some_and(|socket| {
                 self.namespaces[socket.namespace].name.as_bytes() == namespace
@@ -90,15 +91,15 @@ impl Server {
         client.sockets.iter().find(is_it).copied()
     }
 
-    /// Checks that a packet for a namespace that the client is not in came too late, not out of
-    /// nowhere.
+    /// Checks that a packet for a namespace without a socket was sent before the client knew that
+    /// it had left.
     fn check_left(&self, session: SessionId, namespace: &[u8]) -> Result<(), Violation> {
         let client = self.connections.get(&session).ok_or(Violation)?;
         let namespace = if client.is_v4 { without_query(namespace) } else { namespace };
         if client.has_left(namespace) { Ok(()) } else { Err(Violation) }
     }
 
-    /// Takes a socket off the list of its client, which is about to leave the namespace.
+    /// Removes a socket from its connection, and notes that the client has left the namespace.
     pub(super) fn note_left(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
@@ -108,7 +109,7 @@ impl Server {
         }
     }
 
-    /// Gives a client up that does not go on, unless it is not read at the moment.
+    /// Closes a connection that has missed a deadline, unless the client is not read at the moment.
     pub(super) fn on_client_alarm(&mut self, session: SessionId, wait: Wait, now: Instant) {
         if !self.engine.is_held_back(session) {
             return self.end_session(session, DisconnectReason::ForcedServerClose, now);
@@ -121,7 +122,7 @@ impl Server {
         *timer = Some(self.timers.set(now, delay, Alarm::Client(session, wait)));
     }
 
-    /// Turns a client away about which the application has not decided in time.
+    /// Rejects a CONNECT that the application has not decided about in time.
     pub(super) fn on_decision_alarm(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
@@ -134,7 +135,7 @@ impl Server {
         }
     }
 
-    /// Ends a socket that is not connected yet, and says so.
+    /// Removes a socket whose CONNECT is not answered, and reports it.
     fn abort_connect(&mut self, id: SocketId) {
         let session = self.get(id).map(|socket| socket.session);
         if let Some(client) = session.and_then(|session| self.connections.get_mut(&session)) {
@@ -219,7 +220,7 @@ impl Server {
         let auth = query.map_or(auth, auth_in_query);
         match self.socket_in(session, name.as_bytes()) {
             Some(socket) if self.is_connected(socket) => return Err(Violation),
-            // The client asks anew, perhaps with other data.
+            // The client sends another CONNECT, perhaps with other auth.
             Some(socket) => self.abort_connect(socket),
             None => {}
         }
@@ -241,7 +242,7 @@ impl Server {
         let skip = back.is_some()
             && self.recovery.as_ref().is_some_and(|recovery| recovery.config.skip_middlewares);
         let socket = self.add(session, namespace, back);
-        if self.namespaces[namespace].decides && !skip {
+        if self.namespaces[namespace].manual_accept && !skip {
             let namespace = self.namespaces[namespace].name.clone();
             let auth = auth.detached();
             self.tell(Event::Connecting { socket, namespace, auth: auth.clone() });

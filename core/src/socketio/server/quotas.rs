@@ -1,12 +1,12 @@
-//! How much of what all clients share each address takes, so that one does not take it from the
-//! others.
+//! Shares of what all clients have in common, for each address, so that one address does not use up
+//! what others need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engineio::server::Address;
 use crate::socketio::server::membership::Number;
 
-/// The clients that are away, by their addresses, in the order of their going.
+/// The saved sockets by address, in the order in which they were saved.
 #[derive(Debug, Default)]
 pub(super) struct AwayByAddress {
     places: BTreeSet<(Address, u64)>,
@@ -14,8 +14,8 @@ pub(super) struct AwayByAddress {
 }
 
 impl AwayByAddress {
-    /// Adds a client; returns the place of the oldest one of its address if these are more than
-    /// `limit` now. Clients without an address have no limit.
+    /// Adds a socket; returns the place of the oldest one of its address if these are more than
+    /// `limit` now. Sockets of clients without an address have no limit.
     pub(super) fn add(&mut self, address: Address, place: u64, limit: usize) -> Option<u64> {
         self.places.insert((address, place));
         let count = self.counts.entry(address).or_default();
@@ -32,13 +32,13 @@ impl AwayByAddress {
     }
 }
 
-/// How many of something each address has.
+/// The number of things of each address.
 #[derive(Debug, Default)]
 pub(super) struct CountByAddress(BTreeMap<Address, usize>);
 
 impl CountByAddress {
-    /// Adds one, unless the address has as many as it may. Clients without an address have no
-    /// limit.
+    /// Adds one, unless its address has `limit` of them; returns whether it was added. Clients
+    /// without an address have no limit.
     pub(super) fn add(&mut self, address: Address, limit: usize) -> bool {
         let count = self.0.entry(address).or_default();
         let may = *count < limit || address == Address::Unknown;
@@ -72,8 +72,8 @@ struct Direct {
 }
 
 impl DirectByAddress {
-    /// Counts a packet with the number `next`; returns how many bytes that makes since the packets
-    /// up to `first` were dropped, 0 for those without an address.
+    /// Counts a packet with the number `next`; returns the bytes of the address since the packets
+    /// before `first` were dropped, 0 without an address.
     pub(super) fn add(
         &mut self,
         address: Address,
@@ -92,7 +92,7 @@ impl DirectByAddress {
         direct.bytes
     }
 
-    /// Forgets the addresses whose packets are all dropped.
+    /// Drops the addresses whose packets were all dropped.
     pub(super) fn forget_before(&mut self, first: Number) {
         self.0.retain(|_, direct| direct.since >= first);
     }

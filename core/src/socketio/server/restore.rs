@@ -153,7 +153,7 @@ impl Server {
 
     pub(super) fn tell_expired(&mut self, sids: impl IntoIterator<Item = Sid>) {
         for sid in sids {
-            self.tell(Event::Expired { sid });
+            self.tell(Event::RecoveryExpired { sid });
         }
     }
 

@@ -1,14 +1,14 @@
-//! The schedule by which connections are closed one after the other.
+//! The schedule of a gradual shutdown.
 
 use std::time::{Duration, Instant};
 
 use crate::id::SessionId;
 use crate::timers::TimerId;
 
-/// Who is still to be sent away.
+/// The connections that are still to be closed.
 #[derive(Debug)]
 pub(super) struct Retirement {
-    /// The last one goes first.
+    /// The last one is closed first.
     pub(super) waiting: Vec<SessionId>,
     pub(super) all: u32,
     pub(super) began: Instant,
@@ -17,7 +17,7 @@ pub(super) struct Retirement {
 }
 
 impl Retirement {
-    /// How long it takes until all but those who are still waiting are to be gone.
+    /// The time from the beginning until only the waiting connections may be left.
     pub(super) fn share(&self) -> Duration {
         let left = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let gone = u128::from(self.all.saturating_sub(left));

@@ -1,4 +1,4 @@
-//! Who is in which room of a namespace, and whom a selection of rooms means.
+//! The rooms of a namespace, and the sockets that a selector chooses.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,9 +15,10 @@ fn distinct(rooms: &[Room]) -> Vec<&Room> {
     rooms
 }
 
-/// The sockets that are in none of the rooms that are meant.
+/// The sockets in the excepted rooms.
 enum Excepted<'a> {
-    /// A few rooms, in which each socket is looked for: they may be much larger than those meant.
+    /// A few rooms, in which each socket is looked up: they may be much larger than the selected
+    /// ones.
     Few(Vec<(Option<&'a BTreeSet<SocketId>>, Option<SocketId>)>),
     /// The sockets of many rooms, in order.
     Many(Vec<SocketId>),
@@ -44,10 +45,10 @@ impl<'a> Excepted<'a> {
     }
 }
 
-/// The sockets of one namespace, ordered by the time of connection, and their rooms.
+/// The connected sockets of one namespace, in the order of connection, and their rooms.
 ///
-/// That every socket is in the room of its own id costs nothing here: those rooms exist only in
-/// so far as others join them.
+/// A socket is in the room of its own id without an entry: such a room exists only while other
+/// sockets are in it.
 #[derive(Debug)]
 pub(super) struct Members {
     all: BTreeSet<SocketId>,
@@ -72,7 +73,7 @@ impl Members {
         self.all.len()
     }
 
-    /// Returns the room if the socket was not in it, and whether it was made for it.
+    /// Returns the room if the socket was not in it, and whether the room was created.
     pub(super) fn join(&mut self, socket: SocketId, room: &str) -> Option<(Room, bool)> {
         if let Some((name, members)) = self.rooms.get_key_value(room) {
             if members.contains(&socket) {
@@ -87,7 +88,7 @@ impl Members {
         Some((name, true))
     }
 
-    /// Returns whether that was the end of the room.
+    /// Returns whether the room was deleted.
     pub(super) fn leave(&mut self, socket: SocketId, room: &str) -> bool {
         if let Some(members) = self.rooms.get_mut(room) {
             members.remove(&socket);
@@ -99,7 +100,7 @@ impl Members {
         false
     }
 
-    /// The sockets that a selector means, ordered by the time of connection.
+    /// The selected sockets, in the order of connection.
     pub(super) fn select(
         &self,
         selector: &Selector,
@@ -119,7 +120,7 @@ impl Members {
 
     /// The sockets that are in any of the rooms, in order, each once.
     fn union(&self, rooms: &[&Room], own: impl Fn(&str) -> Option<SocketId>) -> Vec<SocketId> {
-        /// How many may be collected before those that are there twice are dropped.
+        /// The number of sockets that are collected before duplicates are dropped.
         const AT_ONCE: usize = 1024;
         let mut sockets = Vec::new();
         let mut limit = AT_ONCE;
@@ -146,7 +147,7 @@ impl Members {
         sizes
     }
 
-    /// How many rooms there are, without those of own ids.
+    /// The number of rooms, without those of own ids.
     pub(super) fn rooms(&self) -> usize {
         self.rooms.len()
     }

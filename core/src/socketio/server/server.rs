@@ -1,4 +1,5 @@
-//! The machine: sessions below, sockets above, and the commands of the application.
+//! The server machine of Socket.IO: it turns messages of sessions into events of sockets, and
+//! commands of the application into packets.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -31,27 +32,26 @@ use crate::timers::Timers;
 ///
 /// Its methods come in four kinds:
 ///
-/// - what happened: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
-/// - what is to be done: [`poll_output`](Self::poll_output), until it is `None`, and
-///   [`poll_timeout`](Self::poll_timeout), the time to be back at;
-/// - commands: [`emit`](Self::emit) and those of [`socket`](Self::socket), [`accept`](Self::accept),
-///   [`reject`](Self::reject), [`shut_down`](Self::shut_down), which apply at once;
+/// - inputs: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
+/// - outputs: [`poll_output`](Self::poll_output), until it returns `None`, and
+///   [`poll_timeout`](Self::poll_timeout), the time of the next `handle_timeout`;
+/// - commands, which apply at once: [`emit`](Self::emit) and those of [`socket`](Self::socket),
+///   [`accept`](Self::accept), [`reject`](Self::reject), [`shut_down`](Self::shut_down);
 /// - questions, which change nothing.
 ///
 /// # Order
 ///
-/// Outputs come in one order, which depends on nothing but the seed and the inputs. Events of one
-/// socket come in the order in which the client sent them, after its `Connected` and before its
-/// `Disconnected`. What is emitted to a socket arrives in the order of the commands; what is
-/// emitted while its `Connected` is being handled arrives after the client knows that it is
-/// connected.
+/// The order of outputs depends on the seed and the inputs alone. Events of one socket come in the
+/// order in which its client sent them, after its `Connected` and before its `Disconnected`.
+/// Packets to a socket arrive in the order of the commands; those that are emitted while its
+/// `Connected` is handled arrive after the answer to its CONNECT.
 pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) engine: Engine,
     pub(super) connections: IdMap<SessionId, Connection>,
     pub(super) namespaces: Slab<Namespace>,
     pub(super) by_name: HashMap<Room, usize, Hashing>,
-    /// The dynamic ones.
+    /// The number of dynamic namespaces of each address.
     pub(super) dynamic: CountByAddress,
     pub(super) sockets: Slab<Socket>,
     pub(super) by_sid: HashMap<Sid, SocketId, Hashing>,
@@ -62,7 +62,7 @@ pub struct Server {
     pub(super) closing: bool,
     pub(super) broadcast_acks: BTreeMap<AckId, BroadcastAcks>,
     pub(super) recovery: Option<Recovery>,
-    /// The time of the last input, for what needs no better one.
+    /// The time of the last input.
     pub(super) now: Option<Instant>,
     pub(super) totals: Totals,
     pub(super) retirement: Option<Retirement>,
@@ -75,7 +75,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If a field of the configuration has a value that can't work.
+    /// If a field of the configuration has an invalid value.
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut engine = Engine::new(config.engine.clone(), seed)?;
@@ -83,9 +83,9 @@ impl Server {
         let hashing = mint.hashing();
         let mut namespaces = Slab::new();
         let mut by_name = HashMap::with_hasher(hashing);
-        for NamespaceConfig { name, decides } in &config.namespaces {
+        for NamespaceConfig { name, manual_accept } in &config.namespaces {
             let name = Room::from(name.as_str());
-            let namespace = Namespace::new(Room::clone(&name), *decides, hashing);
+            let namespace = Namespace::new(Room::clone(&name), *manual_accept, hashing);
             by_name.insert(name, namespaces.insert(namespace));
         }
         let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
@@ -111,20 +111,19 @@ impl Server {
         })
     }
 
-    /// The options.
+    /// Returns the configuration.
     #[must_use]
     pub const fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// Takes in what happened. What a client does wrong costs it its request or its connection,
-    /// and nobody else anything.
+    /// Handles an input. A misbehaving client only loses its own request or connection.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.now = Some(now);
         self.engine.handle(input, now);
     }
 
-    /// Lets time pass. May be called early, late, or twice.
+    /// Processes expired deadlines. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = Some(now);
         self.engine.handle_timeout(now);
@@ -145,7 +144,7 @@ impl Server {
         }
     }
 
-    /// What is to be done next; `None` if there is nothing at the moment.
+    /// Returns the next output; `None` if there is none at the moment.
     #[must_use = "an output that is not carried out leaves a client waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         loop {
@@ -159,27 +158,27 @@ impl Server {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or to go on with
-    /// messages of which a slice was handled.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is due: for a deadline, or for the
+    /// next slice of messages.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.engine.poll_timeout().into_iter().chain(self.timers.next()).min()
     }
 
-    /// The socket with this id on the wire.
+    /// Returns the socket with this id on the wire.
     #[must_use]
     pub fn find(&self, sid: &str) -> Option<SocketId> {
         self.by_sid.get(sid).copied()
     }
 
-    /// How many sockets are connected to a namespace.
+    /// Returns the number of sockets that are connected to a namespace.
     #[must_use]
     pub fn len(&self, namespace: &str) -> usize {
         let index = self.namespace(namespace.as_bytes());
         index.map_or(0, |index| self.namespaces[index].members.len())
     }
 
-    /// Lets a client in that asks to join; does nothing if it is not there any more.
+    /// Accepts the CONNECT of a socket; does nothing if its client is gone.
     pub fn accept(&mut self, connecting: SocketId) {
         let Some(socket) = self.get_mut(connecting) else {
             return;
@@ -191,14 +190,15 @@ impl Server {
         }
     }
 
-    /// Turns a client away that asks to join; does nothing if it is not there any more.
+    /// Rejects the CONNECT of a socket with a CONNECT_ERROR packet; does nothing if its client is
+    /// gone.
     ///
-    /// On the wire it is `{"message":"..","data":..}`, without data if it is `()`. Old clients get
-    /// the data alone, or the message alone.
+    /// On the wire it is `44{"message":"..","data":..}`, without data if it is `()`. In version 4
+    /// of the protocol, the packet holds the data alone, or the message alone.
     ///
     /// # Errors
     ///
-    /// If the data can't be written as JSON; the client is still waiting then.
+    /// If the data can't be serialized; the client still waits then.
     pub fn reject<T: Serialize + ?Sized>(
         &mut self,
         connecting: SocketId,
@@ -219,9 +219,9 @@ impl Server {
         Ok(())
     }
 
-    /// Turns a client away that asks for a [dynamic](ServerConfig::dynamic_namespaces) namespace
-    /// which is not to be: it is told that there is none of this name. Does nothing if the client
-    /// is not there any more.
+    /// Rejects the CONNECT of a socket for a [dynamic](ServerConfig::dynamic_namespaces) namespace
+    /// with `Invalid namespace`, as for one that does not exist. Does nothing if its client is
+    /// gone.
     pub fn reject_namespace(&mut self, connecting: SocketId) {
         let Some(Socket { phase: Phase::Connecting(..), namespace, .. }) = self.get(connecting)
         else {
@@ -245,31 +245,31 @@ impl Server {
         self.engine.send(session, refusal, false);
     }
 
-    /// Lets a handshake through that [`Event::Requested`] asks about; does nothing if its client
-    /// is gone. See [`Engine::allow`].
-    pub fn allow(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
-        self.engine.allow(id, admission, now);
+    /// Accepts a handshake that [`Event::HandshakeRequested`] asks about; does nothing if its
+    /// client is gone. See [`Engine::accept_handshake`].
+    pub fn accept_handshake(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
+        self.engine.accept_handshake(id, admission, now);
     }
 
-    /// Turns a handshake away that [`Event::Requested`] asks about, with status 403 and this
+    /// Rejects a handshake that [`Event::HandshakeRequested`] asks about, with status 403 and this
     /// message; does nothing if its client is gone.
-    pub fn deny(&mut self, id: HandshakeId, message: &str) {
-        self.engine.deny(id, message);
+    pub fn reject_handshake(&mut self, id: HandshakeId, message: &str) {
+        self.engine.reject_handshake(id, message);
     }
 
-    /// Whether there is no connection, not even one that is being closed.
+    /// Returns whether there is no connection, not even one that is closing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.engine.is_idle()
     }
 
-    /// Goes on with what the layer below tells. One event at a time, so that the commands that the
-    /// application gives while it handles one apply before the next one is looked at.
+    /// Handles one event of the layer below. The next one is handled after the commands that the
+    /// application gives meanwhile.
     fn on_engine_event(&mut self, event: engineio::Event) {
         let Some(now) = self.now else { return };
         match event {
-            engineio::Event::Requested { id, handshake } => {
-                self.tell(Event::Requested { id, handshake });
+            engineio::Event::HandshakeRequested { id, handshake } => {
+                self.tell(Event::HandshakeRequested { id, handshake });
             }
             engineio::Event::Opened { session, handshake } => {
                 self.on_opened(session, handshake, now)
@@ -289,7 +289,7 @@ impl Server {
         client.is_v4 = self.engine.protocol(session) == Some(3);
         let old = client.is_v4;
         self.connections.insert(session, client);
-        // Old clients are in the main namespace without asking.
+        // In version 4 of the protocol, clients are in the main namespace without a CONNECT.
         if old && self.on_connect(session, b"/", Args::none()).is_err() {
             self.end_session(session, DisconnectReason::ForcedClose, now);
         }
@@ -305,7 +305,7 @@ impl Server {
         }
     }
 
-    /// Closes a connection; nothing that came over it is handled any more.
+    /// Closes a connection; messages that arrived over it are not handled any more.
     pub(super) fn end_session(
         &mut self,
         session: SessionId,
@@ -355,8 +355,8 @@ impl Server {
         self.by_name.get(std::str::from_utf8(name).ok()?).copied()
     }
 
-    /// Makes a namespace for a client that asks for it, unless there are too many, of all or of its
-    /// address.
+    /// Makes a dynamic namespace, unless there are too many, of all or of the address of the
+    /// client.
     pub(super) fn add_namespace(&mut self, session: SessionId, name: &str) -> Option<usize> {
         let limit = self.config.max_namespaces;
         let address = self.engine.address(session);
@@ -383,7 +383,7 @@ impl Server {
         }
     }
 
-    /// Takes an acknowledgement off the list; `None` if this socket does not owe it.
+    /// Removes a pending acknowledgement; `None` if this socket is not to send it.
     pub(super) fn take_pending_ack(&mut self, id: SocketId, ack: AckId) -> Option<PendingAck> {
         let owed = self.acks.take(id, ack)?;
         if let Some(socket) = self.get_mut(id) {
@@ -392,8 +392,8 @@ impl Server {
         Some(owed)
     }
 
-    /// How many things are remembered; all are zero when everybody is gone and all outputs were
-    /// taken.
+    /// Returns how many things are remembered, by kind; all are zero once all clients are gone and
+    /// all outputs were taken.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {
@@ -408,7 +408,7 @@ impl Server {
         counts
     }
 
-    /// How much of everything there was so far, and how often limits were reached.
+    /// Returns how often things have happened so far, and how often limits were reached.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let Totals { refused, throttled, violations, acks_refused, .. } = self.totals;

@@ -1,4 +1,4 @@
-//! Sending everybody away bit by bit, so that they do not all come to another server at once.
+//! Shutting down, at once or gradually.
 
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,22 @@ use crate::socketio::server::retirement::Retirement;
 use crate::socketio::server::server::Server;
 
 impl Server {
-    /// Disconnects everybody with [`DisconnectReason::ServerShuttingDown`] and lets nobody in any
-    /// more. What was emitted before is still delivered; see [`is_idle`](Self::is_idle).
+    /// Disconnects all clients with [`DisconnectReason::ServerShuttingDown`], and accepts no more.
+    /// Packets that were emitted before are still delivered; see [`is_idle`](Self::is_idle).
     pub fn shut_down(&mut self, now: Instant) {
         self.closing = true;
         self.cancel_retirement();
         self.engine.shut_down(now);
     }
 
-    /// Closes all connections one by one, spread evenly `over` this time, and opens no new ones;
-    /// for the change from one server to another without a rush of clients.
+    /// Closes all connections one by one, spread evenly over this time, and accepts no new ones:
+    /// clients move to another server without a rush.
     ///
     /// Sockets are disconnected with
-    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown), and what was sent to
-    /// them is delivered. To clients it is a lost connection, so they come back: to another server,
-    /// if the balancer in front of this one sends nobody here any more. When
-    /// [`is_idle`](Self::is_idle), everybody is gone.
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown), after the packets that
+    /// were emitted to them. To clients the connection is lost, so they reconnect: to another
+    /// server, if the load balancer sends no more requests to this one. Once
+    /// [`is_idle`](Self::is_idle) returns true, all of them have gone.
     pub fn retire(&mut self, over: Duration, now: Instant) {
         self.cancel_retirement();
         self.engine.refuse_new();
@@ -34,7 +34,7 @@ impl Server {
         self.close_next_retired(now);
     }
 
-    /// Closes those whose time has come.
+    /// Closes the connections whose time has come.
     pub(super) fn close_next_retired(&mut self, now: Instant) {
         let Some(mut retirement) = self.retirement.take() else { return };
         while let Some(&next) = retirement.waiting.last() {
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Has nobody left to send away.
+    /// Ends a gradual shutdown.
     pub(super) fn cancel_retirement(&mut self) {
         let timer = self.retirement.take().and_then(|retirement| retirement.timer);
         timer.into_iter().for_each(|timer| self.timers.clear(timer));

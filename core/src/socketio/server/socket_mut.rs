@@ -1,4 +1,4 @@
-//! One socket, as the application commands it.
+//! The commands for one socket.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Socket;
 use crate::socketio::server::{Responder, RoomChange};
 
-/// A socket that is there; made by [`Server::socket`].
+/// A view of a socket that exists, for commands and questions; made by [`Server::socket`].
 pub struct SocketMut<'a> {
     pub(super) server: &'a mut Server,
     pub(super) id: SocketId,
@@ -29,75 +29,76 @@ impl SocketMut<'_> {
         self.server.get(self.id).expect("the server is borrowed since the socket was found")
     }
 
-    /// The handle of this socket.
+    /// Returns the handle of this socket.
     #[must_use]
     pub const fn id(&self) -> SocketId {
         self.id
     }
 
-    /// The id on the wire, which the client knows and may tell others.
+    /// Returns the id on the wire, which the client knows and may tell others.
     #[must_use]
     pub fn sid(&self) -> &Sid {
         &self.get().sid
     }
 
-    /// The version of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2.
+    /// Returns the version of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2.
     #[must_use]
     pub fn protocol(&self) -> u8 {
         self.server.engine.protocol(self.get().session).unwrap_or(4)
     }
 
-    /// The request that opened the connection, if such are to be
+    /// Returns the request that opened the connection, if handshakes are
     /// [kept](crate::engineio::EngineConfig::keep_handshakes). Cloning it copies a pointer.
     #[must_use]
     pub fn handshake(&self) -> Option<&Arc<Handshake>> {
         self.server.connections.get(&self.get().session)?.handshake.as_ref()
     }
 
-    /// The namespace.
+    /// Returns the name of the namespace.
     #[must_use]
     pub fn namespace(&self) -> &Room {
         &self.server.namespaces[self.get().namespace].name
     }
 
-    /// Whether the client was let in.
+    /// Returns whether the CONNECT of the client was accepted.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.server.is_connected(self.id)
     }
 
-    /// The transport at this moment.
+    /// Returns the current transport.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
         self.server.engine.transport(self.get().session)
     }
 
-    /// How many acknowledgements it owes.
+    /// Returns the number of acknowledgements that the client has not sent yet.
     #[must_use]
-    pub fn owed(&self) -> usize {
+    pub fn pending_acks(&self) -> usize {
         self.get().pending_acks
     }
 
-    /// Whether it owes this acknowledgement.
+    /// Returns whether the client has not sent this acknowledgement yet.
     #[must_use]
-    pub fn owes(&self, ack: AckId) -> bool {
+    pub fn is_ack_pending(&self, ack: AckId) -> bool {
         self.server.acks.is_pending(self.id, ack)
     }
 
-    /// How many bytes wait to be sent to this client or are being written, as they count against
-    /// [`max_buffered`](crate::engineio::EngineConfig::max_buffered); those of its other namespaces
-    /// included.
+    /// Returns the number of bytes that wait to be sent to this client or are being written, as
+    /// they count against [`max_buffered`](crate::engineio::EngineConfig::max_buffered); those of
+    /// its other namespaces are included.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.server.engine.buffered(self.get().session).unwrap_or(0)
     }
 
-    /// The rooms it is in, in alphabetical order, without that of its own id.
+    /// Returns the rooms that it is in, in alphabetical order, without that of its own id.
     pub fn rooms(&self) -> impl Iterator<Item = &Room> {
         self.get().rooms.iter()
     }
 
-    /// Joins a room; does nothing if it is in it. A room exists as long as somebody is in it.
+    /// Joins a room; does nothing if the socket is in it. A room exists as long as a socket is in
+    /// it.
     pub fn join(&mut self, room: &str) {
         let socket = self.get();
         if room == socket.sid.as_str() {
@@ -118,7 +119,8 @@ impl SocketMut<'_> {
         }
     }
 
-    /// Leaves a room; does nothing if it is not in it. That of its own id can't be left.
+    /// Leaves a room; does nothing if the socket is not in it. The room of its own id can't be
+    /// left.
     pub fn leave(&mut self, room: &str) {
         let Some(socket) = self.server.sockets.get_mut(self.id.index as usize) else { return };
         let Some(room) = socket.rooms.take(room) else { return };
@@ -133,14 +135,16 @@ impl SocketMut<'_> {
     ///
     /// To serde, an array of a fixed length is a tuple; a slice or a `Vec` is one argument.
     ///
-    /// Returns whether it will be sent: a volatile event may be dropped, and a client that does
-    /// not keep up is disconnected.
+    /// Returns whether the event will be sent: a volatile event may be dropped, and a client that
+    /// does not keep up is disconnected.
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, if the socket is not connected (yet), or
-    /// with [`EmitError::Full`] if too much waits for the client and
-    /// [`WhenFull::Refuse`](crate::WhenFull::Refuse) is configured.
+    /// - [`EmitError::Disconnected`] if the socket is not connected;
+    /// - [`EmitError::Reserved`] if the name of the event is reserved;
+    /// - [`EmitError::Full`] if too much waits for the client and the policy is
+    ///   [`OverflowPolicy::Refuse`](crate::OverflowPolicy::Refuse);
+    /// - the others if the data can't be serialized or breaks the limits.
     pub fn emit(
         &mut self,
         name: &str,
@@ -156,8 +160,8 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// As for [`emit`](Self::emit); because of its data only if it holds more than this server
-    /// [may send](crate::ServerConfig::limits_out).
+    /// As for [`emit`](Self::emit); the data may break the
+    /// [limits](crate::ServerConfig::limits_out) of this server.
     pub fn emit_payload(
         &mut self,
         payload: EventPayload,
@@ -178,14 +182,14 @@ impl SocketMut<'_> {
         Ok(sent)
     }
 
-    /// Emits an event that the client is to acknowledge; the answer is
+    /// Emits an event that the client is to acknowledge. The answer is
     /// [`Event::Acked`](crate::Event::Acked), with an error after `timeout` if one is given, or
     /// when the socket is disconnected.
     ///
     /// # Errors
     ///
-    /// As for [`emit`](Self::emit); and if it owes more than
-    /// [`max_pending_acks`](crate::ServerConfig::max_pending_acks).
+    /// As for [`emit`](Self::emit), and [`EmitError::TooManyAcks`] if
+    /// [`max_pending_acks`](crate::ServerConfig::max_pending_acks) acknowledgements are pending.
     pub fn emit_with_ack(
         &mut self,
         name: &str,
@@ -203,8 +207,8 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
-    /// than this server [may send](crate::ServerConfig::limits_out).
+    /// As for [`emit_with_ack`](Self::emit_with_ack); the data may break the
+    /// [limits](crate::ServerConfig::limits_out) of this server.
     pub fn emit_payload_with_ack(
         &mut self,
         payload: EventPayload,
@@ -228,13 +232,13 @@ impl SocketMut<'_> {
         Ok(ack)
     }
 
-    /// Answers an event of this client. A tuple is several arguments, `()` none, everything else
-    /// one.
+    /// Acknowledges an event of this client. A tuple is several arguments, `()` none, everything
+    /// else one.
     ///
     /// # Errors
     ///
-    /// If the data can't be sent, or with [`EmitError::OtherSocket`] if the event came from
-    /// another socket: then nothing is sent to anybody.
+    /// [`EmitError::OtherSocket`] if the event came from another socket, and the others if the data
+    /// can't be serialized or breaks the limits: then nothing is sent.
     pub fn ack(
         &mut self,
         responder: Responder,
@@ -247,13 +251,13 @@ impl SocketMut<'_> {
         self.ack_payload(responder, payload)
     }
 
-    /// Answers an event of this client with what is encoded already; otherwise like
+    /// Acknowledges an event of this client with a payload that is encoded already; otherwise like
     /// [`ack`](Self::ack).
     ///
     /// # Errors
     ///
-    /// As for [`ack`](Self::ack); because of its data only if it holds more than this server
-    /// [may send](crate::ServerConfig::limits_out).
+    /// As for [`ack`](Self::ack); the data may break the [limits](crate::ServerConfig::limits_out)
+    /// of this server.
     pub fn ack_payload(
         &mut self,
         responder: Responder,
@@ -270,7 +274,7 @@ impl SocketMut<'_> {
         Ok(())
     }
 
-    /// Removes the client from the namespace, or with `close` ends its whole connection.
+    /// Disconnects the client from the namespace, or with `close` closes its connection.
     pub fn disconnect(self, close: bool, now: Instant) {
         let Self { server, id } = self;
         let Some(socket) = server.get(id) else { return };
@@ -288,8 +292,8 @@ impl SocketMut<'_> {
         }
     }
 
-    /// Ends the whole connection without a word to its namespaces: the client takes it for a loss
-    /// of the connection, and comes back.
+    /// Closes the connection without DISCONNECT packets: to the client the connection is lost, so
+    /// it reconnects.
     pub fn close(self, now: Instant) {
         let Self { server, id } = self;
         let Some(session) = server.get(id).map(|socket| socket.session) else { return };
@@ -313,7 +317,8 @@ impl SocketMut<'_> {
 }
 
 impl Server {
-    /// A socket that is connected, or is asking to be; `None` once it is gone.
+    /// Returns a view of a socket that is connected, or whose CONNECT is not answered; `None` once
+    /// it is gone.
     pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
         self.get(id)?;
         Some(SocketMut { server: self, id })

@@ -1,8 +1,8 @@
-//! What there is, and what there was so far, in numbers.
+//! What a server remembers, and what it has done so far, in numbers.
 
 use crate::engineio;
 
-/// How many things a machine remembers, by kind.
+/// How many things a server remembers, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -17,25 +17,25 @@ pub struct Counts {
     pub requests: usize,
     /// WebSockets, with those that are to take over a session.
     pub websockets: usize,
-    /// Sockets, with those that are asking to join.
+    /// Sockets, with those whose CONNECT is not answered.
     pub sockets: usize,
     /// Rooms in all namespaces, without those of the sockets' own ids.
     pub rooms: usize,
-    /// Sockets whose clients are away and may come back.
+    /// Disconnected sockets whose clients may return.
     pub away: usize,
-    /// Acknowledgements that are owed.
+    /// Acknowledgements that have not arrived yet.
     pub acks: usize,
     /// Deadlines.
     pub timers: usize,
     /// Bytes that wait to be sent, or are being written to a WebSocket. A message that waits for
     /// several clients counts for each, though it is in memory once.
     pub buffered: usize,
-    /// Bytes of packets that are kept for those who are away.
+    /// Bytes of packets that are logged for clients that may return.
     pub logged: usize,
 }
 
-/// How often something has happened since the machine was made. What is about limits says how
-/// often they were reached.
+/// How often something has happened since the server was made. The counts of limits say how often
+/// they were reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
@@ -70,7 +70,7 @@ pub struct Totals {
     /// Volatile messages that were dropped, once for each receiver.
     pub dropped: u64,
     /// Events that were refused to the caller because too much was waiting; see
-    /// [`WhenFull::Refuse`](crate::WhenFull).
+    /// [`OverflowPolicy::Refuse`](crate::OverflowPolicy).
     pub refused: u64,
     /// Times that a client went over its [`rate`](crate::ServerConfig::rate).
     pub throttled: u64,
