@@ -1,18 +1,32 @@
-//! Socket.IO with its protocol held apart from all I/O.
+//! Socket.IO for Rust, built on a sans-I/O protocol core.
 //!
-//! A [`Server`] is a state machine. It knows everything about the protocol and nothing about the
-//! world: it has no socket, clock, thread, lock or task. Somebody else, a *driver*, tells it what
-//! happened and carries out what it wants. That makes it fit into any runtime, and lets it be
-//! tested in virtual time, to the byte.
+//! A [`Server`] is a state machine: it implements the protocol and has no socket, clock, thread or
+//! lock. A *driver* feeds it inputs and executes its outputs. So it fits into any runtime, and can be
+//! tested deterministically in virtual time. [`Client`] is the other end, driven in the same way; see
+//! [`client`]. [`engineio::Engine`] is the layer below a server, for messages without events.
 //!
-//! [`engineio::Engine`] is the layer below, for those who want messages and no events; both are
-//! driven in the same way. So is [`Client`], the other end: see [`client`].
+//! # Layers
+//!
+//! ```text
+//!  the application      events of sockets up, commands down
+//!        |
+//!  socketio             namespaces, sockets, rooms, acknowledgements, recovery
+//!        |              packets of Socket.IO: `2["hello","world"]`
+//!  engineio             sessions, heartbeat, upgrade from long-polling to WebSocket
+//!        |              packets of Engine.IO: `42["hello","world"]`
+//!  the driver           HTTP requests, WebSockets, the clock
+//! ```
+//!
+//! Imports have the same direction: `engineio` does not know `socketio`. Below both are `args`
+//! (arguments of events, encoded until they are read), `json` (a scanner that builds nothing), `io`
+//! (inputs and outputs), `id` and `timers`. [`manual::reading`] names the files in the order in which
+//! to read them.
 //!
 //! # The loop
 //!
-//! A driver feeds an [`Input`], carries out every [`Output`], and is back at the next input or
-//! when [`Server::poll_timeout`] says. `handle` never waits and never fails: what a client does
-//! wrong costs that client its request or its connection.
+//! A driver feeds an [`Input`], executes every [`Output`], then waits for the next input or for
+//! [`Server::poll_timeout`]. `handle` never waits and never fails: a misbehaving client only loses
+//! its own request or connection.
 //!
 //! ```
 //! use std::time::Instant;
@@ -21,10 +35,10 @@
 //!     Emission, Event, Frames, Headers, Input, Output, RequestId, Response, Server, WsId,
 //! };
 //!
-//! /// What a runtime has to offer.
+//! /// What a runtime provides.
 //! trait Connections {
-//!     /// Waits for whatever happens next, or for the deadline; `None` means that it has passed. One
-//!     /// that has passed goes before anything that has happened.
+//!     /// Waits for the next input or the deadline; returns `None` once the deadline has passed,
+//!     /// even if there are inputs.
 //!     fn next(&mut self, deadline: Option<Instant>) -> Option<Input<'_>>;
 //!     fn read_body(&mut self, req: RequestId, limit: usize);
 //!     fn respond(&mut self, req: RequestId, response: Response);
@@ -59,7 +73,7 @@
 //!     }
 //! }
 //!
-//! /// The application: sends every event back to whom it came from.
+//! /// The application: sends every event back to its sender.
 //! fn on_event(server: &mut Server, event: Event) {
 //!     if let Event::Received { socket, name, args, ack } = event {
 //!         let Some(mut socket) = server.socket(socket) else { return };
@@ -68,72 +82,72 @@
 //!             None => socket.emit(&name, &args, Emission::default()).map(drop),
 //!         };
 //!         if let Err(error) = sent {
-//!             eprintln!("nothing was sent: {error}");
+//!             eprintln!("not sent: {error}");
 //!         }
 //!     }
 //! }
 //! ```
 //!
-//! # What can be relied on
+//! # Credits
+//!
+//! A machine never waits for a client to read. Each transport gives it *credits* instead, one write
+//! each: an open GET is a credit, and so is a WebSocket whose last [`Output::Send`] was followed by
+//! [`Input::Drained`]. Without a credit, packets wait in the queue of their session, up to
+//! [`max_buffered`](engineio::EngineConfig::max_buffered) bytes. With the next one, all of them leave
+//! in one write. Everything about flow control follows from this: there is at most one write in
+//! flight for each client, a client is ready for a volatile event if its session has a credit and an
+//! empty queue, and a client that does not read costs its queue and nothing else.
+//!
+//! # Guarantees
 //!
 //! - **Events of one socket** come in the order in which its client sent them: `Connected` first,
-//!   `Disconnected` last, each once. That holds across the upgrade from long-polling to a
-//!   WebSocket, too.
-//! - **What is emitted to one socket** arrives in the order of the commands. Nothing is lost or
-//!   doubled before the end of the connection, but for volatile events that a client was not
-//!   ready for. Commands apply at once; also those given while an event is being handled.
-//! - **A packet with binary values** goes out as a whole.
+//!   `Disconnected` last, each once; also across the upgrade from long-polling to a WebSocket.
+//! - **Packets to one socket** arrive in the order of the commands. None is lost or duplicated while
+//!   the connection lasts, except volatile events for a client that was not ready. Commands apply at
+//!   once, also those that are given while an event is handled.
+//! - **A packet with attachments** is sent with nothing between its messages.
+//! - **Volatile** events are for clients that are ready now, whoever emits them and when: between two
+//!   times at which all outputs were taken, a client counts as ready if it was ready once.
 //! - **Outputs** have one order, which depends on the seed, the inputs, and the points at which the
-//!   driver takes outputs: after every input or after several. What a client sends takes effect when the outputs that it
-//!   leads to are taken, one message after the other, so a command that is given while an event is
-//!   handled applies before the next message is looked at: after
-//!   [`disconnect`](SocketMut::disconnect) nothing more comes from that socket.
+//!   driver takes outputs: after every input or after several. Messages take effect when their outputs
+//!   are taken, one after the other, so a command that is given while an event is handled applies
+//!   before the next message: after [`disconnect`](SocketMut::disconnect) no more events come from
+//!   that socket.
 //! - **Slices**: a client can send many messages at once, and each can lead to many more. They are
-//!   handled in slices of 1,024 messages, or 4 MiB of messages made for clients. Then
-//!   [`poll_output`](Server::poll_output) is `None` although there is more; the next slice is due a
-//!   millisecond later, as [`poll_timeout`](Server::poll_timeout) says, and
+//!   handled in slices of 1,024 messages, or 4 MiB of messages produced for clients. Then
+//!   [`poll_output`](Server::poll_output) returns `None` although messages wait; the next slice is due
+//!   a millisecond later, as [`poll_timeout`](Server::poll_timeout) says, and
 //!   [`handle_timeout`](Server::handle_timeout) begins it. Meanwhile the driver writes and reads for
-//!   everybody else, and nothing more is read from that client. One whose messages are sent on
-//!   faster than the receivers take them has to wait for them, up to 250 ms for each MiB. So the
-//!   deadline goes before new inputs, and a driver that reads on after [`Output::Pause`] makes
-//!   memory unbounded.
-//! - **What a message costs** is linear: memory and time are in proportion to its bytes and to the
-//!   bytes that it makes the server send, whatever is in it and whatever the application does with
-//!   it, such as keeping it, reading it into types, or sending it on. Data is scanned a fixed number
-//!   of times, however deep it is, and each of many arguments is found without a look at all before
-//!   it. A binary value is named once and shared from its arrival on; what is read into a type is a
-//!   copy. The factor is that of the types: a [`Value`] takes 40 bytes for a single digit. Types that
-//!   serde reads from a copy of its own, as untagged enums are, cost one such copy for each of them
-//!   that is within another one, all at once, and each is many times as large as the text: do not
-//!   read what clients send into untagged types that contain themselves.
+//!   all other clients, and nothing is read from that client. A client whose messages are broadcast
+//!   faster than the receivers read waits for them, up to 250 ms for each MiB. So deadlines go before
+//!   inputs, and a driver that reads on after [`Output::Pause`] makes memory unbounded.
+//! - **The cost of a message** is linear: memory and time are in proportion to its bytes and to the
+//!   bytes that it makes the server send, whatever is in it and whether the application keeps it,
+//!   reads it into types, or sends it on. Data is scanned a fixed number of times, however deep it is,
+//!   and each of many arguments is found without a look at all before it. An attachment is named once
+//!   and shared from its arrival on; reading it into a type copies it. The factor is that of the types:
+//!   a [`Value`] takes 40 bytes for a single digit. Types that serde reads from a copy of its own, as
+//!   untagged enums are, cost one such copy for each of them that is within another one, all at once,
+//!   and each is many times as large as the text: do not read what clients send into untagged types
+//!   that contain themselves.
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
-//!   client is gone first. At most one [`Output::Send`] is in flight for each WebSocket, so
-//!   [`Input::Drained`] is all there is to flow control.
-//! - **Every limit** is a field of [`ServerConfig`] or [`engineio::EngineConfig`], with a default
-//!   that is safe on the open internet. Fixed are how deep data may be
-//!   ([`packet::Limits::DEPTH_TO_SERVER`]), the size and the pace of the slices, and two POSTs that
-//!   are read of a paused client which is about to change to a WebSocket. When everybody has left, [`Server::counts`] is all zeros.
+//!   client is gone first.
+//! - **Every limit** is a field of [`ServerConfig`] or [`engineio::EngineConfig`], with a default that
+//!   is safe on the open internet. Fixed are the depth of data ([`packet::Limits::DEPTH_TO_SERVER`]),
+//!   the length of a namespace's name (255 bytes), the slices, the pace of broadcasts, the NOOPs of an
+//!   upgrade (8 at once, then one each 100 ms), and the POSTs that are read of a paused client which is
+//!   about to switch to a WebSocket (2). Once all clients are gone, [`Server::counts`] is all zeros.
 //!
-//! # How to embed it
+//! # Embedding
 //!
-//! Give one `Server` to one task or thread, or put it behind a lock that is never held while
-//! something waits. Ask [`engineio::EngineConfig::matches`] which requests are for it. Choose a
-//! [`RequestId`] for each request and a [`WsId`] for each WebSocket handshake, and keep what
-//! belongs to them in maps of your own. Wake the timer only when `poll_timeout` has moved closer.
+//! Give one `Server` to one task or thread, or put it behind a lock that is never held across a wait.
+//! Ask [`engineio::EngineConfig::matches`] which requests are for it. Choose a [`RequestId`] for each
+//! request and a [`WsId`] for each WebSocket handshake, and keep their connections in maps. Wake the
+//! timer only when `poll_timeout` has moved closer.
 //!
-//! # Where things are
-//!
-//! | Module | What it is about |
-//! |---|---|
-//! | `io` | what goes in and what comes out: [`Input`], [`Output`] |
-//! | [`engineio`] | Engine.IO: sessions, long-polling, WebSockets, the upgrade, heartbeats |
-//! | `packet` | Socket.IO packets, to bytes and back |
-//! | `server` | Socket.IO: namespaces, sockets, rooms, acknowledgements |
-//! | [`client`] | the other end: connecting, reconnecting, several namespaces over one connection |
-//! | `args`, `de`, `relay` | arguments that stay encoded until they are read or sent on, with binary values inside |
-//! | `json`, `placeholder` | scanners that find where values end and binary values stand, and build nothing |
-//! | `network` | addresses of clients, also behind proxies |
-//! | `timers`, `id` | deadlines in order; ids, and the only randomness there is |
+//! The protocols are those of <https://socket.io/docs/v4/engine-io-protocol/> and
+//! <https://socket.io/docs/v4/socket-io-protocol/>. Deliberate differences from the official server
+//! are listed in [`manual::differences`].
 #![forbid(unsafe_code)]
 
 mod args;

@@ -1,4 +1,4 @@
-//! Pages about the whole.
+//! Pages about the crate as a whole.
 
 #[doc = include_str!("client_differences.md")]
 pub mod client_differences {}
@@ -11,6 +11,9 @@ pub mod hostile {}
 
 #[doc = include_str!("hostile_inputs.md")]
 pub mod hostile_inputs {}
+
+#[doc = include_str!("reading.md")]
+pub mod reading {}
 
 #[doc = include_str!("speed.md")]
 pub mod speed {}

@@ -54,6 +54,24 @@ pub(super) enum Alarm {
 }
 
 impl Context {
+    pub(super) fn new(config: EngineConfig) -> Self {
+        Self {
+            config,
+            outputs: VecDeque::new(),
+            timers: Timers::new(),
+            requests: IdMap::default(),
+            websockets: IdMap::default(),
+            totals: Totals::default(),
+            buffered: 0,
+            turn: 0,
+            slice: Slice::new(),
+            answers: Answers::default(),
+            backlog: VecDeque::new(),
+            made: 0,
+            now: None,
+        }
+    }
+
     pub(super) fn push(&mut self, output: Output<Event>) {
         self.outputs.push_back(output);
     }

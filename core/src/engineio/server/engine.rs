@@ -1,25 +1,22 @@
 //! The server machine of Engine.IO. It finds the session that an input is for, and passes the input
 //! on.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
 use crate::engineio::http::files::CompressedFiles;
-use crate::engineio::server::answers::Answers;
 use crate::engineio::server::context::{Alarm, Context};
-use crate::engineio::server::inbox::Slice;
 use crate::engineio::server::pending::{PendingHandshakes, Source};
 use crate::engineio::server::session::{Channel, Phase, Session};
 use crate::engineio::server::shares::{Address, Shares};
 use crate::engineio::server::stats::{Counts, Totals};
 use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
 use crate::error::ConfigError;
-use crate::id::{Hashing, IdMap, Mint, SessionId, Sid};
+use crate::id::{Hashing, Mint, SessionId, Sid};
 use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
-use crate::timers::Timers;
 
 /// A server of Engine.IO sessions.
 ///
@@ -86,21 +83,7 @@ impl Engine {
     pub fn new(config: EngineConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut mint = Mint::new(seed, config.shard);
-        let cx = Context {
-            config,
-            outputs: VecDeque::new(),
-            timers: Timers::new(),
-            requests: IdMap::default(),
-            websockets: IdMap::default(),
-            totals: Totals::default(),
-            buffered: 0,
-            turn: 0,
-            slice: Slice::new(),
-            answers: Answers::default(),
-            backlog: VecDeque::new(),
-            made: 0,
-            now: None,
-        };
+        let cx = Context::new(config);
         let by_sid = HashMap::with_hasher(mint.hashing());
         Ok(Self {
             cx,

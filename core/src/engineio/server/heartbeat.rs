@@ -172,3 +172,103 @@ impl Heartbeat {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
+mod tests {
+    use super::*;
+    use crate::engineio::EngineConfig;
+
+    const ID: SessionId = SessionId { serial: 1, index: 0 };
+    const READS: Client = Client { is_held_back: false, is_paused: false, has_ping: true };
+    const HELD_BACK: Client = Client { is_held_back: true, is_paused: false, has_ping: true };
+
+    struct Harness {
+        heartbeat: Heartbeat,
+        cx: Context,
+        start: Instant,
+    }
+
+    impl Harness {
+        fn new() -> Self {
+            let mut cx = Context::new(EngineConfig::default());
+            let (mut heartbeat, start) = (Heartbeat::Stopped, Instant::now());
+            heartbeat.schedule_ping(ID, cx.config.ping_interval, &mut cx, start);
+            Self { heartbeat, cx, start }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.start + Duration::from_secs(seconds)
+        }
+
+        /// When the deadline is, in seconds.
+        fn due(&self) -> Option<u64> {
+            self.cx.timers.next().map(|at| at.duration_since(self.start).as_secs())
+        }
+
+        fn expire(&mut self, client: &Client) -> Step {
+            let now = self.cx.timers.next().expect("a deadline");
+            assert!(self.cx.timers.pop_expired(now).is_some());
+            self.heartbeat.on_alarm(ID, client, &mut self.cx, now)
+        }
+    }
+
+    #[test]
+    fn a_ping_is_due_after_the_interval_and_its_pong_after_the_timeout() {
+        let mut h = Harness::new();
+        assert_eq!(h.due(), Some(25));
+        assert!(matches!(h.expire(&READS), Step::SendPing));
+        assert_eq!(h.due(), Some(45));
+        assert!(matches!(h.expire(&READS), Step::End(CloseReason::PingTimeout)));
+    }
+
+    #[test]
+    fn a_pong_schedules_the_next_ping_and_further_ones_change_nothing() {
+        let mut h = Harness::new();
+        h.expire(&READS);
+        h.heartbeat.on_pong(ID, &mut h.cx, h.start + Duration::from_secs(26));
+        assert_eq!(h.due(), Some(51));
+        h.heartbeat.on_pong(ID, &mut h.cx, h.start + Duration::from_secs(30));
+        assert_eq!(h.due(), Some(51));
+        assert_eq!(h.cx.timers.len(), 1);
+    }
+
+    #[test]
+    fn the_ping_after_a_late_pong_comes_earlier() {
+        let mut h = Harness::new();
+        h.expire(&READS);
+        h.heartbeat.on_pong(ID, &mut h.cx, h.start + Duration::from_secs(43));
+        // 18 s late, of which 10 s are allowed.
+        assert_eq!(h.due(), Some(43 + 25 - 8));
+    }
+
+    #[test]
+    fn another_packet_moves_the_deadline_of_a_pong_once() {
+        let mut h = Harness::new();
+        h.expire(&READS);
+        let (first, second) = (h.at(30), h.at(40));
+        h.heartbeat.on_packet(ID, &mut h.cx, first);
+        h.heartbeat.on_packet(ID, &mut h.cx, second);
+        assert_eq!(h.due(), Some(50));
+    }
+
+    #[test]
+    fn a_client_that_is_not_read_is_pinged_again_instead_of_timing_out() {
+        let mut h = Harness::new();
+        h.expire(&HELD_BACK);
+        assert!(matches!(h.expire(&HELD_BACK), Step::SendPing));
+        assert_eq!(h.due(), Some(65));
+        let deaf = Client { has_ping: false, ..HELD_BACK };
+        assert!(matches!(h.expire(&deaf), Step::End(CloseReason::PingTimeout)));
+    }
+
+    #[test]
+    fn closing_replaces_every_other_deadline() {
+        let mut h = Harness::new();
+        h.heartbeat.close(ID, &mut h.cx, h.start);
+        assert_eq!((h.due(), h.cx.timers.len()), (Some(30), 1));
+        assert!(matches!(h.expire(&READS), Step::End(CloseReason::ForcedClose)));
+        h.heartbeat.stop(&mut h.cx);
+        assert_eq!(h.due(), None);
+    }
+}

@@ -115,3 +115,64 @@ impl OvertakenPost {
         self.bytes <= limit
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
+mod tests {
+    use super::*;
+    use crate::engineio::EngineConfig;
+
+    const ID: SessionId = SessionId { serial: 1, index: 0 };
+
+    fn probe(cx: &mut Context, now: Instant) -> Probe {
+        Probe::new(WsId(1), ID, cx, now)
+    }
+
+    #[test]
+    fn a_probe_is_answered_once_and_then_switches() {
+        let mut cx = Context::new(EngineConfig::default());
+        let mut probe = probe(&mut cx, Instant::now());
+        assert!(matches!(probe.on_frame(Frame::from("2probe")), Step::Answer));
+        assert!(probe.is_answered());
+        assert!(matches!(probe.on_frame(Frame::from("2probe")), Step::Abandon));
+        assert!(matches!(probe.on_frame(Frame::from("5")), Step::Switch));
+        probe.clear_timers(&mut cx);
+        assert_eq!(cx.timers.len(), 0);
+    }
+
+    #[test]
+    fn anything_before_a_probe_abandons_the_upgrade() {
+        let mut cx = Context::new(EngineConfig::default());
+        for frame in ["5", "2", "3probe", "4hello", "6", "x", ""] {
+            let mut probe = probe(&mut cx, Instant::now());
+            assert!(matches!(probe.on_frame(Frame::from(frame)), Step::Abandon), "{frame:?}");
+        }
+        let mut probe = probe(&mut cx, Instant::now());
+        assert!(matches!(probe.on_frame(Frame::from(b"2probe".to_vec())), Step::Abandon));
+    }
+
+    #[test]
+    fn the_first_polls_are_answered_at_once_and_further_ones_after_an_interval() {
+        let mut cx = Context::new(EngineConfig::default());
+        let now = Instant::now();
+        let mut probe = probe(&mut cx, now);
+        for _ in 0..Probe::IMMEDIATE_NOOPS {
+            assert!(probe.has_to_answer_now(ID, &mut cx, now));
+        }
+        for _ in 0..1000 {
+            assert!(!probe.has_to_answer_now(ID, &mut cx, now));
+        }
+        assert_eq!(cx.timers.next(), Some(now + Probe::NOOP_INTERVAL));
+        assert_eq!(cx.timers.len(), 2);
+    }
+
+    #[test]
+    fn an_overtaken_post_holds_frames_up_to_a_limit() {
+        let mut post = OvertakenPost::new(RequestId(1));
+        let each = 100 + size_of::<Frame>();
+        for count in 1..=3 {
+            assert_eq!(post.hold(Frame::from(vec![0; 100]), 2 * each), count < 3);
+        }
+        assert_eq!(post.held_frames.len(), 3);
+    }
+}

@@ -17,7 +17,7 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    pub(super) fn new(address: Option<IpAddr>) -> Self {
+    pub(crate) fn new(address: Option<IpAddr>) -> Self {
         match address {
             None => Self::Unknown,
             Some(IpAddr::V4(address)) => Self::V4(address.into()),

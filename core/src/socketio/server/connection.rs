@@ -88,3 +88,31 @@ impl Refusals {
 /// A violation of the protocol by the client, which closes the connection.
 #[derive(Debug)]
 pub(super) struct Violation;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_count_within_a_minute() {
+        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        refusals.add(Some(now));
+        refusals.add(Some(now + Duration::from_secs(59)));
+        assert_eq!(refusals.count(), 2);
+        refusals.add(Some(now + Duration::from_secs(60)));
+        assert_eq!(refusals.count(), 1);
+    }
+
+    #[test]
+    fn the_last_namespaces_that_were_left_are_remembered() {
+        let mut connection = Connection::default();
+        let socket = SocketId { serial: 1, index: 0 };
+        for name in ["/a", "/b", "/c"] {
+            connection.leave(socket, Room::from(name), 2);
+        }
+        connection.enter("/c");
+        let left = ["/a", "/b", "/c"].map(|name| connection.has_left(name.as_bytes()));
+        assert_eq!(left, [false, true, false]);
+    }
+}

@@ -96,3 +96,58 @@ impl SavedSessions {
         self.by_pid.len()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn session(name: &str) -> SavedSession {
+        SavedSession {
+            sid: Sid::new(name),
+            address: Address::Unknown,
+            namespace: Room::from("/"),
+            since: 0,
+            membership: Membership::default(),
+        }
+    }
+
+    #[test]
+    fn a_key_restores_its_socket_once() {
+        let (mut saved, now) = (SavedSessions::default(), Instant::now());
+        assert_eq!(saved.insert(Sid::new("key"), session("a"), 10, now), None);
+        assert_eq!(saved.namespace("/").as_deref(), Some("/"));
+        let (pid, restored) = saved.remove("key").expect("it is saved");
+        assert_eq!((pid.as_str(), restored.sid.as_str()), ("key", "a"));
+        assert!(saved.remove("key").is_none());
+        assert_eq!((saved.len(), saved.oldest(), saved.namespace("/")), (0, None, None));
+    }
+
+    #[test]
+    fn the_oldest_socket_makes_room_for_a_new_one() {
+        let (mut saved, now) = (SavedSessions::default(), Instant::now());
+        for (index, key) in ["a", "b", "c"].into_iter().enumerate() {
+            let at = now + Duration::from_secs(index as u64);
+            let dropped = saved.insert(Sid::new(key), session(key), 2, at);
+            assert_eq!(dropped.as_ref().map(Sid::as_str), (key == "c").then_some("a"));
+        }
+        assert_eq!((saved.len(), saved.oldest()), (2, Some(now + Duration::from_secs(1))));
+        assert_eq!(saved.pop_oldest().as_ref().map(Sid::as_str), Some("b"));
+    }
+
+    #[test]
+    fn an_address_displaces_its_own_sockets_first() {
+        let (mut saved, now) = (SavedSessions::default(), Instant::now());
+        let address = Address::new(Some([192, 0, 2, 1].into()));
+        saved.insert(Sid::new("other"), session("other"), 100_000, now);
+        for index in 0..=MIN_SHARE {
+            let session = SavedSession { address, ..session(&index.to_string()) };
+            let key = Sid::new(&format!("key{index}"));
+            let dropped = saved.insert(key, session, 2 * MIN_SHARE, now);
+            assert_eq!(dropped.is_some(), index == MIN_SHARE);
+        }
+        assert!(saved.remove("other").is_some() && saved.remove("key0").is_none());
+    }
+}
