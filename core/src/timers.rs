@@ -35,6 +35,30 @@ impl<K> Timers<K> {
         self.deadlines.remove(&id);
     }
 
+    /// Clears the deadline of a field that holds its id, if there is one.
+    pub(crate) fn cancel(&mut self, id: &mut Option<TimerId>) {
+        if let Some(id) = id.take() {
+            self.clear(id);
+        }
+    }
+
+    /// Has a deadline set as long as something is waited for: sets it when the wait begins, and
+    /// clears it when the wait is over.
+    pub(crate) fn set_while(
+        &mut self,
+        waits: bool,
+        id: &mut Option<TimerId>,
+        now: Instant,
+        delay: Duration,
+        key: K,
+    ) {
+        match (waits, &id) {
+            (true, None) => *id = Some(self.set(now, delay, key)),
+            (false, Some(_)) => self.cancel(id),
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.deadlines.keys().next().map(|id| id.at)
     }

@@ -1,11 +1,12 @@
-//! How long to wait before connecting again.
+//! The delay before the next attempt to connect: exponential backoff with jitter, as in the official
+//! client.
 
 use std::time::Duration;
 
+use super::config::Config;
 use crate::id::Mint;
-use crate::socketio::client::Config;
 
-/// Counts attempts, and doubles the delay with each.
+/// The attempts since the last connection that was stable.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     pub(super) attempts: u32,
@@ -18,8 +19,8 @@ impl Backoff {
 
     /// Counts one more attempt; returns how long to wait before it.
     ///
-    /// The delay is randomized after it was limited: otherwise all clients would wait for exactly
-    /// the limit before long, and come back together.
+    /// The delay is randomized after it was limited: otherwise the delays of all clients would soon
+    /// be the limit, and they would return at once.
     pub(super) fn next(&mut self, config: &Config, mint: &mut Mint) -> Duration {
         let doubled = 2_u32.checked_pow(self.attempts).unwrap_or(u32::MAX);
         self.attempts = self.attempts.saturating_add(1);

@@ -1,22 +1,28 @@
-//! The machine: one connection below, sockets above, and the commands of the application.
+//! The state machine of a Socket.IO client: one Engine.IO session below, sockets above.
+//!
+//! Here are the inputs, outputs, deadlines and the making of sockets. The methods that react are in
+//! `connection` (the session is opened, lost, opened again), `namespaces` (CONNECT and DISCONNECT),
+//! `receiving`, `sending` and `shutdown`; the commands of one socket are those of `SocketMut`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::engineio::client::{Context, Session, TransportFault};
+use super::alarm::Alarm;
+use super::backoff::Backoff;
+use super::config::{Config, SocketConfig};
+use super::counts::Counts;
+use super::error::{Fault, OpenError};
+use super::event::Event;
+use super::input::Input;
+use super::outputs::Outputs;
+use super::socket::Socket;
+use super::state::State;
+use crate::engineio::client::{Context, Output, Session, TransportFault};
 use crate::engineio::{CloseReason, Transport};
 use crate::error::ConfigError;
-use crate::id::{AckId, Mint, SocketId};
+use crate::id::{Mint, SocketId};
 use crate::io::{Closure, RequestId, WsId};
 use crate::socketio::ack::Acks;
-use crate::socketio::client::backoff::Backoff;
-use crate::socketio::client::life::Socket;
-use crate::socketio::client::link::State;
-use crate::socketio::client::outputs::Outputs;
-use crate::socketio::client::socket::SocketMut;
-use crate::socketio::client::{
-    Config, Counts, Event, Fault, Input, OpenError, Output, SocketConfig,
-};
 use crate::socketio::packet::Decoder;
 use crate::timers::{TimerId, Timers};
 
@@ -32,64 +38,46 @@ use crate::timers::{TimerId, Timers};
 ///   which apply at once;
 /// - questions, which change nothing.
 ///
-/// There is a connection as long as a socket wants one: the first that does opens it, the last
-/// one that leaves closes it.
+/// There is a connection as long as a socket is to be connected: the first one opens it, the last
+/// one closes it.
 pub struct Client {
     pub(super) config: Config,
+    /// What all sessions share, and the queues of what they report and want done.
     pub(super) cx: Context,
     pub(super) outputs: Outputs,
     pub(super) state: State,
-    /// The connection that is open or being opened.
+    /// The session that is open or being opened.
     pub(super) session: Option<Session>,
-    /// Connections that still deliver what was sent before they were closed.
+    /// Sessions that still deliver the packets from before they were closed.
     pub(super) closing: Vec<Session>,
     pub(super) backoff: Backoff,
-    /// The application is asked where the attempt goes.
+    /// Whether the application is asked where the attempt goes.
     pub(super) is_asking: bool,
     /// When the connection was opened.
-    pub(super) opened: Option<Instant>,
-    /// A WebSocket has worked, and nothing has failed since.
-    pub(super) remembered: bool,
+    pub(super) opened_at: Option<Instant>,
+    /// Whether a WebSocket has worked, and nothing has failed since.
+    pub(super) websocket_worked: bool,
     /// In the order of their making.
     pub(super) sockets: BTreeMap<SocketId, Socket>,
-    pub(super) by_name: BTreeMap<Box<str>, SocketId>,
-    /// The namespaces of which the server has not said whether it lets a socket in.
+    pub(super) by_namespace: BTreeMap<Box<str>, SocketId>,
+    /// The namespaces for which the server has not answered CONNECT. One that was left meanwhile is
+    /// among them: a second CONNECT could not be told from the first by its answer.
     pub(super) unanswered: BTreeSet<Box<str>>,
-    /// The namespaces that were left on this connection: events of before may still be on their
-    /// way.
+    /// The namespaces that were left on this connection: events from before may still arrive.
     pub(super) left: BTreeSet<Box<str>>,
     pub(super) decoder: Decoder,
-    /// For the rest of a binary packet to come.
+    /// When to give up waiting for the attachments of a packet.
     pub(super) attachment_timer: Option<TimerId>,
     pub(super) acks: Acks,
     pub(super) timers: Timers<Alarm>,
-    /// The bytes that wait in the sockets.
-    pub(super) waiting: usize,
-    /// To give up delivering what was emitted before the end that the application asked for.
-    pub(super) farewell: Option<TimerId>,
-    /// No further packets of an answer are looked at.
+    /// The bytes that the sockets hold in their buffers and queues.
+    pub(super) held_bytes: usize,
+    /// When to end [`shut_down`](Self::shut_down), while it is in progress.
+    pub(super) shutdown_timer: Option<TimerId>,
+    /// Whether the packets that have arrived by long-polling wait.
     paused: bool,
     /// The time of the last input.
     now: Option<Instant>,
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Alarm {
-    /// To give up opening a connection.
-    Opening,
-    /// To connect again.
-    Reconnect,
-    /// To give up waiting for an acknowledgement.
-    Ack(SocketId, AckId),
-    /// To give up waiting for the acknowledgement of one try.
-    Try(SocketId, AckId),
-    /// To give up waiting for the rest of a packet.
-    Attachments,
-    /// To give up waiting for a socket to be let in.
-    Joining(SocketId),
-    /// To give up what is not delivered at the end.
-    ShutDown,
 }
 
 impl Client {
@@ -114,34 +102,34 @@ impl Client {
             closing: Vec::new(),
             backoff: Backoff::default(),
             is_asking: false,
-            opened: None,
-            remembered: false,
+            opened_at: None,
+            websocket_worked: false,
             sockets: BTreeMap::new(),
-            by_name: BTreeMap::new(),
+            by_namespace: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             left: BTreeSet::new(),
             decoder: Decoder::default(),
             attachment_timer: None,
             acks: Acks::default(),
             timers: Timers::new(),
-            waiting: 0,
-            farewell: None,
+            held_bytes: 0,
+            shutdown_timer: None,
             paused: false,
             now: None,
         })
     }
 
-    /// The options.
+    /// Returns the options.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Takes in what happened. What the server does wrong costs it the connection.
+    // Inputs.
+
+    /// Takes in what happened. A server that violates a protocol loses the connection.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.catch_up(now);
-        self.cx.turn += 1;
-        self.now = Some(now);
+        self.begin_input(now);
         match input {
             Input::Response { req, response } => {
                 self.with_request(req, |session, cx| session.on_response(req, response, cx, now));
@@ -149,17 +137,17 @@ impl Client {
             Input::Failed { req, message } => {
                 let fault = TransportFault::Network { transport: Transport::Polling, message };
                 self.with_request(req, |session, cx| {
-                    session.on_request_failed(req, fault, cx, now)
+                    session.on_request_failed(req, fault, cx, now);
                 });
             }
             Input::Opened { ws } => {
-                self.with_websocket(ws, |session, cx| session.on_websocket_opened(cx))
+                self.with_websocket(ws, |session, cx| session.on_websocket_opened(cx));
             }
             Input::Refused { ws, response } => {
-                let fault = TransportFault::refused(&response);
-                let reason = CloseReason::TransportError;
+                let (reason, fault) =
+                    (CloseReason::TransportError, TransportFault::refused(&response));
                 self.with_websocket(ws, |session, cx| {
-                    session.on_websocket_closed(reason, fault, cx, now)
+                    session.on_websocket_closed(reason, fault, cx, now);
                 });
             }
             Input::Frame { ws, frame } => {
@@ -176,50 +164,55 @@ impl Client {
                 };
                 let fault = TransportFault::websocket_closed(cause, code, message);
                 self.with_websocket(ws, |session, cx| {
-                    session.on_websocket_closed(reason, fault, cx, now)
+                    session.on_websocket_closed(reason, fault, cx, now);
                 });
             }
             Input::Online => self.on_online(now),
             Input::Offline => self.on_offline(now),
         }
-        self.follow(now);
-        self.wind_down(now);
-        self.flush(now);
+        self.handle_session_events(now);
+        self.finish_input(now);
     }
 
     /// Lets time pass. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.catch_up(now);
-        self.cx.turn += 1;
-        self.now = Some(now);
-        self.elapse(now);
+        self.begin_input(now);
+        self.advance_sessions(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
             match alarm {
-                Alarm::Opening => self.on_opening_timeout(now),
+                Alarm::OpenTimeout => self.on_open_timeout(now),
                 Alarm::Reconnect => self.reconnect(now),
-                Alarm::Ack(socket, ack) => self.on_ack_timeout(socket, ack),
-                Alarm::Try(socket, ack) => self.on_try_timeout(socket, ack, now),
-                Alarm::Attachments => {
+                Alarm::AckTimeout(socket, ack) => self.on_ack_timeout(socket, ack),
+                Alarm::TryTimeout(socket, ack) => self.on_try_timeout(socket, ack, now),
+                Alarm::AttachmentTimeout => {
                     self.attachment_timer = None;
-                    self.break_off(Fault::Unfinished, now);
+                    self.fail_to_parse(Fault::Unfinished, now);
                 }
-                Alarm::Joining(socket) => self.on_joining_timeout(socket, now),
-                Alarm::ShutDown => self.on_shut_down_timeout(now),
+                Alarm::ConnectTimeout(socket) => self.on_connect_timeout(socket, now),
+                Alarm::ShutdownTimeout => self.on_shutdown_timeout(now),
             }
-            self.follow(now);
+            self.handle_session_events(now);
         }
-        self.wind_down(now);
+        self.finish_input(now);
+    }
+
+    /// Handles the rest of the last answer first, for drivers that have not taken all outputs: the
+    /// order of events is that of their arrival.
+    fn begin_input(&mut self, now: Instant) {
+        while self.read_some(now) {}
+        self.cx.turn += 1;
+        self.now = Some(now);
+    }
+
+    /// The last step of everything that happens.
+    fn finish_input(&mut self, now: Instant) {
+        self.continue_shutdown(now);
         self.flush(now);
     }
 
-    /// Looks at the rest of the last answer, for drivers that have not taken all outputs: what
-    /// came first is told first.
-    fn catch_up(&mut self, now: Instant) {
-        while self.read_on(now) {}
-    }
-
-    /// Looks at some more of the last answer; false if there is no more.
-    fn read_on(&mut self, now: Instant) -> bool {
+    /// Handles some of the packets of the last answer; false if there are none, or the client is
+    /// paused.
+    fn read_some(&mut self, now: Instant) -> bool {
         if self.paused {
             return false;
         }
@@ -227,28 +220,50 @@ impl Client {
             return false;
         };
         session.read_some(&mut self.cx, now);
-        self.follow(now);
-        self.wind_down(now);
-        self.flush(now);
+        self.handle_session_events(now);
+        self.finish_input(now);
         true
     }
 
-    /// Lets time pass for the connections.
-    pub(super) fn elapse(&mut self, now: Instant) {
+    /// Lets time pass for the sessions.
+    pub(super) fn advance_sessions(&mut self, now: Instant) {
         for session in self.session.iter_mut().chain(&mut self.closing) {
             while session.deadline().is_some_and(|deadline| deadline <= now) {
                 session.on_deadline(&mut self.cx, now);
             }
         }
-        self.follow(now);
+        self.handle_session_events(now);
     }
 
+    /// Writes the packets that are queued, if the transport can take them now.
+    pub(super) fn flush(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.flush(&mut self.cx, now);
+        }
+    }
+
+    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
+        if let Some(session) = sessions.find(|session| session.owns_request(req)) {
+            act(session, &mut self.cx);
+        }
+    }
+
+    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context)) {
+        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
+        if let Some(session) = sessions.find(|session| session.owns_websocket(ws)) {
+            act(session, &mut self.cx);
+        }
+    }
+
+    // Outputs.
+
     /// Appends an event for the application.
-    pub(super) fn report(&mut self, event: Event) {
+    pub(super) fn push_event(&mut self, event: Event) {
         self.outputs.push_event(event, &mut self.cx);
     }
 
-    /// What is to be done next.
+    /// Returns what is to be done next.
     #[must_use = "an output that is not carried out leaves the server waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         loop {
@@ -256,26 +271,28 @@ impl Client {
                 return Some(output);
             }
             let now = self.now?;
-            if !self.read_on(now) {
+            if !self.read_some(now) {
                 return None;
             }
         }
     }
 
-    /// Has the packets wait that have arrived by long-polling and were not looked at yet, or goes
-    /// on with them: for drivers that have more events than they can handle. No more are asked for
-    /// meanwhile. From WebSockets the driver itself stops reading. A server that does not get an
-    /// answer to its ping ends the connection.
+    /// Pauses the packets that have arrived by long-polling and were not handled yet, or continues
+    /// with them: for drivers that have more events than they can handle. No more packets are asked
+    /// for meanwhile. From WebSockets the driver itself stops reading. A server that does not get
+    /// an answer to its ping ends the connection.
     pub const fn pause(&mut self, paused: bool) {
         self.paused = paused;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sessions = self.session.iter().chain(&self.closing);
         sessions.filter_map(Session::deadline).chain(self.timers.next()).min()
     }
+
+    // Commands.
 
     /// Makes a socket for a namespace, and connects it unless the options say otherwise.
     ///
@@ -291,30 +308,18 @@ impl Client {
         if !is_valid_name(namespace) {
             return Err(OpenError::Name);
         }
-        if self.by_name.contains_key(namespace) {
+        if self.by_namespace.contains_key(namespace) {
             return Err(OpenError::Taken);
         }
         let id = SocketId { serial: self.cx.mint.serial(), index: 0 };
         let connect = config.auto_connect;
-        self.by_name.insert(namespace.into(), id);
+        self.by_namespace.insert(namespace.into(), id);
         self.sockets.insert(id, Socket::new(namespace, config));
         if connect {
             self.connect(id, now);
             self.flush(now);
         }
         Ok(id)
-    }
-
-    /// A socket; `None` once it was [removed](SocketMut::remove).
-    pub fn socket(&mut self, id: SocketId) -> Option<SocketMut<'_>> {
-        self.sockets.get(&id)?;
-        Some(SocketMut { client: self, id })
-    }
-
-    /// The socket for this namespace.
-    #[must_use]
-    pub fn find(&self, namespace: &str) -> Option<SocketId> {
-        self.by_name.get(namespace).copied()
     }
 
     /// Disconnects all sockets, which closes the connection. What has left its socket is still
@@ -326,6 +331,14 @@ impl Client {
         for id in ids {
             self.disconnect(id, now);
         }
+    }
+
+    // Questions.
+
+    /// Returns the socket for this namespace.
+    #[must_use]
+    pub fn find(&self, namespace: &str) -> Option<SocketId> {
+        self.by_namespace.get(namespace).copied()
     }
 
     /// Whether there is a connection.
@@ -340,13 +353,13 @@ impl Client {
         matches!(self.state, State::Idle) && self.closing.is_empty()
     }
 
-    /// The transport of the connection, if there is one.
+    /// Returns the transport of the connection, if there is one.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
         self.session.as_ref().filter(|session| session.is_open()).map(Session::transport)
     }
 
-    /// How many things are remembered.
+    /// Returns how many things are remembered.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {
@@ -364,23 +377,10 @@ impl Client {
         }
         counts
     }
-
-    fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
-        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
-        if let Some(session) = sessions.find(|session| session.owns_request(req)) {
-            act(session, &mut self.cx);
-        }
-    }
-
-    fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context)) {
-        let mut sessions = self.session.iter_mut().chain(&mut self.closing);
-        if let Some(session) = sessions.find(|session| session.owns_websocket(ws)) {
-            act(session, &mut self.cx);
-        }
-    }
 }
 
-/// Names stand in packets in which a comma ends them.
+/// Whether this can be the name of a namespace: in a packet it ends at the first comma, and what
+/// follows a question mark is a query.
 fn is_valid_name(name: &str) -> bool {
     name.starts_with('/')
         && name.len() <= 255

@@ -1,17 +1,13 @@
 //! The options of a client.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use super::auth::Auth;
 use crate::engineio;
 use crate::engineio::Transport;
 use crate::error::ConfigError;
 use crate::io::Headers;
-use crate::socketio::client::AuthError;
-use crate::socketio::packet;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
 /// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What host to
@@ -43,12 +39,12 @@ pub struct Config {
     /// Whether the other transports are tried when the first one can't open a connection, by
     /// default false.
     pub try_all_transports: bool,
-    /// Whether to go over from long-polling to a WebSocket where both sides can, by default true.
+    /// Whether to upgrade from long-polling to a WebSocket if both sides can, by default true.
     pub upgrade: bool,
     /// Whether to begin with a WebSocket, whatever the order of the transports, once one has
     /// worked, by default false. After a failure the order counts again.
     pub remember_upgrade: bool,
-    /// The time that going over may take, by default 10 s. After it the connection stays with
+    /// The time that the upgrade may take, by default 10 s. After it the connection continues with
     /// long-polling.
     pub upgrade_timeout: Duration,
     /// Whether binary values are sent as text also over WebSockets, and asked to be sent so, by
@@ -62,10 +58,10 @@ pub struct Config {
     /// The time that opening a connection may take, with all transports that are tried, by
     /// default 20 s.
     pub timeout: Option<Duration>,
-    /// The time in which the server must have answered whether it lets a socket in, by default
-    /// 60 s: more than servers here take to decide. After it the connection ends, and is opened
-    /// again; if another socket is connected on it, the connection stays, the socket goes on asking
-    /// and [`Event::Unanswered`](crate::client::Event::Unanswered) tells of it.
+    /// The time in which the server must have answered CONNECT, by default 60 s: more than servers
+    /// of this crate take to decide. After it the connection ends, and is opened again; if another
+    /// socket is connected on it, the connection stays, an answer is still waited for, and
+    /// [`Event::Unanswered`](crate::client::Event::Unanswered) reports it.
     pub connect_timeout: Option<Duration>,
     /// Whether to connect again after a failure or loss, by default true.
     pub reconnection: bool,
@@ -75,9 +71,8 @@ pub struct Config {
     pub reconnection_delay: Duration,
     /// The greatest delay, by default 5 s, before it is randomized.
     pub reconnection_delay_max: Duration,
-    /// How far a delay may deviate, by default 0.5: between half and one and a half of it. Also
-    /// the greatest delay is spread, so that clients that lost the same server do not return as
-    /// one crowd.
+    /// How far a delay may deviate, by default 0.5: between half and one and a half of it. Also the
+    /// greatest delay deviates, so that clients that lost the same server do not return at once.
     pub randomization_factor: f64,
     /// How long a connection must have lasted for delays and attempts to begin anew after its
     /// loss, by default 5 s.
@@ -92,14 +87,14 @@ pub struct Config {
     /// with more ends the connection; emitting more is an error.
     pub max_attachments: usize,
     /// The greatest size in bytes of one packet with its binary values, by default 16 MiB. A larger
-    /// one ends the connection. What a server with default options takes from one client it can
-    /// send on to another, and have around it whatever it likes of some megabytes.
+    /// one ends the connection. It is many times the greatest message that a server with default
+    /// options takes from a client and may send to another.
     pub max_packet_bytes: usize,
-    /// The time in which the binary values of a packet must have come, by default 60 s; after it
+    /// The time in which the binary values of a packet must have arrived, by default 60 s; after it
     /// the connection ends.
     pub attachment_timeout: Duration,
-    /// The greatest number of bytes of events that come before the server has let a socket in, as
-    /// those do that a recovered one has missed, by default 16 MiB. More end the connection.
+    /// The greatest number of bytes of events that arrive before the answer to CONNECT, as those do
+    /// that a recovered socket has missed, by default 16 MiB. More end the connection.
     pub max_early_bytes: usize,
     /// The greatest number of bytes that wait to be sent, in all namespaces, connected or not, by
     /// default 16 MiB; each message counts
@@ -153,7 +148,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What may come in at most.
+    /// Returns the greatest packets that are taken from the server.
     pub(super) const fn limits(&self) -> Limits {
         Limits {
             attachments: self.max_attachments,
@@ -162,14 +157,14 @@ impl Config {
         }
     }
 
-    /// What the packets may hold at most that this client sends: the limits for an
+    /// Returns the limits of the packets that this client sends, which are those for an
     /// [`EventPayload`](crate::EventPayload).
     #[must_use]
     pub const fn limits_out(&self) -> Limits {
         Limits { depth: Limits::DEPTH_TO_SERVER, ..self.limits() }
     }
 
-    /// The options of the layer below.
+    /// Returns the options of the Engine.IO session.
     pub(super) fn session(&self) -> engineio::client::Config {
         engineio::client::Config {
             path: self.path.clone(),
@@ -189,7 +184,7 @@ impl Config {
         }
     }
 
-    /// Checks what the layer below does not know of.
+    /// Checks the options that the Engine.IO session does not have.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let error = |field, problem| Err(ConfigError { field, problem });
         if !(0.0..=1.0).contains(&self.randomization_factor) {
@@ -205,7 +200,7 @@ impl Config {
 /// The options of one socket.
 #[derive(Clone, Debug)]
 pub struct SocketConfig {
-    /// What the server is told at each connect, by default nothing.
+    /// The payload of each CONNECT, by default none.
     pub auth: Auth,
     /// Whether to connect at once, by default true; otherwise with
     /// [`SocketMut::connect`](crate::client::SocketMut::connect).
@@ -225,62 +220,5 @@ pub struct SocketConfig {
 impl Default for SocketConfig {
     fn default() -> Self {
         Self { auth: Auth::none(), auto_connect: true, retries: 0, ack_timeout: None }
-    }
-}
-
-/// What a socket tells the server when it connects: an object, often with a token in it.
-#[derive(Clone, Default)]
-pub struct Auth(Kind);
-
-#[derive(Clone, Default)]
-pub(super) enum Kind {
-    #[default]
-    None,
-    /// The JSON text of an object.
-    Object(Arc<str>),
-    Ask,
-}
-
-impl Auth {
-    /// Nothing.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self(Kind::None)
-    }
-
-    /// The same at each connect, until it is [replaced](crate::client::SocketMut::set_auth).
-    ///
-    /// # Errors
-    ///
-    /// If the data can't be written as JSON, is no object, or is deeper than a server takes.
-    pub fn value(data: &(impl Serialize + ?Sized)) -> Result<Self, AuthError> {
-        let json = packet::object(data)?;
-        match json.as_bytes().first() {
-            Some(b'{') => Ok(Self(Kind::Object(json.into()))),
-            _ if json == "null" => Ok(Self::none()),
-            _ => Err(AuthError::NoObject),
-        }
-    }
-
-    /// Asks for it anew at each connect, with
-    /// [`Event::Authenticating`](crate::client::Event::Authenticating).
-    #[must_use]
-    pub const fn ask() -> Self {
-        Self(Kind::Ask)
-    }
-
-    pub(super) const fn kind(&self) -> &Kind {
-        &self.0
-    }
-}
-
-/// Shows no secrets.
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Kind::None => "None",
-            Kind::Object(_) => "Value(..)",
-            Kind::Ask => "Ask",
-        })
     }
 }

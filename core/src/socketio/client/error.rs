@@ -1,15 +1,11 @@
-//! What can go wrong between a client and its server.
+//! Why a connection ends, a socket is disconnected, or can't be made.
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
-use crate::args::Args;
-use crate::args::Name;
 use crate::engineio::CloseReason;
 use crate::engineio::client::TransportFault;
-use crate::error::EmitError;
 use crate::socketio::packet::PacketError;
 
 /// Why a connection could not be opened, or was lost.
@@ -40,12 +36,11 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The server removed the client from the namespace. The socket does not connect again by
-    /// itself.
+    /// The server has sent DISCONNECT. The socket does not connect again by itself.
     ServerDisconnect,
     /// The application disconnected the socket.
     ClientDisconnect,
-    /// The server was silent for too long.
+    /// The server did not send a ping in time.
     PingTimeout,
     /// The server closed the connection, or there is no network any more.
     TransportClose,
@@ -83,6 +78,7 @@ impl From<CloseReason> for DisconnectReason {
             CloseReason::TransportClose => Self::TransportClose,
             CloseReason::TransportError => Self::TransportError,
             CloseReason::ParseError => Self::ParseError,
+            // Only the client itself closes its session by force.
             CloseReason::ForcedClose => Self::ClientDisconnect,
         }
     }
@@ -99,68 +95,4 @@ pub enum OpenError {
     /// most 255 bytes.
     #[error("this can't be the name of a namespace")]
     Name,
-}
-
-/// Why something can't be sent along at connect.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AuthError {
-    /// It can't be written as JSON.
-    #[error("data can't be serialized: {0}")]
-    Serialize(serde_json::Error),
-    /// It is no object.
-    #[error("data is no object")]
-    NoObject,
-    /// It can't be sent to a server for another reason.
-    #[error(transparent)]
-    Emit(EmitError),
-}
-
-impl From<EmitError> for AuthError {
-    fn from(error: EmitError) -> Self {
-        if let EmitError::Serialize(error) = error {
-            Self::Serialize(error)
-        } else {
-            Self::Emit(error)
-        }
-    }
-}
-
-/// What a server says about why it lets nobody in, read without trust.
-#[derive(Debug, Default)]
-pub(super) struct Refusal {
-    pub(super) message: String,
-    pub(super) data: Args,
-}
-
-impl Refusal {
-    /// Reads `{"message":"..","data":..}`, or a text alone.
-    pub(super) fn parse(args: &Args) -> Self {
-        use serde_json::value::RawValue;
-        #[derive(Deserialize)]
-        struct Wire<'a> {
-            #[serde(borrow)]
-            message: Option<&'a RawValue>,
-            #[serde(borrow)]
-            data: Option<&'a RawValue>,
-        }
-        let Some(json) = args.iter().next() else { return Self::default() };
-        if json.starts_with('"') {
-            return Self { message: text(json), data: Args::none() };
-        }
-        let Ok(Wire { message, data }) = serde_json::from_str(json) else {
-            return Self { message: String::new(), data: args.clone() };
-        };
-        let message = message.map(RawValue::get).filter(|json| json.starts_with('"'));
-        let data = data.map(|data| bytes::Bytes::copy_from_slice(data.get().as_bytes()));
-        Self {
-            message: message.map(text).unwrap_or_default(),
-            data: data.map_or_else(Args::none, Args::one),
-        }
-    }
-}
-
-/// A JSON string that was checked before; surrogates that stand alone are replaced.
-fn text(json: &str) -> String {
-    Name::from_json(bytes::Bytes::copy_from_slice(json.as_bytes())).to_string()
 }

@@ -1,29 +1,34 @@
-//! Connection state recovery: the key of a socket, and the last offset that came.
+//! Connection state recovery: the secret key of a socket, and the last offset that arrived.
+//!
+//! A server with recovery answers CONNECT with `{"sid":"..","pid":".."}` and adds an offset as one
+//! more argument to the events that it keeps: `2["news",1,"Q7xMeEQ"]`. A client that returns sends
+//! both with CONNECT, `0{"pid":"..","offset":"Q7xMeEQ"}`, and gets its socket and the missed events.
+//! It is an extension of the official implementation, not a part of the protocol document.
 
 use std::collections::VecDeque;
 
 use crate::args::Args;
 
-/// What a client shows to get its socket back.
+/// What a client sends to recover its socket.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    /// The key that the server gave; `None` if it does not recover sockets.
+    /// The key that the server has given; `None` if it does not recover sockets.
     pub(super) pid: Option<Box<str>>,
     offsets: Offsets,
 }
 
 impl Recovery {
-    /// The key and the offset, if there are both.
+    /// Returns the key and the offset, if there are both.
     pub(super) fn claim(&self) -> Option<(&str, &str)> {
         Some((self.pid.as_deref()?, self.offsets.last()?))
     }
 
-    /// Begins anew with a new socket.
+    /// Forgets all offsets, for a socket with a new key.
     pub(super) fn reset(&mut self, pid: Option<Box<str>>) {
         *self = Self { pid, offsets: Offsets::default() };
     }
 
-    /// Notes an event that came without asking for an acknowledgement.
+    /// Remembers the offset of an event, if it has one.
     pub(super) fn note(&mut self, args: &Args) {
         if self.pid.is_none() {
             return;
@@ -35,21 +40,20 @@ impl Recovery {
     }
 }
 
-/// Offsets, and what may be some.
+/// Texts that are offsets, or may be.
 ///
-/// A server adds an offset as one more argument to the events that it keeps, and to no others;
-/// nothing tells it from an argument of the application's. What surely is none is left out here:
-/// a server that is shown a wrong offset recovers nothing. To show one that is too old would be
-/// worse, because events would come twice. So the newest one that may be one counts.
+/// Nothing tells an offset from an argument of the application. A text that can't be an offset is
+/// left out: a server that gets a wrong offset recovers nothing. To send one that is too old would
+/// be worse, because events would arrive twice. So the newest text that may be an offset counts.
 #[derive(Debug, Default)]
 struct Offsets {
-    /// The newest ones at the end.
+    /// The newest one is the last.
     recent: VecDeque<Box<str>>,
-    /// What came twice, which no offset does.
+    /// Texts that have arrived twice, which offsets do not.
     repeated: VecDeque<Box<str>>,
 }
 
-/// How many are remembered of each kind.
+/// How many texts of each kind are remembered.
 const MAX_KNOWN: usize = 64;
 
 impl Offsets {
@@ -75,7 +79,7 @@ impl Offsets {
     }
 }
 
-/// The text of an argument that may be an offset: 7 to 128 letters, digits and signs such as `-`.
+/// Returns the text of an argument that may be an offset: 7 to 128 letters, digits and signs such as `-`.
 /// The shortest that known servers make has 7.
 fn offset(json: &str) -> Option<&str> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -113,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_surely_is_no_offset_is_left_out() {
+    fn texts_that_cannot_be_offsets_are_ignored() {
         let first = "1,\"Q7xMeEQ\"";
         for other in
             ["", "7", "\"on\"", "\"to be or not\"", "{\"a\":\"Q7xMeER\"}", "\"Q7xMe\\u0041\""]
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "many rounds take hours there")]
-    fn what_is_remembered_is_bounded() {
+    fn the_number_of_remembered_texts_is_bounded() {
         let mut offsets = Offsets::default();
         for round in 0..3 {
             for n in 0..1000 {

@@ -1,291 +1,111 @@
-//! One socket, as the application commands it.
+//! The state of one socket, which is the client's side of one namespace.
+//!
+//! It does not know the client: what a socket sends, and when it changes its phase, is decided in
+//! `namespaces`, `receiving` and `sending`.
 
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
-
+use super::config::SocketConfig;
+use super::recovery::Recovery;
+use super::retries::QueuedEvent;
+use crate::args::{Args, Name};
 use crate::engineio::Encoded;
-use crate::error::EmitError;
-use crate::id::{AckId, Sid, SocketId};
-use crate::socketio::client::client::{Alarm, Client};
-use crate::socketio::client::config::Kind;
-use crate::socketio::client::life::{Phase, Socket};
-use crate::socketio::client::{Auth, AuthError, Responder};
-use crate::socketio::packet;
-use crate::socketio::packet::{AckPayload, Carried, EventPayload};
-use crate::socketio::server::Emission;
+use crate::id::{AckId, Sid};
+use crate::timers::TimerId;
 
-/// A socket that is there; made by [`Client::socket`].
-pub struct SocketMut<'a> {
-    pub(super) client: &'a mut Client,
-    pub(super) id: SocketId,
+pub(super) struct Socket {
+    pub(super) namespace: Box<str>,
+    pub(super) config: SocketConfig,
+    pub(super) phase: Phase,
+    /// The id that the server gave it, while it is connected.
+    pub(super) sid: Option<Sid>,
+    pub(super) recovered: bool,
+    /// How often it was connected. A `Responder` of an earlier connection is void.
+    pub(super) generation: u64,
+    pub(super) recovery: Recovery,
+    /// Events that arrived before the answer to CONNECT.
+    pub(super) early: VecDeque<EarlyEvent>,
+    pub(super) early_bytes: usize,
+    /// Packets that were emitted while it was not connected, in the order of their making.
+    pub(super) buffer: BTreeMap<AckId, Encoded>,
+    /// Events with retries: they are sent one by one, each until it is acknowledged.
+    pub(super) queue: BTreeMap<AckId, QueuedEvent>,
+    /// How many acknowledgements the server owes to it.
+    pub(super) pending_acks: usize,
+    /// When to give up waiting for the answer to CONNECT.
+    pub(super) connect_timer: Option<TimerId>,
 }
 
-impl SocketMut<'_> {
-    fn get(&self) -> &Socket {
-        self.client.sockets.get(&self.id).expect("the client is borrowed since it was found")
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is not to be connected.
+    Inactive,
+    /// It is to be connected. There is no connection, or the answer to an earlier CONNECT of its
+    /// namespace is still to come.
+    Waiting,
+    /// The application is asked for the payload of CONNECT.
+    Authenticating,
+    /// CONNECT was sent.
+    Connecting,
+    /// The server has answered CONNECT.
+    Connected,
+}
 
-    fn get_mut(&mut self) -> &mut Socket {
-        self.client.sockets.get_mut(&self.id).expect("the client is borrowed since it was found")
-    }
+/// An event that arrived before the answer to CONNECT. The official server sends what a
+/// recovered socket has missed before it.
+pub(super) struct EarlyEvent {
+    pub(super) name: Name,
+    pub(super) args: Args,
+    pub(super) ack: Option<u64>,
+}
 
-    /// The handle of this socket.
-    #[must_use]
-    pub const fn id(&self) -> SocketId {
-        self.id
-    }
+/// What an early event takes in memory besides its payload, in bytes.
+const OVERHEAD: usize = 128;
 
-    /// The namespace.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.get().namespace
-    }
-
-    /// The id on the wire, which the server knows it by; `None` unless it is connected. It changes
-    /// with each connection that is not recovered.
-    #[must_use]
-    pub fn sid(&self) -> Option<&Sid> {
-        self.get().sid.as_ref()
-    }
-
-    /// Whether the server has let it in.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.get().is_connected()
-    }
-
-    /// Whether it is connected or tries to be.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.get().is_active()
-    }
-
-    /// Whether the server had kept its place when it was connected last.
-    #[must_use]
-    pub fn is_recovered(&self) -> bool {
-        self.get().recovered
-    }
-
-    /// How many events wait until it is connected, or for their turn.
-    #[must_use]
-    pub fn buffered(&self) -> usize {
-        self.get().buffer.len() + self.get().queue.len()
-    }
-
-    /// Connects; does nothing if it is connected, or tries to be.
-    pub fn connect(&mut self, now: Instant) {
-        self.client.connect(self.id, now);
-        self.client.flush(now);
-    }
-
-    /// Leaves the namespace, or stops trying to join it. The last socket to leave closes the
-    /// connection. What was emitted while it was not connected waits until it connects again.
-    pub fn disconnect(&mut self, now: Instant) {
-        self.client.disconnect(self.id, now);
-        self.client.flush(now);
-    }
-
-    /// Disconnects, and forgets the socket; what has not left is not sent any more.
-    pub fn remove(self, now: Instant) {
-        let Self { client, id } = self;
-        client.disconnect(id, now);
-        client.discard(id);
-        client.flush(now);
-    }
-
-    /// Replaces what the server is told at each connect from now on.
-    pub fn set_auth(&mut self, auth: Auth) {
-        self.get_mut().config.auth = auth;
-    }
-
-    /// Answers [`Event::Authenticating`](crate::client::Event::Authenticating): tells the server this, an
-    /// object, or nothing if it is `()`. Does nothing if the socket does not ask (any more).
-    ///
-    /// # Errors
-    ///
-    /// If the data can't be written as JSON, or is no object; the socket is still asking then.
-    pub fn authenticate(
-        &mut self,
-        data: &(impl Serialize + ?Sized),
-        now: Instant,
-    ) -> Result<(), AuthError> {
-        let auth = Auth::value(data)?;
-        if self.get().phase == Phase::Asking {
-            let json = match auth.kind() {
-                Kind::Object(json) => Some(&**json),
-                Kind::None | Kind::Ask => None,
-            };
-            self.client.join(self.id, json, now);
-            self.client.flush(now);
+impl Socket {
+    pub(super) fn new(namespace: &str, config: SocketConfig) -> Self {
+        Self {
+            namespace: namespace.into(),
+            config,
+            phase: Phase::Inactive,
+            sid: None,
+            recovered: false,
+            generation: 0,
+            recovery: Recovery::default(),
+            early: VecDeque::new(),
+            early_bytes: 0,
+            buffer: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            pending_acks: 0,
+            connect_timer: None,
         }
-        Ok(())
     }
 
-    /// Emits an event. A tuple is several arguments, `()` none, everything else one.
-    ///
-    /// Returns whether it is sent or will be: a volatile event is dropped unless it can leave at
-    /// once. Whether it may be compressed is of no meaning to a client.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be sent because of its name or data, or too much waits to be sent already.
-    pub fn emit(
-        &mut self,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-        emission: Emission,
-        now: Instant,
-    ) -> Result<bool, EmitError> {
-        let payload = EventPayload::new(name, data, self.client.config.limits_out())?;
-        self.emit_payload(payload, emission, now)
+    /// Whether it is connected or is to be.
+    pub(super) fn is_active(&self) -> bool {
+        self.phase != Phase::Inactive
     }
 
-    /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
-    ///
-    /// # Errors
-    ///
-    /// As for [`emit`](Self::emit); because of its data only if it holds more than this client
-    /// [may send](crate::client::Config::limits_out).
-    pub fn emit_payload(
-        &mut self,
-        payload: EventPayload,
-        emission: Emission,
-        now: Instant,
-    ) -> Result<bool, EmitError> {
-        self.client.elapse(now);
-        let key = self.client.acks.next_id();
-        let timeout = self.get().config.ack_timeout;
-        if self.get().config.retries > 0 && !emission.volatile {
-            let name = payload.name();
-            let packet = self.encode(payload, Some(key))?;
-            self.client.check_room(&packet)?;
-            self.client.enqueue(self.id, key, packet, Some(name), timeout, now);
-            self.client.flush(now);
-            return Ok(true);
-        }
-        let packet = self.encode(payload, None)?;
-        if emission.volatile && !self.client.is_ready(self.id) {
-            return Ok(false);
-        }
-        self.client.check_room(&packet)?;
-        self.client.send(self.id, key, packet);
-        self.client.flush(now);
-        Ok(true)
+    pub(super) fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
     }
 
-    /// Emits an event that the server is to acknowledge; the answer is
-    /// [`Event::Acked`](crate::client::Event::Acked). It is an error after `timeout`, by default the
-    /// [`ack_timeout`](crate::client::SocketConfig::ack_timeout) of the socket, and when the connection
-    /// ends on which the event was sent. An event that is not sent until then is not sent at all.
-    ///
-    /// With [retries](crate::client::SocketConfig::retries) it is an error only after all of them, and
-    /// `timeout` is the time of each.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be sent because of its name or data, or too much waits to be sent already, or
-    /// the server owes more than [`max_pending_acks`](crate::client::Config::max_pending_acks).
-    pub fn emit_with_ack(
-        &mut self,
-        name: &str,
-        data: &(impl Serialize + ?Sized),
-        timeout: Option<Duration>,
-        now: Instant,
-    ) -> Result<AckId, EmitError> {
-        let payload = EventPayload::new(name, data, self.client.config.limits_out())?;
-        self.emit_payload_with_ack(payload, timeout, now)
+    /// Whether something waits for it to be connected, or for an acknowledgement of a try.
+    pub(super) fn holds_data(&self) -> bool {
+        !self.buffer.is_empty() || !self.queue.is_empty()
     }
 
-    /// Emits an event that is encoded already, and that the server is to acknowledge; otherwise
-    /// like [`emit_with_ack`](Self::emit_with_ack).
-    ///
-    /// # Errors
-    ///
-    /// As for [`emit_with_ack`](Self::emit_with_ack); because of its data only if it holds more
-    /// than this client [may send](crate::client::Config::limits_out).
-    pub fn emit_payload_with_ack(
-        &mut self,
-        payload: EventPayload,
-        timeout: Option<Duration>,
-        now: Instant,
-    ) -> Result<AckId, EmitError> {
-        self.client.elapse(now);
-        let limit = self.client.config.max_pending_acks;
-        if self.get().owed >= limit {
-            return Err(EmitError::TooManyAcks { limit });
-        }
-        let ack = self.client.acks.next_id();
-        let packet = self.encode(payload, Some(ack))?;
-        self.client.check_room(&packet)?;
-        let timeout = timeout.or_else(|| self.get().config.ack_timeout);
-        if self.get().config.retries > 0 {
-            self.client.enqueue(self.id, ack, packet, None, timeout, now);
-            self.client.flush(now);
-            return Ok(ack);
-        }
-        let alarm = Alarm::Ack(self.id, ack);
-        let timer = timeout.map(|timeout| self.client.timers.set(now, timeout, alarm));
-        self.client.owe(self.id, ack, timer);
-        self.client.send(self.id, ack, packet);
-        self.client.flush(now);
-        Ok(ack)
+    /// Keeps an early event. Returns false if the early events exceed the limit in bytes.
+    pub(super) fn keep(&mut self, event: EarlyEvent, limit: usize) -> bool {
+        // A slice would keep the whole answer of the server in memory.
+        let event = EarlyEvent { args: event.args.detached(), ..event };
+        self.early_bytes += OVERHEAD + event.name.len() + event.args.size();
+        self.early.push_back(event);
+        self.early_bytes <= limit
     }
 
-    /// Answers an event. A tuple is several arguments, `()` none, everything else one.
-    ///
-    /// Returns whether it is sent: not if the connection is over on which the event came.
-    ///
-    /// # Errors
-    ///
-    /// If the data can't be sent, or too much waits to be sent already, or with
-    /// [`EmitError::OtherSocket`] if the event came to another socket: then nothing is sent.
-    pub fn ack(
-        &mut self,
-        responder: Responder,
-        data: &(impl Serialize + ?Sized),
-        now: Instant,
-    ) -> Result<bool, EmitError> {
-        if responder.socket != self.id {
-            return Err(EmitError::OtherSocket);
-        }
-        let payload = AckPayload::new(data, self.client.config.limits_out())?;
-        self.ack_payload(responder, payload, now)
-    }
-
-    /// Answers an event with what is encoded already; otherwise like [`ack`](Self::ack).
-    ///
-    /// # Errors
-    ///
-    /// As for [`ack`](Self::ack); because of its data only if it holds more than this client
-    /// [may send](crate::client::Config::limits_out).
-    pub fn ack_payload(
-        &mut self,
-        responder: Responder,
-        payload: AckPayload,
-        now: Instant,
-    ) -> Result<bool, EmitError> {
-        let Responder { id, socket, life } = responder;
-        if socket != self.id {
-            return Err(EmitError::OtherSocket);
-        }
-        if life != self.get().life || !self.is_connected() {
-            return Ok(false);
-        }
-        let config = &self.client.config;
-        let limits = config.limits_out();
-        let packet = packet::ack(&*config.parser, self.namespace(), id, payload, limits)?;
-        self.client.check_room(&packet)?;
-        self.client.write(&packet);
-        self.client.flush(now);
-        Ok(true)
-    }
-
-    fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
-        let config = &self.client.config;
-        let carried = Carried { ack: ack.map(|ack| ack.0), offset: None, compress: true };
-        let limits = config.limits_out();
-        payload.check(limits)?;
-        packet::event(&*config.parser, self.namespace(), payload, carried, limits)
+    pub(super) fn drop_early(&mut self) {
+        self.early.clear();
+        self.early_bytes = 0;
     }
 }

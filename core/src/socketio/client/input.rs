@@ -1,4 +1,4 @@
-//! What a driver feeds into a client. What it must do is [`Output`](crate::client::Output).
+//! What the driver of a client reports. What it must do is [`Output`](crate::client::Output).
 
 use crate::io::{Closure, Frame, RequestId, Response, WsId};
 
@@ -63,8 +63,8 @@ pub enum Input {
         /// What happened, for people to read; perhaps empty.
         message: String,
     },
-    /// There is a network (again), as far as the system knows. Who waits for the next attempt to
-    /// connect, waits no more.
+    /// There is a network (again), as far as the system knows. The delay before the next attempt to
+    /// connect ends.
     Online,
     /// There is no network any more, as far as the system knows. The connection is lost.
     Offline,

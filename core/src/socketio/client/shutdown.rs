@@ -1,26 +1,27 @@
-//! The end that an application asks for: what was emitted is delivered first.
+//! The orderly end of a client: what was emitted is delivered first. Methods of the [`Client`].
 
 use std::time::{Duration, Instant};
 
-use crate::socketio::client::client::{Alarm, Client};
-use crate::socketio::client::life::Socket;
+use super::alarm::Alarm;
+use super::client::Client;
+use super::socket::Socket;
 
 impl Client {
     /// Disconnects all sockets, each as soon as everything that was emitted on it is sent, and
-    /// acknowledged where there are [retries](crate::client::SocketConfig::retries): a socket that is
-    /// still being connected goes on until it is. After `timeout` the rest is given up, and
+    /// acknowledged where there are [retries](crate::client::SocketConfig::retries): a socket that
+    /// is still being connected goes on until it is. After `timeout` the rest is given up, and
     /// connections are aborted.
     ///
     /// All is over when the client [is idle](Self::is_idle); whether anything was lost is what
     /// [`is_delivered`](Self::is_delivered) says then. A second call sets the time anew.
     /// Acknowledgements that the server owes are not waited for.
     pub fn shut_down(&mut self, timeout: Duration, now: Instant) {
-        match self.farewell.take() {
+        match self.shutdown_timer.take() {
             Some(timer) => self.timers.clear(timer),
             None => self.cx.lost_data = false,
         }
-        self.farewell = Some(self.timers.set(now, timeout, Alarm::ShutDown));
-        self.wind_down(now);
+        self.shutdown_timer = Some(self.timers.set(now, timeout, Alarm::ShutdownTimeout));
+        self.continue_shutdown(now);
         self.flush(now);
     }
 
@@ -35,9 +36,9 @@ impl Client {
         !self.cx.lost_data && !waits
     }
 
-    /// Lets those sockets go from which nothing is to be sent any more.
-    pub(super) fn wind_down(&mut self, now: Instant) {
-        let Some(timer) = self.farewell else { return };
+    /// Disconnects the sockets that have sent everything, if the client is shutting down.
+    pub(super) fn continue_shutdown(&mut self, now: Instant) {
+        let Some(timer) = self.shutdown_timer else { return };
         let is_done = |socket: &Socket| socket.is_active() && !socket.holds_data();
         let sockets = self.sockets.iter().filter(|(_, socket)| is_done(socket));
         let done: Vec<_> = sockets.map(|(id, _)| *id).collect();
@@ -46,12 +47,12 @@ impl Client {
         }
         if self.is_idle() {
             self.timers.clear(timer);
-            self.farewell = None;
+            self.shutdown_timer = None;
         }
     }
 
-    pub(super) fn on_shut_down_timeout(&mut self, now: Instant) {
-        self.farewell = None;
+    pub(super) fn on_shutdown_timeout(&mut self, now: Instant) {
+        self.shutdown_timer = None;
         self.close(now);
         for mut session in std::mem::take(&mut self.closing) {
             session.abort(&mut self.cx);
