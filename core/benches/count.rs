@@ -4,8 +4,8 @@
 //! Arguments are the name, the size (0 where there is none) and the number of times; without them
 //! the cases are listed: name, size, operations that are done at once.
 
+mod bench_support;
 mod cases;
-mod hall;
 
 use std::io::Write;
 use std::{env, io};

@@ -1,7 +1,7 @@
 //! How long it takes: `cargo bench -p sockeye-core --bench time --all-features`.
 
+mod bench_support;
 mod cases;
-mod hall;
 
 use std::fmt;
 

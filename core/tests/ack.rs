@@ -116,7 +116,7 @@ fn an_event_without_an_id_wants_no_ack() {
 // What clients owe.
 
 #[test]
-fn an_answer_settles_the_question() {
+fn an_ack_is_reported_once() {
     let (mut h, client) = connected();
     let asked = ask(&mut h, &client, None);
     assert_eq!(h.received(client.ws), [r#"420["q",1]"#]);
@@ -135,7 +135,7 @@ fn an_answer_settles_the_question() {
 }
 
 #[test]
-fn an_answer_may_be_empty_or_binary() {
+fn an_ack_may_be_empty_or_binary() {
     let (mut h, client) = connected();
     ask(&mut h, &client, None);
     ask(&mut h, &client, None);
@@ -148,7 +148,7 @@ fn an_answer_may_be_empty_or_binary() {
 }
 
 #[test]
-fn an_answer_that_is_not_waited_for_is_ignored() {
+fn an_unexpected_ack_is_ignored() {
     let (mut h, client) = connected();
     ask(&mut h, &client, None);
 
@@ -172,7 +172,7 @@ fn an_ack_without_id_or_data_ends_the_connection() {
 }
 
 #[test]
-fn nobody_answers_for_somebody_else() {
+fn a_socket_can_not_ack_for_another_one() {
     let mut h = Harness::new();
     let asked = h.connect_websocket("/");
     let other = h.connect_websocket("/");
@@ -189,7 +189,7 @@ fn nobody_answers_for_somebody_else() {
 }
 
 #[test]
-fn a_question_without_an_answer_times_out() {
+fn an_unanswered_ack_times_out() {
     let (mut h, client) = connected();
     ask(&mut h, &client, Some(5));
 
@@ -204,7 +204,7 @@ fn a_question_without_an_answer_times_out() {
 }
 
 #[test]
-fn an_answer_in_time_stops_the_clock() {
+fn an_ack_in_time_clears_its_deadline() {
     let (mut h, client) = connected();
     ask(&mut h, &client, Some(5));
     let timers = h.server.counts().timers;
@@ -217,7 +217,7 @@ fn an_answer_in_time_stops_the_clock() {
 }
 
 #[test]
-fn timeouts_of_one_instant_come_in_the_order_of_the_questions() {
+fn simultaneous_timeouts_come_in_the_order_of_the_emits() {
     let mut h = Harness::new();
     let clients: Vec<_> = (0..3).map(|_| h.connect_websocket("/")).collect();
     for client in clients.iter().rev() {
@@ -231,7 +231,7 @@ fn timeouts_of_one_instant_come_in_the_order_of_the_questions() {
 }
 
 #[test]
-fn a_timeout_may_be_zero_or_longer_than_any_life() {
+fn an_ack_timeout_may_be_zero_or_huge() {
     let (mut h, client) = connected();
     let now = h.now;
 
@@ -243,7 +243,7 @@ fn a_timeout_may_be_zero_or_longer_than_any_life() {
 }
 
 #[test]
-fn a_socket_that_leaves_owes_nothing_any_more() {
+fn the_end_of_a_socket_fails_its_pending_acks() {
     type End = fn(&mut Harness<Server>, &WebSocketClient);
     let ends: [(End, &str); 3] = [
         (|h, c| h.closed(c.ws, Closure::Peer), "transport close"),
@@ -276,7 +276,7 @@ fn a_socket_that_leaves_owes_nothing_any_more() {
 }
 
 #[test]
-fn a_question_that_cannot_be_written_is_owed_by_nobody() {
+fn an_event_that_cannot_be_encoded_has_no_pending_ack() {
     let (mut h, client) = connected();
     let now = h.now;
 
@@ -289,7 +289,7 @@ fn a_question_that_cannot_be_written_is_owed_by_nobody() {
 }
 
 #[test]
-fn questions_have_ids_of_their_own() {
+fn ack_ids_are_unique() {
     let mut h = Harness::new();
     let first = h.connect_websocket("/");
     let second = h.connect_websocket("/");

@@ -59,7 +59,7 @@ fn a_client_for_which_too_much_waits_is_closed_and_that_is_counted() {
 }
 
 #[test]
-fn where_it_is_to_be_refused_an_event_for_a_client_that_lags_is_an_error() {
+fn emit_to_a_full_client_returns_full_with_overflow_policy_refuse() {
     let mut h = refusing();
     let client = h.connect_websocket("/");
     h.stall(client.ws);
@@ -90,7 +90,7 @@ fn an_event_with_an_ack_is_refused_like_one_without() {
 }
 
 #[test]
-fn a_broadcast_closes_those_who_lag_even_where_events_are_refused() {
+fn a_broadcast_closes_full_clients_even_with_overflow_policy_refuse() {
     let mut h = refusing();
     let (slow, fast) = (h.connect_websocket("/"), h.connect_websocket("/"));
     h.stall(slow.ws);
@@ -105,7 +105,7 @@ fn a_broadcast_closes_those_who_lag_even_where_events_are_refused() {
 }
 
 #[test]
-fn who_waits_for_a_client_to_catch_up_is_told_once() {
+fn drained_is_reported_once() {
     let mut h = refusing();
     let client = h.connect_websocket("/");
     assert!(h.socket(client.socket).watch_drained(), "nothing waits");
@@ -138,7 +138,7 @@ fn a_polling_client_has_caught_up_when_it_has_fetched_everything() {
 }
 
 #[test]
-fn each_socket_of_a_client_is_told_for_itself() {
+fn drained_is_reported_for_each_watching_socket() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
     let (admin, _) = h.join(client.ws, "/admin");
@@ -152,7 +152,7 @@ fn each_socket_of_a_client_is_told_for_itself() {
 }
 
 #[test]
-fn who_waits_for_a_client_that_goes_is_told_of_its_going_alone() {
+fn disconnected_replaces_drained() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
     h.stall(client.ws);
@@ -317,7 +317,7 @@ fn a_client_that_pretends_to_upgrade_gains_nothing_when_it_is_paused_again_and_a
 }
 
 #[test]
-fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
+fn a_paused_client_that_takes_pings_does_not_time_out() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
     let now = h.now;
@@ -337,7 +337,7 @@ fn a_client_is_not_given_up_for_a_pong_that_is_not_read() {
 }
 
 #[test]
-fn a_paused_client_that_takes_no_pings_is_gone() {
+fn a_paused_client_that_takes_no_pings_times_out() {
     let mut h = Harness::new();
     let (polling, slow) = (h.connect_polling("/"), h.connect_websocket("/"));
     h.stall(slow.ws);
@@ -351,7 +351,7 @@ fn a_paused_client_that_takes_no_pings_is_gone() {
 }
 
 #[test]
-fn a_client_that_is_gone_is_noticed_after_it_was_resumed() {
+fn a_dead_client_times_out_after_resume() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
     let now = h.now;
@@ -416,7 +416,7 @@ fn a_client_over_its_rate_is_read_again_when_it_has_waited_long_enough() {
 }
 
 #[test]
-fn a_client_over_its_rate_is_closed_where_that_is_wanted() {
+fn a_client_over_its_rate_is_closed_with_on_exceeded_disconnect() {
     let mut h = rated(OnExceeded::Disconnect);
     let client = h.connect_websocket("/");
     h.advance(secs(5));
@@ -432,14 +432,14 @@ fn a_client_over_its_rate_is_closed_where_that_is_wanted() {
 }
 
 #[test]
-fn a_rate_of_nothing_is_refused_as_a_configuration() {
+fn a_zero_rate_limit_is_a_config_error() {
     let config = ServerConfig { rate: Some(RateLimit::per_second(0)), ..ServerConfig::default() };
     let error = Server::new(config, common::SEED).err().expect("an error");
     assert_eq!(error.field, "rate");
 }
 
 #[test]
-fn a_socket_that_owes_too_much_is_left_out_of_a_broadcast_with_acks() {
+fn a_socket_with_max_pending_acks_is_left_out_of_a_broadcast_with_ack() {
     let mut h = Harness::with(|config| config.max_pending_acks = 1);
     let (busy, free) = (h.connect_websocket("/"), h.connect_websocket("/"));
     let now = h.now;

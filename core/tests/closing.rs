@@ -78,7 +78,7 @@ fn a_websocket_that_is_ready_is_closed_at_once() {
 }
 
 #[test]
-fn a_client_that_does_not_fetch_the_rest_is_forgotten_after_a_while() {
+fn a_closing_session_ends_after_close_timeout() {
     let mut h = engine();
     let (sid, polling) = h.open_polling();
     h.post(&sid, "6");
@@ -102,7 +102,7 @@ fn a_client_that_does_not_fetch_the_rest_is_forgotten_after_a_while() {
 }
 
 #[test]
-fn nothing_arrives_from_a_client_that_is_being_closed() {
+fn messages_of_a_closing_session_are_dropped() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
     let early = h.post_head(&sid);
@@ -117,7 +117,7 @@ fn nothing_arrives_from_a_client_that_is_being_closed() {
 }
 
 #[test]
-fn closing_twice_is_closing_once() {
+fn closing_twice_is_idempotent() {
     let mut h = engine();
     let (_, session) = h.open_polling();
 
@@ -157,7 +157,7 @@ fn a_malformed_engine_packet_over_a_websocket_is_a_parse_error() {
 }
 
 #[test]
-fn packets_without_a_meaning_are_ignored_over_a_websocket() {
+fn open_and_noop_packets_are_ignored_over_a_websocket() {
     let mut h = engine();
     let (ws, _) = h.open_websocket();
 
@@ -215,7 +215,7 @@ fn a_websocket_that_closes_or_breaks_is_told_apart() {
 }
 
 #[test]
-fn every_way_to_end_has_its_reason() {
+fn every_end_has_its_reason() {
     type End = fn(&mut Harness<Server>, &common::WebSocketClient);
     let ends: [(End, &str); 9] = [
         (|h, c| h.frame(c.ws, "1"), "transport close"),
@@ -285,7 +285,7 @@ fn a_violation_over_polling_is_answered_with_noop_and_close() {
 }
 
 #[test]
-fn shutting_down_disconnects_everybody_and_lets_nobody_in() {
+fn shut_down_disconnects_all_clients_and_refuses_new_ones() {
     let mut h: Harness<Server> = Harness::new();
     let polling = h.connect_polling("/");
     let websocket = h.connect_websocket("/");

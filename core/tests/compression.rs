@@ -199,7 +199,7 @@ fn a_binary_message_for_many_is_written_once() {
 }
 
 #[test]
-fn no_more_is_compressed_at_a_time_than_others_can_wait_for() {
+fn compression_is_bounded_per_slice() {
     let mut h = Harness::<Server>::new();
     let encoding = |h: &mut Harness<Server>| {
         let client = h.connect_polling("/");

@@ -47,7 +47,7 @@ fn handshake(h: &mut Harness<Engine>, origin: &str) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_said_about_origins_by_default() {
+fn there_are_no_cors_headers_by_default() {
     let mut h = Harness::engine(EngineConfig::default());
 
     assert!(handshake(&mut h, GOOD).is_empty());
@@ -59,7 +59,7 @@ fn nothing_is_said_about_origins_by_default() {
 }
 
 #[test]
-fn any_origin_is_a_star_and_nothing_varies() {
+fn any_origin_is_a_star_without_vary() {
     let mut h = engine(Cors::new(Origins::Any));
 
     for origin in ["", "null", GOOD, "https://evil.example"] {
@@ -95,7 +95,7 @@ fn an_origin_of_the_list_is_named_and_no_other_one() {
 }
 
 #[test]
-fn a_fixed_origin_is_named_whoever_asks() {
+fn a_fixed_origin_is_always_named() {
     let mut h = engine(Cors::new(Origins::Fixed(GOOD.to_owned())));
 
     for origin in ["", GOOD, "https://evil.example", "null"] {
@@ -181,7 +181,7 @@ fn a_preflight_tells_what_is_configured() {
 }
 
 #[test]
-fn a_preflight_of_another_origin_is_not_told_that_it_may() {
+fn a_preflight_of_another_origin_names_no_origin() {
     let mut h = engine(Cors::new(list()));
 
     let (status, headers) = ask(&mut h, "OPTIONS", HANDSHAKE, "https://evil.example");
@@ -215,7 +215,7 @@ fn a_preflight_for_a_session_leaves_it_alone() {
 }
 
 #[test]
-fn every_answer_says_the_same_about_origins() {
+fn every_answer_has_the_cors_headers() {
     let expected = [format!("Access-Control-Allow-Origin: {GOOD}"), "Vary: Origin".to_owned()];
     let file = StaticFile {
         name: "client.js".into(),

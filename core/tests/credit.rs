@@ -38,7 +38,7 @@ fn a_burst_while_a_write_is_in_flight_becomes_one_send() {
 }
 
 #[test]
-fn a_write_that_ends_with_nothing_to_say_says_nothing() {
+fn a_finished_write_without_waiting_packets_sends_nothing() {
     let mut h = server();
     let client = h.connect_websocket("/");
 
@@ -49,7 +49,7 @@ fn a_write_that_ends_with_nothing_to_say_says_nothing() {
 }
 
 #[test]
-fn what_waits_is_counted_and_a_write_takes_it_off() {
+fn buffered_counts_waiting_packets_until_they_are_written() {
     let mut h = server();
     let client = h.connect_websocket("/");
     h.stall(client.ws);
@@ -211,7 +211,7 @@ fn a_volatile_event_right_after_accepting_is_not_lost() {
 }
 
 #[test]
-fn an_event_to_many_reaches_each_in_its_own_time() {
+fn a_broadcast_reaches_each_client_with_its_next_credit() {
     let mut h = server();
     let fast = h.connect_websocket("/");
     let slow = h.connect_websocket("/");
@@ -230,7 +230,7 @@ fn an_event_to_many_reaches_each_in_its_own_time() {
 }
 
 #[test]
-fn receivers_share_the_bytes_of_what_they_all_receive() {
+fn receivers_of_a_broadcast_share_its_bytes() {
     use sockeye_core::{Emission, Frame, Output, Selector};
     let mut h = server();
     for _ in 0..3 {

@@ -108,7 +108,7 @@ impl Bytes {
 }
 
 #[test]
-fn draining_after_each_input_or_after_all_gives_everybody_the_same_bytes() {
+fn taking_outputs_after_each_input_or_at_the_end_gives_the_same_bytes() {
     let each = play(true);
     let all = play(false);
 

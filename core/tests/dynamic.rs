@@ -51,7 +51,7 @@ fn a_namespace_that_is_not_in_the_list_does_not_exist_by_default() {
 }
 
 #[test]
-fn a_namespace_is_made_for_who_asks_for_it_and_others_join_it() {
+fn a_dynamic_namespace_is_made_on_connect() {
     let mut h = server();
     let (first, second) = (h.open_websocket(), h.open_websocket());
 
@@ -66,7 +66,7 @@ fn a_namespace_is_made_for_who_asks_for_it_and_others_join_it() {
 }
 
 #[test]
-fn namespaces_of_the_list_are_as_they_were() {
+fn configured_namespaces_are_not_dynamic() {
     let mut h = server();
 
     let client = h.connect_websocket("/");
@@ -77,7 +77,7 @@ fn namespaces_of_the_list_are_as_they_were() {
 }
 
 #[test]
-fn a_namespace_is_gone_with_its_last_socket() {
+fn a_dynamic_namespace_ends_with_its_last_socket() {
     let mut h = server_with(|config| config.max_namespaces = 4);
     let (first, second) = (h.open_websocket(), h.open_websocket());
 
@@ -113,7 +113,7 @@ fn a_namespace_is_gone_with_its_last_socket() {
 }
 
 #[test]
-fn who_is_gone_before_the_answer_takes_the_namespace_along() {
+fn an_aborted_connect_removes_its_dynamic_namespace() {
     let mut h = server_with(|config| config.max_namespaces = 4);
     let ws = h.open_websocket();
     let socket = ask(&mut h, ws, "/room-1");
@@ -129,7 +129,7 @@ fn who_is_gone_before_the_answer_takes_the_namespace_along() {
 }
 
 #[test]
-fn a_namespace_that_is_not_to_be_does_not_exist() {
+fn a_rejected_dynamic_namespace_does_not_exist() {
     let mut h = server_with(|config| config.max_namespaces = 4);
     let ws = h.open_websocket();
 
@@ -148,7 +148,7 @@ fn a_namespace_that_is_not_to_be_does_not_exist() {
 }
 
 #[test]
-fn refusals_of_every_kind_count_towards_the_limit_of_a_client() {
+fn all_refusals_count_towards_the_limit_of_a_client() {
     let mut h = server_with(|config| config.max_namespaces_per_client = 3);
     let ws = h.open_websocket();
 
@@ -182,7 +182,7 @@ fn a_client_joins_a_limited_number_of_namespaces() {
 }
 
 #[test]
-fn what_was_under_way_to_a_namespace_that_is_gone_is_nobodys_fault() {
+fn packets_for_a_removed_dynamic_namespace_are_ignored() {
     let mut h = server();
     let ws = h.open_websocket();
     let socket = join(&mut h, ws, "/room-1");
@@ -229,7 +229,7 @@ fn only_the_last_namespaces_that_a_client_was_removed_from_are_remembered() {
 }
 
 #[test]
-fn names_that_no_namespace_can_have_end_the_connection() {
+fn invalid_namespace_names_end_the_connection() {
     let long = format!("/{}", "x".repeat(255));
     for name in ["/a\0b", "/a\nb", &long] {
         let mut h = server();
@@ -256,7 +256,7 @@ fn rooms_go_with_their_namespace() {
 }
 
 #[test]
-fn a_socket_of_a_namespace_that_was_made_comes_back_although_that_was_gone() {
+fn a_socket_of_a_removed_dynamic_namespace_is_recovered() {
     let mut h = server_with(|config| {
         config.recovery = Some(sockeye_core::RecoveryConfig::default());
     });

@@ -65,7 +65,7 @@ fn events_that_the_official_parser_takes_arrive() {
 }
 
 #[test]
-fn a_message_that_is_no_packet_ends_the_connection() {
+fn a_malformed_packet_ends_the_connection() {
     for packet in [
         "",
         "7",
@@ -144,7 +144,7 @@ fn arguments_may_be_nested_up_to_a_limit() {
 }
 
 #[test]
-fn what_javascript_can_write_but_rust_cannot_read_does_not_disconnect() {
+fn json_that_only_javascript_reads_does_not_disconnect() {
     let (mut h, client) = connected();
 
     h.frame(client.ws, r#"42["a","\ud800",1e400,-0,18446744073709551616,{"x":1,"x":2}]"#);
@@ -228,7 +228,7 @@ fn an_event_carries_the_name_of_its_namespace() {
 }
 
 #[test]
-fn names_with_a_meaning_of_their_own_cannot_be_emitted() {
+fn reserved_names_cannot_be_emitted() {
     let (mut h, client) = connected();
 
     for name in
@@ -245,7 +245,7 @@ fn names_with_a_meaning_of_their_own_cannot_be_emitted() {
 }
 
 #[test]
-fn data_that_cannot_be_written_is_an_error_and_nobody_gets_anything() {
+fn unserializable_data_is_an_error_and_nothing_is_sent() {
     let (mut h, client) = connected();
     let map = std::collections::BTreeMap::from([(vec![1], 1)]);
 
@@ -256,7 +256,7 @@ fn data_that_cannot_be_written_is_an_error_and_nobody_gets_anything() {
 }
 
 #[test]
-fn a_namespace_that_does_not_exist_has_nobody_in_it() {
+fn an_unknown_namespace_selects_no_sockets() {
     let (mut h, client) = connected();
 
     h.server.emit("/nowhere", &Selector::all(), "e", &(), Emission::default()).unwrap();
@@ -318,7 +318,7 @@ fn arguments_are_taken_off_the_front() {
 }
 
 #[test]
-fn strings_are_read_by_whatever_is_made_of_text() {
+fn string_like_types_read_strings() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "lowercase")]
     enum Mood {
@@ -374,7 +374,7 @@ fn all_arguments_are_read_by_the_shape_of_the_type() {
 }
 
 #[test]
-fn arguments_are_sent_on_as_they_came() {
+fn arguments_are_relayed_unchanged() {
     let json = r#"1.50,"é\u00e9\/",{"b":1,"a":[ ]},1e400,null"#;
 
     assert_eq!(wire(&args(json)), format!("42[\"e\",{json}]"));
@@ -382,7 +382,7 @@ fn arguments_are_sent_on_as_they_came() {
 }
 
 #[test]
-fn arguments_outlive_the_connection_they_came_by() {
+fn arguments_outlive_their_connection() {
     let (mut h, client) = connected();
     h.frame(client.ws, r#"42["a","x"]"#);
     let (_, _, args, _) = h.arrived();

@@ -88,7 +88,7 @@ fn open_tells_what_is_configured() {
 }
 
 #[test]
-fn an_error_over_polling_is_json_and_over_websocket_plain_words() {
+fn an_error_is_json_over_polling_and_text_over_websocket() {
     let mut h = Harness::new();
 
     let req = h.request("GET", "/socket.io/?EIO=4", &[]);
@@ -146,7 +146,7 @@ fn only_protocol_4_is_supported() {
 }
 
 #[test]
-fn a_request_of_another_protocol_version_is_not_let_into_a_session() {
+fn a_request_of_another_protocol_version_is_refused_by_a_session() {
     let mut h = Harness::new();
     let sid = h.open_polling();
 
@@ -159,7 +159,7 @@ fn a_request_of_another_protocol_version_is_not_let_into_a_session() {
 }
 
 #[test]
-fn a_parameter_that_stands_there_twice_is_a_bad_request() {
+fn a_duplicate_query_parameter_is_a_bad_request() {
     let mut h = Harness::new();
     let sid = h.open_polling();
 
@@ -177,7 +177,7 @@ fn a_parameter_that_stands_there_twice_is_a_bad_request() {
 }
 
 #[test]
-fn a_session_that_does_not_exist_is_unknown_and_its_id_is_not_echoed() {
+fn an_unknown_session_id_is_refused_and_not_echoed() {
     let mut h = Harness::new();
 
     for sid in [
@@ -205,7 +205,7 @@ fn a_session_that_does_not_exist_is_unknown_and_its_id_is_not_echoed() {
 }
 
 #[test]
-fn a_handshake_is_a_get() {
+fn a_handshake_must_be_a_get() {
     let mut h = Harness::new();
 
     for method in ["POST", "PUT", "HEAD", "OPTIONS", "DELETE", "get"] {
@@ -228,7 +228,7 @@ fn another_method_is_refused_and_the_session_lives() {
 }
 
 #[test]
-fn transports_do_not_take_each_others_requests() {
+fn a_request_of_another_transport_is_refused() {
     let mut h = Harness::new();
     let sid = h.open_polling();
 
@@ -259,7 +259,7 @@ fn an_origin_with_control_characters_is_a_bad_request() {
 }
 
 #[test]
-fn what_else_is_in_a_query_does_not_matter() {
+fn unknown_query_parameters_are_ignored() {
     let mut h = Harness::new();
 
     for query in [
@@ -275,7 +275,7 @@ fn what_else_is_in_a_query_does_not_matter() {
 }
 
 #[test]
-fn a_cookie_names_no_session() {
+fn a_cookie_does_not_name_a_session() {
     let mut h = Harness::new();
     let sid = h.open_polling();
     let cookie = format!("io={sid}");
@@ -312,7 +312,7 @@ fn the_endpoint_is_its_path_with_or_without_a_slash_and_nothing_else() {
 }
 
 #[test]
-fn files_are_handed_out_beside_the_endpoint() {
+fn files_are_served_beside_the_endpoint() {
     let file = StaticFile {
         name: "socket.io.js".into(),
         content_type: "application/javascript; charset=utf-8".into(),
@@ -347,7 +347,7 @@ fn files_are_handed_out_beside_the_endpoint() {
 }
 
 #[test]
-fn a_handshake_over_the_limit_of_sessions_is_told_that_the_server_is_busy() {
+fn a_handshake_over_max_sessions_is_answered_with_503() {
     let mut h = Harness::with(|config| config.engine.max_sessions = 2);
     let sid = h.open_polling();
     let ws = h.open_websocket();
@@ -362,7 +362,7 @@ fn a_handshake_over_the_limit_of_sessions_is_told_that_the_server_is_busy() {
 }
 
 #[test]
-fn a_configuration_that_cannot_work_is_refused_by_the_name_of_its_field() {
+fn a_config_error_names_its_field() {
     use sockeye_core::{NamespaceConfig, ServerConfig};
     let fault = |change: fn(&mut ServerConfig)| {
         let mut config = ServerConfig::default();

@@ -69,7 +69,7 @@ fn a_pong_over_polling_counts() {
 }
 
 #[test]
-fn pongs_that_nobody_asked_for_change_nothing() {
+fn unexpected_pongs_are_ignored() {
     let mut h = engine();
     let (ws, _) = h.open_websocket();
 
@@ -88,7 +88,7 @@ fn pongs_that_nobody_asked_for_change_nothing() {
 }
 
 #[test]
-fn a_client_that_is_busy_sending_has_once_more_time_for_its_pong() {
+fn another_packet_extends_the_pong_deadline_once() {
     let mut h = engine();
     let (ws, _) = h.open_websocket();
     h.advance(secs(25));
@@ -105,7 +105,7 @@ fn a_client_that_is_busy_sending_has_once_more_time_for_its_pong() {
 }
 
 #[test]
-fn after_a_late_pong_the_next_ping_comes_before_the_client_misses_it() {
+fn after_a_late_pong_the_next_ping_comes_earlier() {
     let mut h = engine();
     let (ws, _) = h.open_websocket();
     h.advance(secs(25));
@@ -119,7 +119,7 @@ fn after_a_late_pong_the_next_ping_comes_before_the_client_misses_it() {
 }
 
 #[test]
-fn who_was_not_read_for_long_is_pinged_again_before_it_misses_a_ping() {
+fn a_client_that_was_paused_for_long_is_pinged_again() {
     let mut h = engine();
     let (ws, session) = h.open_websocket();
     h.advance(secs(25));
@@ -139,7 +139,7 @@ fn who_was_not_read_for_long_is_pinged_again_before_it_misses_a_ping() {
 }
 
 #[test]
-fn the_time_for_a_pong_runs_on_across_an_upgrade() {
+fn the_pong_deadline_continues_across_an_upgrade() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     h.advance(secs(20));
@@ -174,7 +174,7 @@ fn a_ping_that_waits_goes_over_the_websocket_and_its_pong_counts() {
 }
 
 #[test]
-fn a_ping_does_not_overtake_what_waits() {
+fn a_ping_does_not_overtake_waiting_packets() {
     let mut h = engine();
     let (ws, session) = h.open_websocket();
     h.stall(ws);
@@ -188,7 +188,7 @@ fn a_ping_does_not_overtake_what_waits() {
 }
 
 #[test]
-fn time_may_be_let_pass_early_twice_and_late() {
+fn handle_timeout_may_be_called_early_late_and_twice() {
     let mut h = engine();
     let (ws, _) = h.open_websocket();
     let due = h.server.poll_timeout().unwrap();

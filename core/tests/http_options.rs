@@ -97,7 +97,7 @@ fn a_cookie_has_the_attributes_that_are_configured() {
 }
 
 #[test]
-fn a_cookie_that_would_become_something_else_is_refused() {
+fn a_cookie_with_invalid_characters_is_a_config_error() {
     let with = |change: fn(&mut Cookie)| {
         let mut cookie = Cookie::default();
         change(&mut cookie);
@@ -174,7 +174,7 @@ fn errors_get_no_further_headers() {
 }
 
 #[test]
-fn headers_that_would_become_something_else_are_left_out() {
+fn invalid_headers_are_left_out() {
     let hook = HeaderHook::new(|_, _, headers| {
         for (name, value) in [
             ("x-good", "plain é"),

@@ -61,7 +61,7 @@ fn volatile_events_wait_as_long_as_no_more_than_max_buffered_does() {
 }
 
 #[test]
-fn a_client_that_falls_behind_is_the_only_one_to_suffer() {
+fn an_overflow_only_affects_its_own_client() {
     let mut h = Harness::with(|config| config.engine.max_buffered = 2000);
     let slow = h.connect_websocket("/");
     let polling = h.connect_polling("/");
@@ -234,7 +234,7 @@ fn a_client_may_ask_as_many_times_for_what_does_not_exist() {
 }
 
 #[test]
-fn a_socket_may_owe_max_pending_acks() {
+fn a_socket_may_have_max_pending_acks() {
     let mut h = Harness::with(|config| config.max_pending_acks = 2);
     let client = h.connect_websocket("/");
     let now = h.now;
@@ -255,7 +255,7 @@ fn a_socket_may_owe_max_pending_acks() {
 }
 
 #[test]
-fn guessing_session_ids_leaves_no_trace() {
+fn requests_with_unknown_session_ids_leave_nothing() {
     let mut h: Harness<Server> = Harness::new();
     for n in 0..1000 {
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={n:020}");
@@ -267,7 +267,7 @@ fn guessing_session_ids_leaves_no_trace() {
 }
 
 #[test]
-fn nothing_is_remembered_when_everybody_has_left() {
+fn counts_are_zero_once_all_clients_are_gone() {
     let mut h: Harness<Server> = Harness::new();
     for round in 0..50 {
         let websocket = h.connect_websocket("/");

@@ -20,7 +20,7 @@ fn asked(h: &mut Harness<Server>) -> SocketId {
 }
 
 #[test]
-fn a_client_that_joins_is_told_its_id_and_the_application_what_it_sent_along() {
+fn connect_is_answered_with_the_id_and_reported_with_the_auth() {
     for (packet, told, reply) in [
         ("40", "#1 connected / []", "40{\"sid\":\"SID\"}"),
         ("40{}", "#1 connected / [{}]", "40{\"sid\":\"SID\"}"),
@@ -62,7 +62,7 @@ fn the_id_of_a_socket_is_not_that_of_its_session() {
 }
 
 #[test]
-fn a_connect_packet_with_anything_but_an_object_ends_the_connection() {
+fn a_connect_packet_with_other_data_than_an_object_ends_the_connection() {
     for packet in ["40[]", "40\"x\"", "40null", "401", "40{", "40 {}", "40{}x", "40admin,"] {
         let mut h = server();
         let ws = h.open_websocket();
@@ -75,7 +75,7 @@ fn a_connect_packet_with_anything_but_an_object_ends_the_connection() {
 }
 
 #[test]
-fn a_namespace_that_does_not_exist_is_refused_by_its_name() {
+fn connect_for_an_unknown_namespace_is_refused() {
     let mut h = server();
     let ws = h.open_websocket();
 
@@ -97,7 +97,7 @@ fn a_namespace_that_does_not_exist_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_name_that_no_namespace_can_have_ends_the_connection() {
+fn an_invalid_namespace_name_ends_the_connection() {
     for name in [
         "/\0".to_owned(),
         "/a\nb".to_owned(),
@@ -195,7 +195,7 @@ fn a_connect_error_from_a_client_ends_the_connection() {
 }
 
 #[test]
-fn a_disconnect_packet_with_anything_in_it_ends_the_connection() {
+fn a_disconnect_packet_with_data_ends_the_connection() {
     for packet in ["41[]", "41null", "41{}", "412"] {
         let mut h = server();
         let client = h.connect_websocket("/");
@@ -244,7 +244,7 @@ fn the_server_ends_the_whole_connection_of_a_socket() {
 }
 
 #[test]
-fn what_was_under_way_when_the_server_removed_the_client_is_nobodys_fault() {
+fn packets_sent_before_a_server_disconnect_arrived_are_ignored() {
     let mut h = server();
     let client = h.connect_websocket("/");
     let (admin, _) = h.join(client.ws, "/admin");
@@ -302,7 +302,7 @@ fn a_client_waits_until_it_is_accepted() {
 }
 
 #[test]
-fn a_client_that_is_rejected_is_told_why_and_may_ask_again() {
+fn a_rejected_client_gets_the_reason_and_may_connect_again() {
     let mut h = server();
     let ws = h.open_websocket();
     h.frame(ws, "40/secret,");
@@ -326,7 +326,7 @@ fn a_client_that_is_rejected_is_told_why_and_may_ask_again() {
 }
 
 #[test]
-fn an_error_that_cannot_be_written_leaves_the_client_waiting() {
+fn an_unserializable_rejection_leaves_the_client_waiting() {
     let mut h = server();
     let ws = h.open_websocket();
     h.frame(ws, "40/secret,");
@@ -340,7 +340,7 @@ fn an_error_that_cannot_be_written_leaves_the_client_waiting() {
 }
 
 #[test]
-fn a_client_that_goes_away_while_it_waits_is_withdrawn() {
+fn a_client_that_leaves_before_the_decision_is_reported_as_aborted() {
     let mut h = server();
     let ws = h.open_websocket();
     h.frame(ws, "40/secret,");
@@ -355,7 +355,7 @@ fn a_client_that_goes_away_while_it_waits_is_withdrawn() {
 }
 
 #[test]
-fn a_client_that_sends_to_a_namespace_before_it_is_let_in_is_disconnected() {
+fn an_event_before_connect_is_accepted_ends_the_connection() {
     for packet in ["42/secret,[\"x\"]", "43/secret,0[]", "451-/secret,[\"x\"]"] {
         let mut h = server();
         let client = h.connect_websocket("/");
@@ -370,7 +370,7 @@ fn a_client_that_sends_to_a_namespace_before_it_is_let_in_is_disconnected() {
 }
 
 #[test]
-fn a_client_that_asks_again_before_it_is_let_in_is_asked_about_anew() {
+fn a_second_connect_before_the_decision_replaces_the_first() {
     let mut h = server();
     let client = h.connect_websocket("/");
     h.told();
@@ -392,7 +392,7 @@ fn a_client_that_asks_again_before_it_is_let_in_is_asked_about_anew() {
 }
 
 #[test]
-fn a_client_may_be_refused_a_hundred_times_but_not_in_a_minute() {
+fn a_hundred_refusals_within_a_minute_end_the_connection() {
     let mut h = server();
     let client = h.connect_websocket("/");
     h.told();
@@ -411,7 +411,7 @@ fn a_client_may_be_refused_a_hundred_times_but_not_in_a_minute() {
 }
 
 #[test]
-fn a_client_about_which_nobody_decides_is_refused_after_a_time() {
+fn an_undecided_connect_is_refused_after_decision_timeout() {
     let mut h = server();
     let client = h.connect_websocket("/");
     h.frame(client.ws, "40/secret,");
@@ -430,7 +430,7 @@ fn a_client_about_which_nobody_decides_is_refused_after_a_time() {
 }
 
 #[test]
-fn what_comes_with_a_connect_is_limited() {
+fn auth_is_limited_by_max_auth_bytes() {
     let mut h = Harness::<Server>::with(|config| config.max_auth_bytes = 20);
     let ws = h.open_websocket();
     h.frame(ws, format!("40{{\"a\":\"{}\"}}", "x".repeat(12)));
@@ -445,7 +445,7 @@ fn what_comes_with_a_connect_is_limited() {
 }
 
 #[test]
-fn a_socket_that_waits_is_in_no_selection_and_cannot_be_emitted_to() {
+fn an_undecided_socket_is_not_selected_and_cannot_be_emitted_to() {
     let mut h = server();
     let ws = h.open_websocket();
     h.frame(ws, "40/secret,");

@@ -111,7 +111,7 @@ fn a_proxy_may_tell_the_host_that_it_was_asked_for() {
 }
 
 #[test]
-fn who_comes_from_no_page_or_brings_nothing_of_the_user_is_let_in() {
+fn websockets_without_origin_or_credentials_are_accepted() {
     let mut h = Harness::engine(EngineConfig::default());
 
     for headers in [

@@ -18,7 +18,7 @@ fn is_over(h: &mut Harness<Engine>, sid: &str) -> bool {
 }
 
 #[test]
-fn a_get_waits_until_there_is_something_to_say() {
+fn a_get_waits_for_a_packet() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
 
@@ -30,7 +30,7 @@ fn a_get_waits_until_there_is_something_to_say() {
 }
 
 #[test]
-fn a_get_takes_everything_that_waits_in_order() {
+fn a_get_takes_all_waiting_packets_in_order() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
 
@@ -44,7 +44,7 @@ fn a_get_takes_everything_that_waits_in_order() {
 }
 
 #[test]
-fn what_is_said_after_a_get_was_answered_waits_for_the_next_one() {
+fn packets_after_an_answered_get_wait_for_the_next_one() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
     let req = h.get(&sid);
@@ -72,7 +72,7 @@ fn a_post_is_answered_with_ok_and_its_packets_arrive_in_order() {
 }
 
 #[test]
-fn a_body_is_asked_for_with_the_limit_and_one_too_long_ends_the_session_with_413() {
+fn a_body_over_max_payload_ends_the_session_with_413() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let get = h.get(&sid);
@@ -106,7 +106,7 @@ fn a_body_that_does_not_arrive_in_time_ends_the_session_with_408() {
 }
 
 #[test]
-fn a_body_as_long_as_the_limit_is_taken() {
+fn a_body_of_max_payload_is_accepted() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
 
@@ -131,7 +131,7 @@ fn a_second_get_ends_the_session() {
 }
 
 #[test]
-fn a_second_post_ends_the_session_and_the_first_has_no_answer() {
+fn a_second_post_ends_the_session_and_aborts_the_first() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let get = h.get(&sid);
@@ -147,7 +147,7 @@ fn a_second_post_ends_the_session_and_the_first_has_no_answer() {
 }
 
 #[test]
-fn posts_one_after_the_other_are_fine_while_a_get_waits() {
+fn sequential_posts_are_accepted_while_a_get_waits() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let get = h.get(&sid);
@@ -162,7 +162,7 @@ fn posts_one_after_the_other_are_fine_while_a_get_waits() {
 }
 
 #[test]
-fn a_get_that_is_given_up_ends_the_session() {
+fn an_aborted_get_ends_the_session() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
 
@@ -174,7 +174,7 @@ fn a_get_that_is_given_up_ends_the_session() {
 }
 
 #[test]
-fn a_post_that_is_given_up_ends_the_session_and_nothing_of_it_arrives() {
+fn an_aborted_post_ends_the_session_without_a_message() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let get = h.get(&sid);
@@ -187,7 +187,7 @@ fn a_post_that_is_given_up_ends_the_session_and_nothing_of_it_arrives() {
 }
 
 #[test]
-fn an_answered_request_that_is_given_up_changes_nothing() {
+fn aborting_an_answered_request_is_ignored() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let req = h.post(&sid, "4a");
@@ -247,7 +247,7 @@ fn packets_before_a_malformed_one_arrive_and_those_after_it_do_not() {
 }
 
 #[test]
-fn a_body_that_is_no_text_is_malformed() {
+fn a_body_that_is_not_utf8_is_malformed() {
     for body in [&b"4\xff\xfe"[..], b"4a\x1e4\xc3", b"4\x00\xd8"] {
         let mut h = engine();
         let (sid, _) = h.open_polling();
@@ -287,7 +287,7 @@ fn a_ping_from_a_client_ends_the_session() {
 }
 
 #[test]
-fn packets_without_a_meaning_are_ignored() {
+fn open_and_noop_packets_of_a_client_are_ignored() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
 
@@ -298,7 +298,7 @@ fn packets_without_a_meaning_are_ignored() {
 }
 
 #[test]
-fn a_payload_of_very_many_packets_is_taken() {
+fn a_payload_of_many_packets_is_accepted() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
 
@@ -311,7 +311,7 @@ fn a_payload_of_very_many_packets_is_taken() {
 }
 
 #[test]
-fn a_client_that_never_polls_is_given_up_when_its_ping_is_not_answered() {
+fn a_client_that_never_polls_times_out() {
     let mut h = engine();
     let (_, _) = h.open_polling();
 
@@ -323,7 +323,7 @@ fn a_client_that_never_polls_is_given_up_when_its_ping_is_not_answered() {
 }
 
 #[test]
-fn a_record_separator_in_an_event_does_not_tear_a_payload_apart() {
+fn a_record_separator_in_an_event_is_escaped_in_a_payload() {
     let mut h: Harness<Server> = Harness::new();
     let client = h.connect_polling("/");
 

@@ -1,10 +1,10 @@
 //! Clients that come back soon, with what they have missed.
 
 mod common;
-mod returning;
+mod recovery_support;
 
 use common::{Harness, secs};
-use returning::{
+use recovery_support::{
     ask, away, back, connect, connect_to, expired, is_new, joined, names, offset, returns, server,
 };
 use sockeye_core::{
@@ -158,7 +158,7 @@ fn binary_events_are_kept_whole() {
 }
 
 #[test]
-fn a_claim_that_can_not_be_met_is_an_ordinary_connection() {
+fn an_invalid_claim_is_an_ordinary_connect() {
     let mut h = server();
     let (client, seen) = away(&mut h);
     let pid = &client.pid;
@@ -187,7 +187,7 @@ fn a_claim_that_can_not_be_met_is_an_ordinary_connection() {
 }
 
 #[test]
-fn an_offset_that_is_not_known_is_an_ordinary_connection_and_the_end_of_the_key() {
+fn an_unknown_offset_is_an_ordinary_connect_and_uses_up_the_key() {
     for offset in [
         "",
         "x",
@@ -214,7 +214,7 @@ fn an_offset_that_is_not_known_is_an_ordinary_connection_and_the_end_of_the_key(
 }
 
 #[test]
-fn an_offset_of_another_life_of_the_server_is_not_known() {
+fn an_offset_from_before_a_restart_is_unknown() {
     let (client, seen) = away(&mut server());
     let mut config =
         ServerConfig { recovery: Some(RecoveryConfig::default()), ..Default::default() };
@@ -256,7 +256,7 @@ fn a_socket_of_another_namespace_is_recovered_there() {
 }
 
 #[test]
-fn a_client_that_is_back_before_its_connection_is_known_to_be_lost_takes_its_socket_over() {
+fn a_returning_client_takes_over_its_connected_socket() {
     let mut h = server();
     let client = connect(&mut h);
     let other = connect(&mut h);
@@ -307,7 +307,7 @@ fn a_client_can_come_back_while_its_last_messages_wait_to_be_handled() {
 }
 
 #[test]
-fn a_socket_is_left_alone_by_a_claim_that_can_not_be_met() {
+fn an_invalid_claim_does_not_affect_a_connected_socket() {
     let mut h = Harness::with(|config| {
         config.recovery = Some(RecoveryConfig::default());
         config.namespaces.push(NamespaceConfig::new("/other"));
@@ -326,7 +326,7 @@ fn a_socket_is_left_alone_by_a_claim_that_can_not_be_met() {
 }
 
 #[test]
-fn a_key_works_once_for_each_time_that_its_owner_is_away() {
+fn a_key_works_once_per_disconnection() {
     let mut h = server();
     let (client, seen) = away(&mut h);
     for _ in 0..3 {
@@ -340,7 +340,7 @@ fn a_key_works_once_for_each_time_that_its_owner_is_away() {
 }
 
 #[test]
-fn who_left_or_was_sent_away_or_broke_the_rules_does_not_come_back() {
+fn clean_disconnects_and_violations_are_not_recoverable() {
     for (end, reason) in [
         ("41", "client namespace disconnect"),
         ("expel", "server namespace disconnect"),
@@ -366,7 +366,7 @@ fn who_left_or_was_sent_away_or_broke_the_rules_does_not_come_back() {
 }
 
 #[test]
-fn who_lost_the_connection_comes_back() {
+fn lost_connections_are_recoverable() {
     for end in ["peer", "error", "ping", "close", "4garbage"] {
         let mut h = server();
         let client = connect(&mut h);

@@ -1,10 +1,10 @@
 //! What the recovery of connections costs, and when it is forgotten.
 
 mod common;
-mod returning;
+mod recovery_support;
 
 use common::{Harness, secs};
-use returning::{
+use recovery_support::{
     ask, away, back, connect, expired, is_new, joined, names, offset, returns, server, server_with,
 };
 use sockeye_core::{Closure, Counts, Emission, Event, Selector, Server};
@@ -12,7 +12,7 @@ use sockeye_core::{Closure, Counts, Emission, Event, Selector, Server};
 const POLICY: &str = "/secret";
 
 /// Asks to join the namespace that decides, and is let in.
-fn connect_by_policy(h: &mut Harness<Server>) -> returning::Client {
+fn connect_by_policy(h: &mut Harness<Server>) -> recovery_support::Client {
     let ws = h.open_websocket();
     h.frame(ws, format!("40{POLICY},"));
     let socket = h.last_socket();
@@ -28,7 +28,7 @@ fn emit_by_policy(h: &mut Harness<Server>, name: &str) {
 }
 
 /// One that has seen an event in the namespace that decides, and is away.
-fn away_by_policy(h: &mut Harness<Server>) -> (returning::Client, String) {
+fn away_by_policy(h: &mut Harness<Server>) -> (recovery_support::Client, String) {
     let client = connect_by_policy(h);
     h.socket(client.socket).join("room");
     let seen = offset(h, &client);
@@ -39,7 +39,7 @@ fn away_by_policy(h: &mut Harness<Server>) -> (returning::Client, String) {
 }
 
 #[test]
-fn who_does_not_come_back_in_time_is_forgotten_and_told_once() {
+fn an_expired_socket_is_reported_once() {
     let mut h = server();
     let (client, seen) = away(&mut h);
 
@@ -56,7 +56,7 @@ fn who_does_not_come_back_in_time_is_forgotten_and_told_once() {
 }
 
 #[test]
-fn who_comes_back_at_the_last_moment_is_recovered() {
+fn a_client_that_returns_just_in_time_is_recovered() {
     let mut h = server();
     let (client, seen) = away(&mut h);
 
@@ -72,7 +72,7 @@ fn who_comes_back_at_the_last_moment_is_recovered() {
 }
 
 #[test]
-fn every_absence_has_its_own_time() {
+fn each_disconnection_has_its_own_deadline() {
     let mut h = server();
     let (client, seen) = away(&mut h);
     h.advance(secs(100));
@@ -93,7 +93,7 @@ fn every_absence_has_its_own_time() {
 }
 
 #[test]
-fn who_comes_and_goes_often_is_remembered_once() {
+fn repeated_disconnections_are_saved_once() {
     let mut h = server_with(|config| config.max_sessions = 2);
     let (client, seen) = away(&mut h);
     for _ in 0..10 {
@@ -111,7 +111,7 @@ fn who_comes_and_goes_often_is_remembered_once() {
 }
 
 /// Lets one more client go, which makes the server forget these.
-fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (returning::Client, String) {
+fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (recovery_support::Client, String) {
     let client = connect(h);
     let seen = offset(h, &client);
     h.closed(client.ws, Closure::Error);
@@ -120,7 +120,7 @@ fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (returning::Client
 }
 
 #[test]
-fn nobody_is_remembered_where_no_session_may_be() {
+fn nothing_is_saved_with_max_sessions_zero() {
     let mut h = server_with(|config| config.max_sessions = 0);
     let client = connect(&mut h);
     h.closed(client.ws, Closure::Error);
@@ -131,7 +131,7 @@ fn nobody_is_remembered_where_no_session_may_be() {
 }
 
 #[test]
-fn who_has_missed_too_much_to_be_kept_is_not_recovered() {
+fn a_client_that_missed_dropped_packets_is_not_recovered() {
     let mut h = server_with(|config| config.max_bytes = 10_000);
     let (client, seen) = away(&mut h);
     let all = Selector::all();
@@ -152,7 +152,7 @@ fn who_has_missed_too_much_to_be_kept_is_not_recovered() {
 }
 
 #[test]
-fn small_packets_count_with_what_they_cost() {
+fn small_packets_count_with_their_overhead() {
     let mut h = server_with(|config| config.max_bytes = 10_000);
     let (client, seen) = away(&mut h);
 
@@ -164,7 +164,7 @@ fn small_packets_count_with_what_they_cost() {
 }
 
 #[test]
-fn a_packet_that_is_too_large_to_be_kept_is_sent_all_the_same() {
+fn a_packet_that_is_too_large_for_the_log_is_sent() {
     let mut h = server_with(|config| config.max_bytes = 1000);
     let client = connect(&mut h);
     let seen = offset(&mut h, &client);
@@ -184,7 +184,7 @@ fn a_packet_that_is_too_large_to_be_kept_is_sent_all_the_same() {
 }
 
 #[test]
-fn packets_are_kept_for_as_long_as_somebody_may_need_them() {
+fn packets_are_logged_for_max_disconnection() {
     let mut h = server();
     let client = connect(&mut h);
     h.frame(client.ws, "41");
@@ -203,7 +203,7 @@ fn packets_are_kept_for_as_long_as_somebody_may_need_them() {
 }
 
 #[test]
-fn a_middleware_is_skipped_for_those_who_come_back() {
+fn returning_clients_skip_the_decision() {
     let mut h = server();
     let (client, packet) = away_by_policy(&mut h);
     emit_by_policy(&mut h, "missed");
@@ -216,7 +216,7 @@ fn a_middleware_is_skipped_for_those_who_come_back() {
 }
 
 #[test]
-fn a_middleware_may_be_asked_about_those_who_come_back() {
+fn the_decision_about_returning_clients_is_optional() {
     let mut h = server_with(|config| config.skip_middlewares = false);
     let (client, packet) = away_by_policy(&mut h);
     emit_by_policy(&mut h, "before");
@@ -241,7 +241,7 @@ fn a_middleware_may_be_asked_about_those_who_come_back() {
 }
 
 #[test]
-fn who_is_turned_away_when_it_comes_back_has_expired() {
+fn a_rejected_returning_client_expires() {
     let mut h = server_with(|config| config.skip_middlewares = false);
     let (client, packet) = away_by_policy(&mut h);
 
@@ -255,7 +255,7 @@ fn who_is_turned_away_when_it_comes_back_has_expired() {
 }
 
 #[test]
-fn who_is_gone_again_before_it_was_let_in_may_still_come_back() {
+fn a_client_that_leaves_before_the_decision_may_return_again() {
     let mut h = server_with(|config| config.skip_middlewares = false);
     let (client, packet) = away_by_policy(&mut h);
     emit_by_policy(&mut h, "missed");
@@ -279,7 +279,7 @@ fn who_is_gone_again_before_it_was_let_in_may_still_come_back() {
 }
 
 #[test]
-fn who_waits_so_long_that_a_part_is_lost_becomes_a_new_one() {
+fn a_returning_client_whose_packets_expire_before_the_decision_is_new() {
     let mut h = server_with(|config| {
         config.skip_middlewares = false;
         config.max_bytes = 2000;
@@ -303,7 +303,7 @@ fn who_waits_so_long_that_a_part_is_lost_becomes_a_new_one() {
 }
 
 #[test]
-fn who_has_missed_more_than_may_wait_for_it_becomes_a_new_one() {
+fn a_client_that_missed_more_than_max_buffered_is_new() {
     let mut h = Harness::<Server>::with(|config| {
         config.engine.max_buffered = 1000;
         config.recovery = Some(sockeye_core::RecoveryConfig::default());
@@ -319,7 +319,7 @@ fn who_has_missed_more_than_may_wait_for_it_becomes_a_new_one() {
 }
 
 #[test]
-fn what_was_missed_counts_as_it_counts_while_it_waits() {
+fn missed_packets_count_with_their_overhead() {
     for missed in [40, 60] {
         let mut h = Harness::<Server>::with(|config| {
             config.engine.max_buffered = 10_000;
@@ -343,7 +343,7 @@ fn what_was_missed_counts_as_it_counts_while_it_waits() {
 }
 
 #[test]
-fn a_server_that_shuts_down_lets_clients_hope() {
+fn sockets_are_saved_at_shutdown() {
     let mut h = server();
     let client = connect(&mut h);
 
@@ -358,7 +358,7 @@ fn a_server_that_shuts_down_lets_clients_hope() {
 }
 
 #[test]
-fn old_clients_get_offsets_and_do_not_come_back() {
+fn v4_clients_get_offsets_and_are_not_recovered() {
     let mut h = Harness::<Server>::with(|config| {
         config.engine.allow_v3 = true;
         config.recovery = Some(sockeye_core::RecoveryConfig::default());
@@ -387,7 +387,7 @@ fn from(h: &mut Harness<Server>, number: u8) {
 }
 
 #[test]
-fn one_address_does_not_take_the_memory_of_what_others_have_missed() {
+fn one_address_can_not_fill_the_log() {
     let mut h = server_with(|recovery| recovery.max_bytes = 1 << 20);
     from(&mut h, 1);
     let (client, seen) = away(&mut h);
@@ -408,7 +408,7 @@ fn one_address_does_not_take_the_memory_of_what_others_have_missed() {
 }
 
 #[test]
-fn who_has_missed_what_was_not_kept_is_not_recovered() {
+fn a_client_whose_packets_were_left_out_is_not_recovered() {
     let mut h = server_with(|recovery| recovery.max_bytes = 1 << 20);
     from(&mut h, 1);
     let flooder = connect(&mut h);
@@ -428,7 +428,7 @@ fn who_has_missed_what_was_not_kept_is_not_recovered() {
 }
 
 #[test]
-fn one_address_does_not_make_others_be_forgotten() {
+fn one_address_can_not_displace_saved_sockets_of_others() {
     let mut h = server_with(|recovery| recovery.max_sessions = 2_000);
     from(&mut h, 1);
     let (client, seen) = away(&mut h);

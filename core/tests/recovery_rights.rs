@@ -1,11 +1,11 @@
 //! What clients that come back may get: what they would have got had they stayed, and no more.
 
 mod common;
-mod returning;
+mod recovery_support;
 
 use common::Harness;
 use proptest::prelude::*;
-use returning::{ask, back, connect, connect_to, is_new, names, offset, returns, server};
+use recovery_support::{ask, back, connect, connect_to, is_new, names, offset, returns, server};
 use sockeye_core::{Closure, Emission, Selector, Server};
 
 fn all() -> Selector {
@@ -18,13 +18,13 @@ fn parts(offset: &str) -> (&str, u64) {
     (life, u64::from_str_radix(number, 16).expect("a number"))
 }
 
-fn leave(h: &mut Harness<Server>, client: &returning::Client) {
+fn leave(h: &mut Harness<Server>, client: &recovery_support::Client) {
     h.closed(client.ws, Closure::Error);
     assert_eq!(returns(h), [true]);
 }
 
 #[test]
-fn an_offset_of_before_its_time_gives_a_client_nothing_of_that_time() {
+fn an_offset_from_before_the_connection_gives_no_earlier_packets() {
     let mut h = server();
     let first = connect(&mut h);
     let seen = offset(&mut h, &first);
@@ -42,8 +42,8 @@ fn an_offset_of_before_its_time_gives_a_client_nothing_of_that_time() {
 }
 
 #[test]
-fn an_offset_of_an_earlier_connection_is_as_good_as_none_seen_since() {
-    let mut h = returning::server_with(|config| config.max_bytes = 5_000);
+fn an_offset_of_an_earlier_connection_counts_from_the_current_one() {
+    let mut h = recovery_support::server_with(|config| config.max_bytes = 5_000);
     let first = connect(&mut h);
     let seen = offset(&mut h, &first);
     for _ in 0..100 {
@@ -61,7 +61,7 @@ fn an_offset_of_an_earlier_connection_is_as_good_as_none_seen_since() {
 }
 
 #[test]
-fn a_client_that_comes_back_again_has_not_become_a_newcomer() {
+fn a_client_recovered_twice_keeps_its_rights() {
     let mut h = server();
     let client = connect(&mut h);
     let seen = offset(&mut h, &client);
@@ -77,13 +77,13 @@ fn a_client_that_comes_back_again_has_not_become_a_newcomer() {
 }
 
 /// An offset with a letter in it.
-fn tenth(h: &mut Harness<Server>, client: &returning::Client) -> String {
+fn tenth(h: &mut Harness<Server>, client: &recovery_support::Client) -> String {
     (0..9).for_each(|_| drop(offset(h, client)));
     offset(h, client)
 }
 
 #[test]
-fn offsets_have_one_spelling() {
+fn offsets_have_one_canonical_form() {
     for spelling in ["+N", "0N", "00N", " N", "N ", "0xN", "-N", "N\\u0000", "N.0", "N_"] {
         let mut h = server();
         let client = connect(&mut h);
@@ -102,7 +102,7 @@ fn offsets_have_one_spelling() {
 }
 
 #[test]
-fn a_room_gives_nothing_of_the_time_before_it_was_joined() {
+fn packets_from_before_a_join_are_not_replayed() {
     let mut h = server();
     let client = connect(&mut h);
     let seen = offset(&mut h, &client);
@@ -129,7 +129,7 @@ fn a_room_gives_nothing_of_the_time_before_it_was_joined() {
 }
 
 #[test]
-fn a_client_that_has_left_too_many_rooms_to_be_remembered_becomes_a_new_one() {
+fn a_client_that_left_too_many_rooms_is_new() {
     for rooms in [32, 33] {
         let mut h = server();
         let client = connect(&mut h);
@@ -156,7 +156,7 @@ fn a_client_that_has_left_too_many_rooms_to_be_remembered_becomes_a_new_one() {
 }
 
 #[test]
-fn being_in_a_room_later_excludes_nobody_from_what_was_sent_before() {
+fn a_later_join_does_not_exclude_earlier_packets() {
     let mut h = server();
     let client = connect(&mut h);
     let seen = offset(&mut h, &client);
@@ -220,7 +220,7 @@ fn a_namespace_that_was_left_by_all_and_joined_anew_has_no_past() {
         h.server.accept(socket);
         let answer = h.received(ws);
         h.told();
-        returning::joined(h, ws, &answer[0])
+        recovery_support::joined(h, ws, &answer[0])
     };
     let emit = |h: &mut Harness<Server>, name: &str| {
         h.server.emit("/dynamic", &all(), name, &(), Emission::default()).expect("it can be sent");
@@ -268,7 +268,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 0..40)
 }
 
-fn emit(h: &mut Harness<Server>, act: &Act, other: &returning::Client) {
+fn emit(h: &mut Harness<Server>, act: &Act, other: &recovery_support::Client) {
     let Act::Emit { to, except, from_other } = act else { return };
     let mut selector = all();
     to.iter().for_each(|&room| selector = std::mem::take(&mut selector).to(ROOMS[room]));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Harness, secs};
 
 #[test]
-fn clients_are_sent_away_evenly_and_the_oldest_first() {
+fn retire_closes_connections_evenly_oldest_first() {
     let mut h = Harness::new();
     let clients: Vec<_> = (0..4).map(|_| h.connect_websocket("/")).collect();
     let now = h.now;
@@ -26,7 +26,7 @@ fn clients_are_sent_away_evenly_and_the_oldest_first() {
 }
 
 #[test]
-fn nobody_new_is_let_in_meanwhile() {
+fn retire_refuses_new_connections() {
     let mut h = Harness::new();
     let (_first, second) = (h.connect_websocket("/"), h.connect_websocket("/"));
     let now = h.now;
@@ -41,7 +41,7 @@ fn nobody_new_is_let_in_meanwhile() {
 }
 
 #[test]
-fn what_was_sent_to_them_before_is_delivered() {
+fn retire_delivers_packets_sent_before() {
     let mut h = Harness::new();
     let client = h.connect_polling("/");
     h.emit(client.socket, "last words", &());
@@ -54,7 +54,7 @@ fn what_was_sent_to_them_before_is_delivered() {
 }
 
 #[test]
-fn who_leaves_of_its_own_accord_has_its_own_reason_and_hurries_nobody() {
+fn a_client_that_leaves_during_retire_keeps_its_reason_and_the_schedule() {
     let mut h = Harness::new();
     let clients: Vec<_> = (0..4).map(|_| h.connect_websocket("/")).collect();
     let now = h.now;
@@ -72,7 +72,7 @@ fn who_leaves_of_its_own_accord_has_its_own_reason_and_hurries_nobody() {
 }
 
 #[test]
-fn a_time_without_end_is_no_fault() {
+fn retire_accepts_a_huge_duration() {
     let mut h = Harness::new();
     let clients: Vec<_> = (0..3).map(|_| h.connect_websocket("/")).collect();
     let now = h.now;

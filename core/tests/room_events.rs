@@ -86,7 +86,7 @@ fn a_room_joined_by_one_who_is_then_refused_is_left() {
 }
 
 #[test]
-fn nothing_is_told_of_rooms_by_default() {
+fn room_events_are_off_by_default() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
 

@@ -40,7 +40,7 @@ fn receivers(h: &mut Harness<Server>, clients: &[WebSocketClient], to: &Selector
 }
 
 #[test]
-fn an_event_reaches_those_in_the_room() {
+fn an_event_reaches_the_sockets_in_the_room() {
     let (mut h, clients) = clients(&[&["a"], &["b"], &["a", "b"], &[]]);
 
     assert_eq!(receivers(&mut h, &clients, &all()), [0, 1, 2, 3]);
@@ -50,7 +50,7 @@ fn an_event_reaches_those_in_the_room() {
 }
 
 #[test]
-fn several_rooms_are_their_union_and_each_socket_is_meant_once() {
+fn several_rooms_select_their_union_once() {
     let (mut h, clients) = clients(&[&["a", "b", "c"], &["b"], &["c"], &[]]);
 
     let union = all().to("c").to("a").to("b").to("a").to("nobody");
@@ -137,7 +137,7 @@ fn rooms_are_listed_in_alphabetical_order() {
 }
 
 #[test]
-fn the_rooms_of_a_socket_are_told_when_it_is_gone() {
+fn disconnected_names_the_rooms_of_the_socket() {
     let (mut h, clients) = clients(&[&["b", "a"], &["a"]]);
 
     h.closed(clients[0].ws, Closure::Peer);
@@ -148,7 +148,7 @@ fn the_rooms_of_a_socket_are_told_when_it_is_gone() {
 }
 
 #[test]
-fn a_selection_is_ordered_by_the_time_of_connection() {
+fn a_selection_is_in_the_order_of_connection() {
     let (mut h, clients) = clients(&[&[], &[], &[], &[]]);
     for n in [2, 0, 3, 1] {
         h.socket(clients[n].socket).join("a");

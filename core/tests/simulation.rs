@@ -68,27 +68,27 @@ fn share(n: u64) {
 }
 
 #[test]
-fn promises_are_kept_in_the_first_share_of_worlds() {
+fn simulation_keeps_all_guarantees_1_of_4() {
     share(0);
 }
 
 #[test]
-fn promises_are_kept_in_the_second_share_of_worlds() {
+fn simulation_keeps_all_guarantees_2_of_4() {
     share(1);
 }
 
 #[test]
-fn promises_are_kept_in_the_third_share_of_worlds() {
+fn simulation_keeps_all_guarantees_3_of_4() {
     share(2);
 }
 
 #[test]
-fn promises_are_kept_in_the_fourth_share_of_worlds() {
+fn simulation_keeps_all_guarantees_4_of_4() {
     share(3);
 }
 
 #[test]
-fn promises_are_kept_where_they_once_were_not() {
+fn simulation_keeps_all_guarantees_for_seeds_that_failed_before() {
     if number("SIM_SEED").is_some() {
         return;
     }
@@ -100,7 +100,7 @@ fn promises_are_kept_where_they_once_were_not() {
 }
 
 #[test]
-fn the_same_seed_makes_the_same_world() {
+fn a_seed_reproduces_its_simulation() {
     if number("SIM_SEED").is_some() {
         return;
     }
@@ -110,7 +110,7 @@ fn the_same_seed_makes_the_same_world() {
 }
 
 #[test]
-fn the_world_that_is_asked_for_is_shown() {
+fn a_simulation_can_be_shown_by_its_seed() {
     if let Some(seed) = number("SIM_SEED") {
         run(seed, true);
     }

@@ -122,7 +122,7 @@ fn events(names: &[&str]) -> String {
 }
 
 #[test]
-fn a_flood_that_is_sent_on_to_many_is_handled_in_slices_at_the_pace_of_those_who_read() {
+fn a_flood_of_broadcasts_is_handled_in_slices_at_the_pace_of_the_receivers() {
     let mut relay = Relay::new(|config| config.engine.max_buffered = 64 << 20);
     let readers = relay.connect(1000);
     relay.post(events(&["a"; 2000]));
@@ -141,7 +141,7 @@ fn a_flood_that_is_sent_on_to_many_is_handled_in_slices_at_the_pace_of_those_who
 }
 
 #[test]
-fn those_who_do_not_read_slow_a_flood_down_and_do_not_stop_it() {
+fn receivers_that_do_not_read_slow_a_flood_down_but_do_not_stop_it() {
     let mut relay = Relay::new(|_| {});
     let stalled = relay.connect(500);
     relay.post(events(&["a"; 200]));
@@ -282,7 +282,7 @@ fn a_resting_session_that_is_paused_and_resumed_still_rests() {
 }
 
 #[test]
-fn nothing_of_a_socket_is_heard_after_it_was_disconnected() {
+fn no_event_of_a_socket_follows_its_disconnect() {
     for (last, reason) in [
         ("leave", "server namespace disconnect"),
         ("close", "forced close"),
@@ -350,7 +350,7 @@ fn a_rate_holds_within_a_post() {
 }
 
 #[test]
-fn what_a_client_sent_before_its_end_is_heard_before_its_end() {
+fn messages_before_the_end_of_a_connection_are_reported_before_disconnected() {
     let names = ["a"; 3000];
     for ends_by in ["packet", "transport"] {
         let mut relay = Relay::new(|_| {});
@@ -384,7 +384,7 @@ fn a_malformed_packet_late_in_a_post_ends_the_session_when_it_is_its_turn() {
 }
 
 #[test]
-fn a_client_that_is_gone_is_not_waited_for_without_end() {
+fn draining_ends_after_close_timeout() {
     let mut relay = Relay::new(|_| {});
     let client = relay.connect(1).remove(0);
     relay.h.frame(client.ws, events(&["pause"]));
@@ -438,7 +438,7 @@ fn a_post_that_waits_is_answered_when_the_server_closes_the_session() {
 }
 
 #[test]
-fn a_client_whose_messages_wait_is_not_given_up_for_a_pong_among_them() {
+fn a_client_whose_pong_waits_unread_does_not_time_out() {
     let mut h = Harness::<Server>::new();
     let client = h.connect_websocket("/");
     h.advance(secs(24));

@@ -41,7 +41,7 @@ fn a_websocket_takes_over_after_probe_and_upgrade() {
 }
 
 #[test]
-fn a_get_that_waits_is_released_by_the_probe_and_so_is_every_one_after_it() {
+fn gets_are_answered_with_noop_after_the_probe() {
     let mut h = engine();
     let (sid, _) = h.open_polling();
     let waiting = h.get(&sid);
@@ -57,7 +57,7 @@ fn a_get_that_waits_is_released_by_the_probe_and_so_is_every_one_after_it() {
 }
 
 #[test]
-fn an_upgrade_that_hangs_does_not_let_a_client_poll_in_circles() {
+fn a_stalled_upgrade_slows_polling_down() {
     let mut h = engine();
     let (sid, session, ws) = probed(&mut h);
     let mut at_once = 0;
@@ -82,7 +82,7 @@ fn an_upgrade_that_hangs_does_not_let_a_client_poll_in_circles() {
 }
 
 #[test]
-fn messages_take_the_old_way_until_the_upgrade_and_the_new_one_after_it() {
+fn messages_are_polled_until_the_upgrade_and_sent_on_the_websocket_after_it() {
     let mut h = engine();
     let (sid, session, ws) = probed(&mut h);
 
@@ -97,7 +97,7 @@ fn messages_take_the_old_way_until_the_upgrade_and_the_new_one_after_it() {
 }
 
 #[test]
-fn the_answer_to_the_probe_is_a_write_like_any_other() {
+fn the_probe_answer_uses_the_credit_of_the_websocket() {
     let mut h = engine();
     let (sid, session) = h.open_polling();
     let ws = h.upgrade(&sid);
@@ -227,7 +227,7 @@ fn the_time_of_an_upgrade_that_was_given_up_does_not_end_the_next_one() {
 }
 
 #[test]
-fn a_websocket_that_breaks_while_it_is_probed_costs_nothing() {
+fn a_websocket_that_breaks_during_the_probe_leaves_polling_intact() {
     for cause in [Closure::Peer, Closure::Error] {
         let mut h = engine();
         let (sid, session, ws) = probed(&mut h);
@@ -241,7 +241,7 @@ fn a_websocket_that_breaks_while_it_is_probed_costs_nothing() {
 }
 
 #[test]
-fn a_session_that_ends_takes_its_probing_websocket_along() {
+fn the_end_of_a_session_closes_its_probing_websocket() {
     let mut h = engine();
     let (sid, _, ws) = probed(&mut h);
     h.post(&sid, "1");
@@ -254,7 +254,7 @@ fn a_session_that_ends_takes_its_probing_websocket_along() {
 }
 
 #[test]
-fn closing_lets_an_upgrade_under_way_finish_so_that_nothing_is_lost() {
+fn closing_waits_for_an_answered_upgrade() {
     let mut h = engine();
     let (_, session, ws) = probed(&mut h);
     send(&mut h, session, "bye");
@@ -270,7 +270,7 @@ fn closing_lets_an_upgrade_under_way_finish_so_that_nothing_is_lost() {
 }
 
 #[test]
-fn who_does_not_finish_its_upgrade_gets_the_rest_by_polling() {
+fn a_closing_session_falls_back_to_polling_if_the_upgrade_stalls() {
     let mut h = engine();
     let (sid, session, ws) = probed(&mut h);
     send(&mut h, session, "bye");
@@ -284,7 +284,7 @@ fn who_does_not_finish_its_upgrade_gets_the_rest_by_polling() {
 }
 
 #[test]
-fn what_comes_on_the_websocket_waits_for_a_post_that_the_upgrade_has_overtaken() {
+fn websocket_messages_wait_for_an_overtaken_post() {
     let mut h = engine();
     let (sid, _, ws) = probed(&mut h);
 
@@ -301,7 +301,7 @@ fn what_comes_on_the_websocket_waits_for_a_post_that_the_upgrade_has_overtaken()
 }
 
 #[test]
-fn a_post_that_was_overtaken_and_is_given_up_ends_the_session() {
+fn aborting_an_overtaken_post_ends_the_session() {
     let mut h = engine();
     let (sid, _, ws) = probed(&mut h);
     let post = h.post_head(&sid);
@@ -315,7 +315,7 @@ fn a_post_that_was_overtaken_and_is_given_up_ends_the_session() {
 }
 
 #[test]
-fn a_websocket_that_closes_before_the_post_it_has_overtaken_is_read_ends_the_session() {
+fn closing_the_websocket_before_the_overtaken_post_is_read_ends_the_session() {
     let mut h = engine();
     let (sid, _, ws) = probed(&mut h);
     let post = h.post_head(&sid);
@@ -329,7 +329,7 @@ fn a_websocket_that_closes_before_the_post_it_has_overtaken_is_read_ends_the_ses
 }
 
 #[test]
-fn what_waits_for_a_late_post_is_limited_like_a_payload() {
+fn frames_held_for_an_overtaken_post_are_limited_by_max_payload() {
     let held = |bytes: usize| {
         let mut h = engine();
         let (sid, _, ws) = probed(&mut h);
@@ -348,7 +348,7 @@ fn what_waits_for_a_late_post_is_limited_like_a_payload() {
 }
 
 #[test]
-fn an_upgrade_with_very_much_to_send_ends_at_once() {
+fn an_upgrade_with_many_waiting_messages_completes() {
     let mut h = engine();
     let (_, session, ws) = probed(&mut h);
     for n in 0..10_000 {
@@ -364,7 +364,7 @@ fn an_upgrade_with_very_much_to_send_ends_at_once() {
 /// In every order of the whole, each side must get what the other one sent: all of it, once, in
 /// order.
 #[test]
-fn no_order_of_things_loses_doubles_or_reorders_a_message() {
+fn no_interleaving_of_an_upgrade_loses_duplicates_or_reorders_a_message() {
     for stalled in [false, true] {
         let lanes: [&[Step]; 4] = [
             &[Step::Probe, Step::Upgrade, Step::Frame("c3")],

@@ -113,7 +113,7 @@ fn the_handshake_over_a_websocket_is_a_packet_as_in_protocol_4() {
 }
 
 #[test]
-fn whatever_is_not_protocol_4_is_protocol_3() {
+fn requests_without_eio_4_are_protocol_3() {
     let mut h = engine();
 
     for query in ["EIO=3&", "", "EIO=2&", "EIO=&", "EIO=04&"] {

@@ -37,7 +37,7 @@ fn connect(h: &mut Harness<Server>) -> (WsId, SocketId) {
 }
 
 #[test]
-fn a_client_is_in_the_main_namespace_without_asking() {
+fn a_v3_client_is_in_the_main_namespace_without_connect() {
     let mut h = server();
 
     let (ws, sid, received) = open(&mut h);
@@ -295,7 +295,7 @@ fn a_client_leaves_a_namespace_and_the_whole() {
 }
 
 #[test]
-fn old_and_new_clients_hear_each_other() {
+fn clients_of_both_protocols_receive_each_others_broadcasts() {
     let mut h = server();
     let (old, socket) = connect(&mut h);
     let new = h.connect_websocket("/");
@@ -334,7 +334,7 @@ fn a_namespace_that_was_joined_already_can_not_be_joined_again() {
 }
 
 #[test]
-fn all_is_forgotten_when_the_connection_breaks() {
+fn a_lost_connection_of_a_v3_client_leaves_nothing() {
     let mut h = server();
     let (ws, _) = connect(&mut h);
     h.frame(ws, "40/admin?x=1,");

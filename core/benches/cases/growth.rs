@@ -3,7 +3,7 @@
 use sockeye_core::{Frame, Selector, WsId};
 
 use super::{Act, Growth};
-use crate::hall::Hall;
+use crate::bench_support::Hall;
 
 const CONNECTIONS: &[usize] = &[1, 10, 100, 1_000, 10_000, 50_000];
 const ROOMS: &[usize] = &[10, 100, 1_000, 10_000, 100_000];

@@ -12,7 +12,7 @@ use sockeye_core::packet::{DefaultParser, Limits, Parser};
 use sockeye_core::{Args, Emission, EmitError, Frame, Selector, WsId};
 
 use super::{Act, Operation};
-use crate::hall::Hall;
+use crate::bench_support::Hall;
 
 /// All of them. What is said of size is that of the payload.
 pub(crate) const OPERATIONS: &[Operation] = &[

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_stands_there_twice_is_ambiguous() {
+    fn a_duplicate_parameter_is_ambiguous() {
         assert!(Query::read("EIO=4&EIO=3").ambiguous);
         assert!(Query::read("sid=a&sid=a").ambiguous);
         assert!(!Query::read("t=1&t=2").ambiguous);

@@ -43,7 +43,7 @@ fn asked(h: &mut Harness<Server>, client: &WebSocketClient) -> String {
 // Questions to many.
 
 #[test]
-fn a_question_to_many_is_one_packet_and_its_answers_come_together() {
+fn a_broadcast_with_ack_is_one_packet_and_one_event() {
     let (mut h, clients) = clients(3);
 
     let ack = ask(&mut h, &all());
@@ -84,7 +84,7 @@ fn an_answer_may_be_binary() {
 }
 
 #[test]
-fn who_is_gone_before_the_answer_is_lost() {
+fn a_socket_that_leaves_before_its_ack_counts_as_disconnected() {
     let (mut h, clients) = clients(3);
     ask(&mut h, &all());
 
@@ -100,7 +100,7 @@ fn who_is_gone_before_the_answer_is_lost() {
 }
 
 #[test]
-fn who_does_not_answer_in_time_is_late() {
+fn a_socket_that_does_not_ack_in_time_counts_as_timed_out() {
     let (mut h, clients) = clients(3);
     ask(&mut h, &all());
     answer(&mut h, &clients[1], "1");
@@ -119,7 +119,7 @@ fn who_does_not_answer_in_time_is_late() {
 }
 
 #[test]
-fn a_question_whose_time_is_up_leaves_all_others_open() {
+fn a_broadcast_that_times_out_leaves_others_pending() {
     let (mut h, clients) = clients(3);
     let now = h.now;
     let first = asked_of(&mut h, &clients[0], 20);
@@ -152,7 +152,7 @@ fn asked_of(h: &mut Harness<Server>, client: &WebSocketClient, times: usize) -> 
 }
 
 #[test]
-fn a_question_to_nobody_is_answered_at_once() {
+fn a_broadcast_with_ack_to_no_socket_completes_at_once() {
     let (mut h, _) = clients(1);
     let now = h.now;
 
@@ -165,7 +165,7 @@ fn a_question_to_nobody_is_answered_at_once() {
 }
 
 #[test]
-fn a_second_answer_and_one_of_somebody_else_do_not_count() {
+fn duplicate_and_foreign_acks_do_not_count() {
     let (mut h, clients) = clients(3);
     ask(&mut h, &all().except_socket(clients[2].socket));
     let id = asked(&mut h, &clients[0]);
@@ -182,7 +182,7 @@ fn a_second_answer_and_one_of_somebody_else_do_not_count() {
 }
 
 #[test]
-fn an_answer_in_another_namespace_does_not_count() {
+fn an_ack_in_another_namespace_does_not_count() {
     let (mut h, clients) = clients(1);
     h.join(clients[0].ws, "/admin");
     h.events();
@@ -197,7 +197,7 @@ fn an_answer_in_another_namespace_does_not_count() {
 }
 
 #[test]
-fn a_question_without_a_deadline_waits_for_the_last_one() {
+fn a_broadcast_without_a_timeout_waits_for_all_acks() {
     let (mut h, clients) = clients(2);
     let now = h.now;
     h.server.emit_with_ack("/", &all(), "ask", &1, None, now).unwrap();
@@ -217,7 +217,7 @@ fn a_question_without_a_deadline_waits_for_the_last_one() {
 }
 
 #[test]
-fn questions_to_many_and_to_one_do_not_mix() {
+fn acks_of_broadcasts_and_of_single_sockets_do_not_mix() {
     let (mut h, clients) = clients(1);
     let now = h.now;
     let socket = clients[0].socket;
@@ -234,7 +234,7 @@ fn questions_to_many_and_to_one_do_not_mix() {
 }
 
 #[test]
-fn what_can_not_be_sent_asks_nobody() {
+fn a_broadcast_that_can_not_be_encoded_asks_no_socket() {
     let (mut h, clients) = clients(1);
     let now = h.now;
 
@@ -247,7 +247,7 @@ fn what_can_not_be_sent_asks_nobody() {
 }
 
 #[test]
-fn who_falls_too_far_behind_by_the_question_is_lost() {
+fn a_socket_that_overflows_by_the_broadcast_counts_as_disconnected() {
     let mut h = Harness::<Server>::with(|config| config.engine.max_buffered = 500);
     let client = h.connect_websocket("/");
     h.stall(client.ws);
@@ -326,7 +326,7 @@ fn many_connections_are_closed_with_all_their_namespaces() {
 // The connection of a socket.
 
 #[test]
-fn every_socket_of_a_connection_is_told_about_the_upgrade() {
+fn upgraded_is_reported_for_every_socket_of_a_connection() {
     let mut h = Harness::<Server>::new();
     let client = h.connect_polling("/");
     let req = h.post(&client.sid, "40/admin,\x1e40/secret,");
@@ -344,7 +344,7 @@ fn every_socket_of_a_connection_is_told_about_the_upgrade() {
 }
 
 #[test]
-fn a_connection_that_is_closed_without_a_word_looks_like_a_loss() {
+fn close_looks_like_a_lost_connection() {
     let mut h = Harness::<Server>::new();
     let client = h.connect_websocket("/");
     let (admin, _) = h.join(client.ws, "/admin");
@@ -367,7 +367,7 @@ fn a_connection_that_is_closed_without_a_word_looks_like_a_loss() {
 }
 
 #[test]
-fn a_server_may_emit_while_nobody_is_there() {
+fn a_server_may_emit_without_clients() {
     let mut h = Harness::<Server>::with(|config| {
         config.namespaces.push(NamespaceConfig::new("/empty"));
     });

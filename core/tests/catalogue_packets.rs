@@ -4,7 +4,7 @@
 
 mod common;
 mod hostile;
-mod returning;
+mod recovery_support;
 
 use std::collections::BTreeSet;
 
@@ -187,7 +187,7 @@ fn of_two_origins_none_is_named_that_is_not_in_the_list() {
 }
 
 #[test]
-fn names_of_namespaces_that_would_become_something_else_are_refused() {
+fn invalid_configured_namespace_names_are_a_config_error() {
     let long = format!("/{}", "x".repeat(255));
     for name in ["", "/a\r\nb", "/\0", "/\u{7f}", "/\u{1e}", "/a,b", "/a?b", "a", &long] {
         let mut config = ServerConfig::default();
@@ -214,8 +214,8 @@ fn a_client_goes_over_to_nothing_but_a_websocket() {
 
 #[test]
 fn a_key_to_come_back_with_can_not_be_guessed() {
-    let mut h = returning::server();
-    let keys: Vec<String> = (0..200).map(|_| returning::connect(&mut h).pid).collect();
+    let mut h = recovery_support::server();
+    let keys: Vec<String> = (0..200).map(|_| recovery_support::connect(&mut h).pid).collect();
     // 24 characters of 64 are 144 bits.
     assert!(keys.iter().all(|key| key.len() == 24));
     for place in 0..24 {
@@ -226,18 +226,18 @@ fn a_key_to_come_back_with_can_not_be_guessed() {
 
 #[test]
 fn wrong_claims_find_nothing_among_very_many_packets_that_are_kept() {
-    let mut h = returning::server();
-    let (client, seen) = returning::away(&mut h);
+    let mut h = recovery_support::server();
+    let (client, seen) = recovery_support::away(&mut h);
     for _ in 0..20_000 {
         h.emit_to(&Selector::all(), "e");
     }
-    let mut claims = vec![returning::back("AAAAAAAAAAAAAAAAAAAAAAAA", &seen); 500];
-    claims.push(returning::back(&client.pid, "wrong"));
-    claims.resize(1_000, returning::back(&client.pid, &seen));
+    let mut claims = vec![recovery_support::back("AAAAAAAAAAAAAAAAAAAAAAAA", &seen); 500];
+    claims.push(recovery_support::back(&client.pid, "wrong"));
+    claims.resize(1_000, recovery_support::back(&client.pid, &seen));
     for claim in claims {
-        let (ws, received) = returning::ask(&mut h, &claim);
+        let (ws, received) = recovery_support::ask(&mut h, &claim);
         assert_eq!(received.len(), 1, "{claim}");
-        assert_ne!(returning::joined(&h, ws, &received[0]).id, client.id);
+        assert_ne!(recovery_support::joined(&h, ws, &received[0]).id, client.id);
         h.frame(ws, "41");
         h.closed(ws, Closure::Peer);
     }

@@ -51,7 +51,7 @@ fn no_packet_of_a_client_makes_a_room() {
 }
 
 #[test]
-fn a_broadcast_reaches_everybody_who_stays_once_while_half_of_them_leave() {
+fn a_broadcast_reaches_each_remaining_socket_once_while_half_of_them_leave() {
     let (mut h, clients) = crowd(1_000);
     let (stay, leave): (Vec<_>, Vec<_>) =
         clients.iter().enumerate().partition(|(number, _)| number % 2 == 0);
@@ -75,7 +75,7 @@ fn a_broadcast_reaches_everybody_who_stays_once_while_half_of_them_leave() {
 }
 
 #[test]
-fn a_question_to_very_many_has_one_deadline_and_is_forgotten_after_it() {
+fn a_broadcast_with_ack_has_one_deadline() {
     let (mut h, clients) = crowd(1_000);
     let before = h.server.counts();
     let now = h.now;
@@ -113,7 +113,7 @@ fn rooms_that_are_named_again_and_again_cost_no_more_than_their_names() {
 }
 
 #[test]
-fn many_rooms_mean_those_who_are_in_any_of_them_once_and_many_exceptions_nobody_in_any() {
+fn many_rooms_and_exceptions_select_each_socket_once() {
     let (mut h, clients) = crowd(300);
     for (number, client) in clients.iter().enumerate() {
         for other in [number, number / 2, 1000] {

@@ -49,7 +49,7 @@ fn named(sid: &str) -> Admission {
 }
 
 #[test]
-fn a_handshake_waits_until_it_is_let_through() {
+fn a_handshake_waits_until_it_is_accepted() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     let (ws, other) = upgrade(&mut h);
@@ -66,7 +66,7 @@ fn a_handshake_waits_until_it_is_let_through() {
 }
 
 #[test]
-fn a_handshake_that_is_denied_is_forbidden_in_the_words_of_the_application() {
+fn a_rejected_handshake_is_403_with_the_message_of_the_application() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     let (ws, other) = upgrade(&mut h);
@@ -83,7 +83,7 @@ fn a_handshake_that_is_denied_is_forbidden_in_the_words_of_the_application() {
 }
 
 #[test]
-fn a_session_is_not_asked_about_again() {
+fn requests_of_a_session_are_not_asked_about() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     allow(&mut h, id, ().into());
@@ -101,7 +101,7 @@ fn a_session_is_not_asked_about_again() {
 }
 
 #[test]
-fn what_is_refused_anyway_is_not_asked_about() {
+fn invalid_handshakes_are_not_asked_about() {
     let mut h = engine();
 
     for target in ["/engine.io/", "/engine.io/?EIO=3&transport=polling"] {
@@ -136,7 +136,7 @@ fn the_application_may_choose_the_id_and_add_headers() {
 }
 
 #[test]
-fn an_id_that_can_not_be_used_is_a_denial() {
+fn an_invalid_custom_id_rejects_the_handshake() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     allow(&mut h, id, named("taken"));
@@ -170,7 +170,7 @@ fn an_id_can_be_used_again_when_its_session_is_over() {
 }
 
 #[test]
-fn a_client_that_is_gone_meanwhile_costs_nothing() {
+fn a_handshake_aborted_before_the_decision_leaves_nothing() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     let (ws, other) = upgrade(&mut h);
@@ -188,7 +188,7 @@ fn a_client_that_is_gone_meanwhile_costs_nothing() {
 }
 
 #[test]
-fn each_of_many_clients_that_give_up_takes_its_own_handshake_along_and_no_other() {
+fn aborting_a_handshake_removes_that_one_only() {
     let mut h = engine();
     let waiting: Vec<_> = (0..300).map(|_| (poll(&mut h), upgrade(&mut h))).collect();
 
@@ -227,7 +227,7 @@ fn a_request_and_a_websocket_of_the_same_number_are_two_handshakes() {
 }
 
 #[test]
-fn a_handshake_that_nobody_decides_about_is_forbidden_after_20_seconds() {
+fn an_undecided_handshake_is_403_after_handshake_timeout() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     let (ws, _) = upgrade(&mut h);
@@ -265,7 +265,7 @@ fn handshakes_that_wait_count_against_the_limit_of_sessions() {
 }
 
 #[test]
-fn a_server_that_is_shut_down_turns_away_who_still_waits() {
+fn shut_down_rejects_undecided_handshakes() {
     let mut h = engine();
     let (req, id) = poll(&mut h);
     let (ws, other) = upgrade(&mut h);
@@ -347,7 +347,7 @@ fn the_application_sees_what_the_client_sent() {
 }
 
 #[test]
-fn handshakes_are_told_with_the_session_only_where_they_are_kept() {
+fn opened_has_the_handshake_if_it_is_kept() {
     for (manual_accept, keep) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut h = Harness::engine(EngineConfig {
             manual_accept,
@@ -394,7 +394,7 @@ fn sockets_know_the_request_that_opened_their_connection() {
 }
 
 #[test]
-fn a_server_hands_the_decision_to_its_application() {
+fn a_server_reports_handshakes_to_its_application() {
     let mut h = Harness::<Server>::with(|config| config.engine.manual_accept = true);
     let requested = |h: &mut Harness<Server>| match h.events().pop() {
         Some(sockeye_core::Event::HandshakeRequested { id, .. }) => id,

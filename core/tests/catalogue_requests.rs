@@ -79,7 +79,7 @@ fn an_object_of_very_many_keys_arrives_and_of_equal_ones_the_last_counts() {
 }
 
 #[test]
-fn what_is_sent_along_may_be_long_but_not_deep() {
+fn auth_may_be_long_but_not_deep() {
     let auth = |value: String| {
         let mut h: Harness<Server> = Harness::new();
         let ws = h.open_websocket();
@@ -105,7 +105,7 @@ fn a_second_connect_while_the_first_is_being_decided_takes_its_place() {
 }
 
 #[test]
-fn a_clock_that_jumps_by_hours_makes_one_ping_and_one_timeout() {
+fn a_clock_jump_of_hours_causes_one_ping_and_one_timeout() {
     let mut h: Harness<Server> = Harness::new();
     let clients: Vec<_> = (0..10).map(|_| h.connect_websocket("/")).collect();
     h.now += secs(10 * 3600);
@@ -123,7 +123,7 @@ fn a_clock_that_jumps_by_hours_makes_one_ping_and_one_timeout() {
 }
 
 #[test]
-fn events_that_want_answers_which_nobody_gives_leave_nothing_behind() {
+fn unanswered_events_with_ack_ids_leave_nothing() {
     let mut h: Harness<Server> = Harness::new();
     let client = h.connect_websocket("/");
     let before = h.server.counts();
@@ -157,7 +157,7 @@ fn parameters_of_old_protocols_change_no_answer_to_a_poll() {
 }
 
 #[test]
-fn a_request_for_a_websocket_that_is_none_takes_nothing_along() {
+fn a_websocket_handshake_for_an_unknown_session_changes_nothing() {
     let mut h: Harness<Server> = Harness::new();
     let client = h.connect_polling("/");
     h.emit(client.socket, "news", &1);
@@ -185,7 +185,7 @@ fn packets_begin_with_one_of_eight_characters() {
 }
 
 #[test]
-fn a_body_in_utf_16_is_no_text_here() {
+fn a_body_in_utf_16_is_malformed() {
     let text = "\u{feff}42[\"e\"]";
     let marked: [Vec<u8>; 2] = [
         text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
