@@ -29,9 +29,11 @@ mod tests {
     use crate::args::Args;
     use crate::args::Value;
     use crate::cost::scanned;
+    use crate::engineio::Encoded;
     use crate::io::Frame;
     use crate::socketio::packet::{
-        Carried, Decoder, DefaultParser, EventPayload, Limits, Packet, Parser, event,
+        Carried, Decoder, DefaultParser, EventPayload, Incoming, Limits, Outgoing, Packet,
+        PacketError, Parser, event,
     };
 
     /// What was scanned for each byte of the input.
@@ -95,9 +97,23 @@ mod tests {
         });
         assert!(parsed <= 9, "{parsed} for each byte when all are read: {json:.99}");
 
-        #[cfg(feature = "msgpack")]
-        send_on(&crate::socketio::packet::MsgpackParser, &args, length);
+        send_on(&TokenParser, &args, length);
         send_on(&DefaultParser, &args, length);
+    }
+
+    /// A parser of another format than JSON.
+    #[derive(Debug)]
+    struct TokenParser;
+
+    impl Parser for TokenParser {
+        fn encode(&self, packet: Outgoing<'_>) -> Encoded {
+            let count = packet.tokens().count();
+            packet.into_message(Frame::Binary(count.to_be_bytes().to_vec().into()))
+        }
+
+        fn decode(&self, _: Frame, _: Limits) -> Result<Incoming, PacketError> {
+            Err(PacketError::Type)
+        }
     }
 
     fn send_on(parser: &dyn Parser, args: &Args, length: usize) {

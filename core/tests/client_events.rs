@@ -7,11 +7,13 @@
 mod pair;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pair::{POLLING, Pair, WEBSOCKET, secs};
 use sockeye_core::client::{Auth, AuthError, Client, Config, Event, Input, Output, SocketConfig};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{Emission, EmitError, Frame, Value};
+use sockeye_msgpack::MsgpackParser;
 
 #[test]
 fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
@@ -332,32 +334,26 @@ fn cookies_are_sent_back_where_that_is_wanted() {
 
 #[test]
 fn another_parser_can_be_used_by_both_sides() {
-    #[cfg(feature = "msgpack")]
-    {
-        use std::sync::Arc;
+    let mut pair = Pair::with(
+        |config| config.parser = Arc::new(MsgpackParser),
+        |server| server.parser = Arc::new(MsgpackParser),
+    );
+    pair.server_acks = true;
+    let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
+    let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
+    pair.run(secs(2));
+    assert_eq!(pair.heard(), ["connected / [{\"token\":\"a\"}]", "upgraded"]);
+    pair.clear();
+    let peer = pair.peer(id);
+    let data = (1, Value::Bytes("xy".into()));
+    let now = pair.now;
+    pair.socket(id).emit_with_ack("e", &data, None, now).unwrap();
+    pair.serve(peer, "s", &data);
+    pair.run(secs(1));
 
-        use sockeye_core::packet::MsgpackParser;
-        let mut pair = Pair::with(
-            |config| config.parser = Arc::new(MsgpackParser),
-            |server| server.parser = Arc::new(MsgpackParser),
-        );
-        pair.server_acks = true;
-        let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
-        let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
-        pair.run(secs(2));
-        assert_eq!(pair.heard(), ["connected / [{\"token\":\"a\"}]", "upgraded"]);
-        pair.clear();
-        let peer = pair.peer(id);
-        let data = (1, Value::Bytes("xy".into()));
-        let now = pair.now;
-        pair.socket(id).emit_with_ack("e", &data, None, now).unwrap();
-        pair.serve(peer, "s", &data);
-        pair.run(secs(1));
-
-        let args = "[1,{\"_placeholder\":true,\"num\":0}]+7879";
-        assert_eq!(pair.told(), [format!("s{args}"), format!("acked {args}")]);
-        pair.finish();
-    }
+    let args = "[1,{\"_placeholder\":true,\"num\":0}]+7879";
+    assert_eq!(pair.told(), [format!("s{args}"), format!("acked {args}")]);
+    pair.finish();
 }
 
 #[test]

@@ -27,9 +27,8 @@ fn values(data: &[u8]) {
     play::values::values(data, Arc::new(DefaultParser));
 }
 
-#[cfg(feature = "msgpack")]
 fn packed(data: &[u8]) {
-    play::values::values(data, Arc::new(sockeye_core::packet::MsgpackParser));
+    play::values::values(data, Arc::new(sockeye_msgpack::MsgpackParser));
 }
 
 #[test]
@@ -65,11 +64,9 @@ fn the_corpus_of_texts_is_read_as_serde_json_reads_it() {
 #[test]
 fn the_corpus_of_values_comes_back() {
     assert!(replay("value_round_trip", values) >= 10);
-    #[cfg(feature = "msgpack")]
     assert!(replay("value_round_trip", packed) >= 10);
 }
 
-#[cfg(feature = "msgpack")]
 #[test]
 fn the_corpus_of_packed_packets_does_no_harm() {
     assert!(replay("msgpack_decode", play::packed::packed) >= 10);
@@ -111,7 +108,6 @@ proptest! {
     #[test]
     fn whatever_is_emitted_arrives(data in bytes()) {
         values(&data);
-        #[cfg(feature = "msgpack")]
         packed(&data);
     }
 }

@@ -23,11 +23,7 @@ const UP: usize = Limits::DEPTH_TO_SERVER;
 const DOWN: usize = Limits::DEPTH_TO_CLIENT;
 
 fn parsers() -> Vec<Arc<dyn Parser>> {
-    vec![
-        Arc::new(DefaultParser),
-        #[cfg(feature = "msgpack")]
-        Arc::new(sockeye_core::packet::MsgpackParser),
-    ]
+    vec![Arc::new(DefaultParser), Arc::new(sockeye_msgpack::MsgpackParser)]
 }
 
 /// A client on a WebSocket that has joined `/`, and the server's handle of it.

@@ -8,5 +8,5 @@ mod play;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     play::values::values(data, std::sync::Arc::new(sockeye_core::packet::DefaultParser));
-    play::values::values(data, std::sync::Arc::new(sockeye_core::packet::MsgpackParser));
+    play::values::values(data, std::sync::Arc::new(sockeye_msgpack::MsgpackParser));
 });

@@ -116,4 +116,6 @@ pub use sockeye_core::{
     AckError, Args, ConfigError, DisconnectReason, EmitError, Name, OnExceeded, OverflowPolicy,
     RateLimit, RoomChange, ServerConfig, TypedEvent, Value,
 };
+#[cfg(feature = "msgpack")]
+pub use sockeye_msgpack::MsgpackParser;
 pub use typed::{Answer, TypedHandler};

@@ -4,12 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "msgpack")]
 use sockeye_core::ServerConfig;
-#[cfg(feature = "msgpack")]
-use sockeye_core::packet::MsgpackParser;
 use sockeye_core::packet::{DefaultParser, Limits, Parser};
 use sockeye_core::{Args, Emission, EmitError, Frame, Selector, WsId};
+use sockeye_msgpack::MsgpackParser;
 
 use super::{Act, Operation};
 use crate::bench_support::Hall;
@@ -39,11 +37,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "echo, object", make: || echo(vec![object().into()]) },
     Operation { name: "acknowledge", make: || echo(vec![r#"427["sum",1,2]"#.into()]) },
     Operation { name: "echo by long-polling, 32 B", make: || poll(32) },
-    #[cfg(feature = "msgpack")]
     Operation { name: "parse, MessagePack", make: || parse(MsgpackParser, packed_event(32)) },
-    #[cfg(feature = "msgpack")]
     Operation { name: "encode, MessagePack", make: || encode(packing_hall(), text(32)) },
-    #[cfg(feature = "msgpack")]
     Operation { name: "echo, MessagePack", make: echo_packed },
 ];
 
@@ -171,23 +166,19 @@ fn poll(size: usize) -> Act {
     })
 }
 
-#[cfg(feature = "msgpack")]
 fn packing() -> ServerConfig {
     ServerConfig { parser: std::sync::Arc::new(MsgpackParser), ..ServerConfig::default() }
 }
 
-#[cfg(feature = "msgpack")]
 fn packed_event(size: u8) -> Frame {
     let head = b"\x83\xa4type\x02\xa4data\x92\xa4echo\xd9";
     [head, &[size][..], text(size.into()).as_bytes(), b"\xa3nsp\xa1/"].concat().into()
 }
 
-#[cfg(feature = "msgpack")]
 fn echo_packed() -> Act {
     take(packing_hall().echoing(), vec![packed_event(32)], 1)
 }
 
-#[cfg(feature = "msgpack")]
 fn packing_hall() -> Hall {
     let mut hall = Hall::new(packing());
     hall.enter(b"\x82\xa4type\x00\xa3nsp\xa1/".to_vec().into());

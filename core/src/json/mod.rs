@@ -23,6 +23,7 @@ pub(crate) struct Outline {
 }
 
 /// Walks over JSON text, and never back.
+#[derive(Debug)]
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     pos: usize,

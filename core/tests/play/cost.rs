@@ -54,9 +54,8 @@ pub(crate) fn cost(data: &[u8], measure: Measure) {
     let sent = peer.send_on(&args, ack);
     // Next to binary values there may be data that looks like one.
     assert!(!sent.is_empty() || !args.attachments().is_empty(), "what came can be sent on");
-    #[cfg(feature = "msgpack")]
     {
-        let parser = Arc::new(sockeye_core::packet::MsgpackParser);
+        let parser = Arc::new(sockeye_msgpack::MsgpackParser);
         let mut peer = Peer::new(parser, Frame::Binary(super::values::joining()), measure);
         for frame in peer.send_on(&args, None) {
             let Some((args, _)) = peer.receive(vec![frame]) else { return };

@@ -8,7 +8,6 @@
 pub(crate) mod client;
 pub(crate) mod cost;
 pub(crate) mod heads;
-#[cfg(feature = "msgpack")]
 pub(crate) mod packed;
 pub(crate) mod server;
 mod tape;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sockeye_core::packet::MsgpackParser;
 use sockeye_core::{
     Closure, Counts, Emission, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
 };
+use sockeye_msgpack::MsgpackParser;
 
 /// Feeds messages to a client that has joined `/`. Each has its length in front, in two bytes.
 ///

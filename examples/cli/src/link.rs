@@ -5,11 +5,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use smol::channel::Sender;
+use sockeye_smol::MsgpackParser;
 use sockeye_smol::client::{
     Client, Config, ConnectError, Connection, Connector, DisconnectReason, Namespace, Proxy,
     Refused, Socket,
 };
-use sockeye_smol::core::packet::MsgpackParser;
 use sockeye_smol::{AckFailure, AckSender, Args, Name};
 
 use crate::json::Value;

@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sockeye_smol::core::RecoveryConfig;
 use sockeye_smol::core::engineio::{Cookie, Cors, EngineConfig, Handshake, Origins};
-use sockeye_smol::core::packet::{DefaultParser, MsgpackParser};
+use sockeye_smol::core::packet::DefaultParser;
 use sockeye_smol::{
-    App, Auth, DisconnectReason, IntoMachine, Namespace, Refusal, ServerConfig, Socket, State,
+    App, Auth, DisconnectReason, IntoMachine, MsgpackParser, Namespace, Refusal, ServerConfig,
+    Socket, State,
 };
 
 use crate::{flag, number};

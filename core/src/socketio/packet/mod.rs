@@ -5,8 +5,8 @@
 //! `{"_placeholder":true,"num":0}` stands for the first binary value, and so on. Both sides of a
 //! connection must use the same parser.
 //!
-//! [`DefaultParser`] writes what every client understands. `MsgpackParser`, with the feature
-//! `msgpack`, is for clients with the parser of the npm package `socket.io-msgpack-parser`.
+//! [`DefaultParser`] writes what every client understands. The crate `sockeye-msgpack` has the parser
+//! for clients with the npm package `socket.io-msgpack-parser`.
 
 mod arguments;
 mod decode;
@@ -14,22 +14,20 @@ mod encode;
 mod failure;
 mod kind;
 mod limits;
-#[cfg(feature = "msgpack")]
-mod msgpack;
 mod outgoing;
 mod parser;
 mod payload;
 mod text;
+mod tokens;
 mod writer;
 
 pub use kind::PacketKind;
 pub use limits::Limits;
-#[cfg(feature = "msgpack")]
-pub use msgpack::MsgpackParser;
 pub use outgoing::Outgoing;
 pub use parser::{Incoming, PacketError, Parser};
 pub use payload::{AckPayload, EventPayload};
 pub use text::DefaultParser;
+pub use tokens::{Token, Tokens};
 
 pub(crate) use decode::{Decoder, FromServer, Packet};
 pub(crate) use encode::{

@@ -8,6 +8,7 @@ use crate::error::EmitError;
 use crate::io::Frame;
 use crate::json;
 use crate::socketio::packet::payload::Payload;
+use crate::socketio::packet::tokens::Tokens;
 use crate::socketio::packet::writer::Writer;
 use crate::socketio::packet::{Limits, PacketKind};
 
@@ -84,6 +85,14 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.json[self.data..]
+    }
+
+    /// The data as tokens, for parsers that do not send JSON; none if there is no data.
+    ///
+    /// It takes time in proportion to the length of the data and of its attachments.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(self.data(), &self.attachments)
     }
 
     /// The binary values, which the data has placeholders for, each one once.

@@ -82,7 +82,6 @@ pub enum PacketError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     pub(super) kind: PacketKind,
-    /// Valid UTF-8.
     pub(super) namespace: Bytes,
     pub(super) id: Option<u64>,
     /// Valid UTF-8, empty if there is none.
@@ -94,14 +93,18 @@ pub struct Incoming {
 
 impl Incoming {
     /// Makes a packet without id or data.
+    ///
+    /// A namespace that is not valid UTF-8 is refused like one that does not exist.
     #[must_use]
-    pub fn new(kind: PacketKind, namespace: impl Into<String>) -> Self {
-        Self::from_text(kind, Bytes::from(namespace.into()))
-    }
-
-    /// Takes a namespace that is known to be text.
-    pub(super) const fn from_text(kind: PacketKind, namespace: Bytes) -> Self {
-        Self { kind, namespace, id: None, data: Bytes::new(), attachments: Vec::new(), awaited: 0 }
+    pub fn new(kind: PacketKind, namespace: impl Into<Bytes>) -> Self {
+        Self {
+            kind,
+            namespace: namespace.into(),
+            id: None,
+            data: Bytes::new(),
+            attachments: Vec::new(),
+            awaited: 0,
+        }
     }
 
     /// Adds the id that ties an event and its answer together.

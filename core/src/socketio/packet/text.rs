@@ -71,7 +71,7 @@ impl Parser for DefaultParser {
             namespace = text.split_to(end);
             text.advance(text.len().min(1));
         }
-        let mut packet = Incoming::from_text(kind, namespace);
+        let mut packet = Incoming::new(kind, namespace);
         packet.awaited = usize::try_from(attachments).map_err(|_| PacketError::TooMany)?;
         // White space may stand before JSON only where no ack id could be meant.
         if let Some(b'0'..=b'9') = text.first() {

@@ -1,9 +1,10 @@
 //! What a client that speaks MessagePack makes of what servers say.
 
-#![cfg(feature = "msgpack")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../core/tests/common/mod.rs"]
 mod common;
+#[path = "../../../core/tests/hostile/mod.rs"]
 mod hostile;
 mod pack;
 
@@ -13,7 +14,7 @@ use hostile::Victim;
 use pack::P::{Bin, Int};
 use pack::{P, map, pack, text};
 use sockeye_core::engineio::Transport;
-use sockeye_core::packet::MsgpackParser;
+use sockeye_msgpack::MsgpackParser;
 
 /// A client that asks to join the main namespace.
 fn asking() -> Victim {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
-use sockeye_core::packet::MsgpackParser;
 use sockeye_core::{Args, Event, Frame, Server, ServerConfig, SocketId, WsId};
+use sockeye_msgpack::MsgpackParser;
 
 use super::common::Harness;
 

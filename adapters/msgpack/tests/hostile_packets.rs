@@ -1,7 +1,6 @@
 //! What clients that speak MessagePack should not send, and any value there and back.
 
-#![cfg(feature = "msgpack")]
-
+#[path = "../../../core/tests/common/mod.rs"]
 mod common;
 mod pack;
 

@@ -1,7 +1,6 @@
 //! Clients that speak MessagePack, in virtual time.
 
-#![cfg(feature = "msgpack")]
-
+#[path = "../../../core/tests/common/mod.rs"]
 mod common;
 mod pack;
 
