@@ -14,7 +14,7 @@ fn strings(lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_emitted_before_the_connection_arrives_in_order_after_it() {
+fn events_emitted_before_the_connection_arrive_in_order_after_it() {
     for mut pair in [Pair::new(), Pair::websocket()] {
         let id = pair.open("/");
         for n in 0..3 {
@@ -33,7 +33,7 @@ fn what_is_emitted_before_the_connection_arrives_in_order_after_it() {
 }
 
 #[test]
-fn what_is_emitted_while_away_is_sent_once_the_client_is_back() {
+fn events_emitted_while_disconnected_are_sent_after_the_reconnection() {
     let mut pair = Pair::websocket();
     let (id, _) = pair.join("/");
     pair.net.down = true;
@@ -52,7 +52,7 @@ fn what_is_emitted_while_away_is_sent_once_the_client_is_back() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn the_buffer_is_bounded_in_bytes() {
     let mut pair = Pair::with(|config| config.max_buffered = 1000, |_| {});
     let id = pair.client.open(
         "/",
@@ -85,7 +85,7 @@ fn what_waits_is_bounded() {
 }
 
 #[test]
-fn what_a_slow_connection_has_not_taken_counts_too() {
+fn packets_that_a_slow_connection_has_not_taken_count_against_the_limit() {
     let mut pair = Pair::with(
         |config| {
             config.transports = vec![WEBSOCKET];
@@ -108,7 +108,7 @@ fn what_a_slow_connection_has_not_taken_counts_too() {
 }
 
 #[test]
-fn volatile_events_are_dropped_unless_they_can_leave_at_once() {
+fn volatile_events_are_dropped_unless_they_can_be_written_at_once() {
     for mut pair in [Pair::polling(), Pair::websocket()] {
         pair.net.write = millis(50);
         let id = pair.open("/");
@@ -137,7 +137,7 @@ fn volatile_events_are_dropped_unless_they_can_leave_at_once() {
 }
 
 #[test]
-fn a_volatile_event_is_dropped_while_a_post_is_under_way() {
+fn a_volatile_event_is_dropped_while_a_post_is_pending() {
     let mut pair = Pair::polling();
     let (id, _) = pair.join("/");
     pair.clear();
@@ -156,7 +156,7 @@ fn a_volatile_event_is_dropped_while_a_post_is_under_way() {
 }
 
 #[test]
-fn acknowledgements_that_are_owed_at_the_end_of_the_connection_are_errors() {
+fn acknowledgements_pending_at_the_end_of_the_connection_are_errors() {
     let mut pair = Pair::websocket();
     let (id, _) = pair.join("/");
     pair.clear();
@@ -172,7 +172,7 @@ fn acknowledgements_that_are_owed_at_the_end_of_the_connection_are_errors() {
 }
 
 #[test]
-fn acknowledgements_that_do_not_come_in_time_are_errors() {
+fn acknowledgements_that_do_not_arrive_in_time_are_errors() {
     let mut pair = Pair::websocket();
     let (id, _) = pair.join("/");
     pair.clear();
@@ -185,7 +185,7 @@ fn acknowledgements_that_do_not_come_in_time_are_errors() {
 }
 
 #[test]
-fn the_time_for_an_acknowledgement_can_be_an_option_of_the_socket() {
+fn the_ack_timeout_can_be_an_option_of_the_socket() {
     let mut pair = Pair::websocket();
     let config = SocketConfig { ack_timeout: Some(secs(1)), ..SocketConfig::default() };
     let id = pair.open_with("/", config);
@@ -200,7 +200,7 @@ fn the_time_for_an_acknowledgement_can_be_an_option_of_the_socket() {
 }
 
 #[test]
-fn what_is_not_sent_until_its_time_is_up_is_never_sent() {
+fn an_event_that_timed_out_before_it_was_sent_is_never_sent() {
     let mut pair = Pair::websocket();
     pair.net.down = true;
     let id = pair.open("/");
@@ -220,7 +220,7 @@ fn what_is_not_sent_until_its_time_is_up_is_never_sent() {
 }
 
 #[test]
-fn what_is_acknowledged_leaves_nothing_behind() {
+fn an_acknowledged_event_leaves_no_state() {
     for retries in [0, 1] {
         let mut pair = Pair::websocket();
         pair.server_acks = true;
@@ -236,7 +236,7 @@ fn what_is_acknowledged_leaves_nothing_behind() {
 }
 
 #[test]
-fn acknowledgements_that_are_owed_are_bounded() {
+fn pending_acknowledgements_are_bounded() {
     let mut pair = Pair::with(|config| config.max_pending_acks = 2, |_| {});
     let (id, _) = pair.join("/");
     pair.ask(id, "a", None);
@@ -247,7 +247,7 @@ fn acknowledgements_that_are_owed_are_bounded() {
 }
 
 #[test]
-fn removing_a_socket_settles_what_it_waits_for() {
+fn removing_a_socket_fails_its_pending_acknowledgements() {
     let mut pair = Pair::websocket();
     pair.net.down = true;
     let id = pair.open("/");
@@ -268,7 +268,7 @@ fn retrying(retries: u32, timeout: u64) -> SocketConfig {
 }
 
 #[test]
-fn with_retries_one_event_after_the_other_is_sent_until_it_is_acknowledged() {
+fn with_retries_events_are_sent_one_by_one_until_acknowledged() {
     let mut pair = Pair::websocket();
     let id = pair.open_with("/", retrying(2, 3));
     for n in 0..3 {
@@ -290,7 +290,7 @@ fn with_retries_one_event_after_the_other_is_sent_until_it_is_acknowledged() {
 }
 
 #[test]
-fn an_event_is_given_up_after_all_its_tries_and_the_next_one_goes_on() {
+fn an_event_is_given_up_after_all_its_tries_and_the_next_one_is_sent() {
     let mut pair = Pair::websocket();
     let id = pair.open_with("/", retrying(2, 1));
     let now = pair.now;
@@ -308,7 +308,7 @@ fn an_event_is_given_up_after_all_its_tries_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn an_event_that_was_on_its_way_is_sent_again_on_the_next_connection() {
+fn an_unacknowledged_event_is_sent_again_on_the_next_connection() {
     let mut pair = Pair::websocket();
     let id = pair.open_with("/", retrying(1, 60));
     pair.run(secs(1));
@@ -325,7 +325,7 @@ fn an_event_that_was_on_its_way_is_sent_again_on_the_next_connection() {
 }
 
 #[test]
-fn losing_the_connection_is_a_try_that_failed() {
+fn a_lost_connection_counts_as_a_failed_try() {
     let mut pair = Pair::websocket();
     let id = pair.open_with("/", retrying(1, 600));
     pair.run(secs(1));
@@ -342,7 +342,7 @@ fn losing_the_connection_is_a_try_that_failed() {
 }
 
 #[test]
-fn a_late_answer_to_an_earlier_try_counts() {
+fn a_late_acknowledgement_of_an_earlier_try_counts() {
     let mut pair = Pair::websocket();
     pair.server_acks = true;
     pair.net.latency = (millis(800), millis(800));

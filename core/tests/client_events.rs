@@ -16,7 +16,7 @@ use sockeye_core::{Emission, EmitError, Frame, Value};
 use sockeye_msgpack::MsgpackParser;
 
 #[test]
-fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
+fn a_client_connects_by_polling_and_upgrades_to_a_websocket() {
     let mut pair = Pair::new();
 
     let id = pair.open("/");
@@ -31,7 +31,7 @@ fn a_client_connects_by_polling_and_goes_over_to_a_websocket() {
 }
 
 #[test]
-fn the_transport_is_that_of_the_connection_once_there_is_one() {
+fn the_transport_is_known_while_a_connection_is_open() {
     let mut pair = Pair::new();
     assert_eq!(pair.client.transport(), None);
     pair.open("/");
@@ -43,7 +43,7 @@ fn the_transport_is_that_of_the_connection_once_there_is_one() {
 }
 
 #[test]
-fn binary_values_are_base64_on_a_websocket_only_where_that_is_wanted() {
+fn binary_values_are_base64_on_a_websocket_only_if_the_options_say_so() {
     for (force_base64, expected) in [(false, "<binary>"), (true, "bAQI=")] {
         let change = |config: &mut Config| {
             config.transports = vec![WEBSOCKET];
@@ -154,7 +154,7 @@ fn the_client_acknowledges_events_of_the_server() {
 }
 
 #[test]
-fn an_answer_is_refused_on_any_other_socket_than_that_of_the_event() {
+fn a_responder_is_refused_by_any_other_socket_than_that_of_the_event() {
     let mut pair = Pair::websocket();
     let (id, peer) = pair.join("/");
     let (other, _) = pair.join("/admin");
@@ -178,7 +178,7 @@ fn an_answer_is_refused_on_any_other_socket_than_that_of_the_event() {
 }
 
 #[test]
-fn an_answer_to_an_event_of_an_earlier_connection_is_not_sent() {
+fn an_acknowledgement_of_an_event_of_an_earlier_connection_is_not_sent() {
     let mut pair = Pair::websocket();
     let (id, peer) = pair.join("/");
     let now = pair.now;
@@ -198,7 +198,7 @@ fn an_answer_to_an_event_of_an_earlier_connection_is_not_sent() {
 }
 
 #[test]
-fn a_fixed_value_is_sent_along_at_each_connect() {
+fn a_fixed_payload_is_sent_with_each_connect() {
     let mut pair = Pair::new();
     let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
     assert!(!format!("{auth:?}").contains("token"), "secrets are not shown");
@@ -214,7 +214,7 @@ fn a_fixed_value_is_sent_along_at_each_connect() {
 }
 
 #[test]
-fn a_value_can_be_asked_for_anew_at_each_connect() {
+fn the_application_can_be_asked_for_the_payload_of_each_connect() {
     let mut pair = Pair::new();
     let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
     let id = pair.open_with("/", config);
@@ -244,7 +244,7 @@ fn a_value_can_be_asked_for_anew_at_each_connect() {
 }
 
 #[test]
-fn a_connection_that_is_lost_while_a_value_is_asked_for_asks_again() {
+fn a_connection_lost_while_the_payload_is_asked_for_asks_again() {
     let mut pair = Pair::websocket();
     let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
     let id = pair.open_with("/", config);
@@ -262,7 +262,7 @@ fn a_connection_that_is_lost_while_a_value_is_asked_for_asks_again() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_an_error_and_changes_nothing() {
+fn an_event_that_cannot_be_sent_is_an_error_without_effect() {
     let mut pair = Pair::new();
     let (id, _) = pair.join("/");
     pair.clear();
@@ -302,7 +302,7 @@ fn headers_query_and_path_are_those_of_the_options() {
 }
 
 #[test]
-fn requests_with_a_body_say_of_what_type_it_is_and_no_others() {
+fn only_requests_with_a_body_have_a_content_type() {
     let mut pair = Pair::polling();
     let (id, _) = pair.join("/");
     pair.emit(id, "e", &());
@@ -317,7 +317,7 @@ fn requests_with_a_body_say_of_what_type_it_is_and_no_others() {
 }
 
 #[test]
-fn cookies_are_sent_back_where_that_is_wanted() {
+fn cookies_are_sent_back_if_the_options_say_so() {
     for wanted in [true, false] {
         let mut pair = Pair::with(
             |config| config.cookies = wanted,
@@ -357,7 +357,7 @@ fn another_parser_can_be_used_by_both_sides() {
 }
 
 #[test]
-fn nothing_is_heard_after_the_application_has_disconnected_the_socket() {
+fn no_event_is_delivered_after_the_application_has_disconnected_the_socket() {
     let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
     let mut client = Client::new(config, [1; 32]).unwrap();
     #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]

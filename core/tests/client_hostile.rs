@@ -12,7 +12,7 @@ use sockeye_core::engineio::Transport;
 const OPEN: &str = hostile::OPEN;
 
 #[test]
-fn a_handshake_that_makes_no_sense_is_refused() {
+fn an_invalid_handshake_is_refused() {
     for (body, fault) in [
         ("", "malformed data: not an Engine.IO packet"),
         ("hello", "malformed data: not an Engine.IO packet"),
@@ -56,7 +56,7 @@ fn a_handshake_that_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn a_binary_message_is_no_handshake() {
+fn a_binary_message_is_not_a_handshake() {
     let mut victim = Victim::new(Transport::WebSocket);
     victim.say_binary(b"0{}");
     let fault = "failed 0: malformed data: a message comes before the session is open";
@@ -128,7 +128,7 @@ fn malformed_data_ends_the_connection_with_a_parse_error() {
 }
 
 #[test]
-fn what_comes_behind_the_end_leaves_no_trace_on_the_next_connection() {
+fn packets_behind_the_end_of_a_session_have_no_effect_on_the_next_one() {
     for end in ["47", "41"] {
         let mut victim = Victim::connected(Transport::Polling);
         victim.say(&format!("{end}\x1e42[\"b\"]\x1e451-[\"a\"]"));
@@ -145,7 +145,7 @@ fn what_comes_behind_the_end_leaves_no_trace_on_the_next_connection() {
 }
 
 #[test]
-fn events_that_came_before_a_welcome_that_did_not_are_forgotten() {
+fn early_events_are_dropped_if_connect_is_never_answered() {
     let mut victim = Victim::opened(Transport::Polling);
     victim.say("42[\"a\"]");
     victim.fail();
@@ -157,7 +157,7 @@ fn events_that_came_before_a_welcome_that_did_not_are_forgotten() {
 }
 
 #[test]
-fn events_that_come_before_the_welcome_are_told_after_it_also_when_the_socket_had_left() {
+fn early_events_are_delivered_after_connected_also_to_a_socket_that_had_left() {
     let mut victim = Victim::connected(Transport::Polling);
     let (now, socket) = (victim.now, victim.socket);
     victim.client.socket(socket).unwrap().disconnect(now);
@@ -172,7 +172,7 @@ fn events_that_come_before_the_welcome_are_told_after_it_also_when_the_socket_ha
 }
 
 #[test]
-fn a_connection_that_ends_during_an_upgrade_takes_the_websocket_with_it() {
+fn a_connection_that_ends_during_an_upgrade_closes_the_websocket() {
     let mut victim = Victim::probing();
     victim.fail();
     assert!(victim.is_forgotten());
@@ -186,7 +186,7 @@ fn a_connection_that_ends_during_an_upgrade_takes_the_websocket_with_it() {
 }
 
 #[test]
-fn what_nobody_asked_for_is_ignored() {
+fn unrequested_packets_are_ignored() {
     for data in [
         "40/other,{\"sid\":\"x\"}",
         "41/other,",
@@ -237,7 +237,7 @@ fn an_attachment_that_is_named_twice_ends_the_connection() {
 }
 
 #[test]
-fn a_refusal_in_any_form_is_a_refusal() {
+fn a_connect_error_of_any_form_refuses_the_socket() {
     for (data, words) in [
         ("44", "refused:  []"),
         ("44\"text\"", "refused: text []"),
@@ -267,7 +267,7 @@ fn a_refusal_in_any_form_is_a_refusal() {
 }
 
 #[test]
-fn an_answer_of_any_form_settles_an_acknowledgement_once() {
+fn an_ack_packet_of_any_form_is_delivered_once() {
     let mut victim = Victim::connected(Transport::WebSocket);
     let now = victim.now;
     let mut socket = victim.client.socket(victim.socket).unwrap();
@@ -279,7 +279,7 @@ fn an_answer_of_any_form_settles_an_acknowledgement_once() {
 }
 
 #[test]
-fn what_was_not_sent_yet_cannot_be_acknowledged() {
+fn an_event_that_was_not_sent_yet_cannot_be_acknowledged() {
     let config = SocketConfig { retries: 3, ..SocketConfig::default() };
     let mut victim = Victim::asking(
         Transport::WebSocket,
@@ -302,7 +302,7 @@ fn what_was_not_sent_yet_cannot_be_acknowledged() {
 }
 
 #[test]
-fn a_server_that_answers_the_probe_wrongly_keeps_the_connection() {
+fn a_wrong_answer_to_the_probe_keeps_the_connection() {
     for answer in ["", "2probe", "3", "3probf", "4hello", "5", "6", "1", "0{}", "é"] {
         let mut victim = Victim::probing();
         victim.say_to_probe(answer);
@@ -317,7 +317,7 @@ fn a_server_that_answers_the_probe_wrongly_keeps_the_connection() {
 }
 
 #[test]
-fn a_server_that_answers_the_probe_twice_keeps_the_connection() {
+fn a_second_answer_to_the_probe_keeps_the_connection() {
     let mut victim = Victim::probing();
     victim.drains = false;
     victim.say_to_probe("3probe");
@@ -329,7 +329,7 @@ fn a_server_that_answers_the_probe_twice_keeps_the_connection() {
 }
 
 #[test]
-fn a_server_that_has_closed_is_asked_for_nothing_more() {
+fn no_request_follows_the_close_packet_of_the_server() {
     for transport in [Transport::Polling, Transport::WebSocket] {
         let mut victim = Victim::connected(transport);
         victim.say("1");
@@ -339,7 +339,7 @@ fn a_server_that_has_closed_is_asked_for_nothing_more() {
 }
 
 #[test]
-fn what_waits_when_the_server_closes_takes_no_other_way() {
+fn queued_packets_are_dropped_when_the_server_closes() {
     let mut victim = Victim::connected(Transport::WebSocket);
     victim.drains = false;
     let (now, socket) = (victim.now, victim.socket);
@@ -354,7 +354,7 @@ fn what_waits_when_the_server_closes_takes_no_other_way() {
 }
 
 #[test]
-fn an_upgrade_that_breaks_off_in_the_middle_leaves_the_connection_with_polling() {
+fn an_upgrade_that_fails_midway_leaves_the_connection_with_polling() {
     for silent in [false, true] {
         let mut victim = Victim::probing();
         victim.drains = false;
@@ -380,7 +380,7 @@ fn an_upgrade_that_breaks_off_in_the_middle_leaves_the_connection_with_polling()
 }
 
 #[test]
-fn what_names_nothing_that_is_open_is_ignored() {
+fn inputs_for_unknown_requests_and_websockets_are_ignored() {
     let mut victim = Victim::connected(Transport::WebSocket);
     let before = victim.client.counts();
     victim.nonsense();

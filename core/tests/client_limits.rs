@@ -27,7 +27,7 @@ fn any_number_of_pings_costs_little() {
 }
 
 #[test]
-fn a_server_that_talks_and_does_not_ping_is_given_up() {
+fn a_server_that_sends_messages_but_no_pings_times_out() {
     for transport in [Transport::Polling, Transport::WebSocket] {
         let mut victim = Victim::connected(transport);
         for _ in 0..4 {
@@ -41,7 +41,7 @@ fn a_server_that_talks_and_does_not_ping_is_given_up() {
 }
 
 #[test]
-fn the_events_of_one_answer_are_made_as_they_are_taken() {
+fn the_events_of_one_response_are_made_as_they_are_taken() {
     let mut victim = Victim::connected(Transport::Polling);
     victim.drains = false;
     let events = vec!["42[0]"; 100_000].join("\x1e");
@@ -53,7 +53,7 @@ fn the_events_of_one_answer_are_made_as_they_are_taken() {
 }
 
 #[test]
-fn what_came_first_is_told_first_however_late_it_is_taken() {
+fn events_are_delivered_in_order_however_late_they_are_taken() {
     let mut victim = Victim::connected(Transport::Polling);
     victim.drains = false;
     let (now, id) = (victim.now, victim.socket);
@@ -67,7 +67,7 @@ fn what_came_first_is_told_first_however_late_it_is_taken() {
 }
 
 #[test]
-fn an_answer_or_a_message_may_be_as_large_as_allowed() {
+fn a_response_or_a_message_may_be_as_large_as_allowed() {
     let text = "x".repeat(1000 - "42[\"a\",\"\"]".len());
     for transport in [Transport::Polling, Transport::WebSocket] {
         let mut victim = Victim::with(transport, |config| config.max_incoming = 1000);
@@ -80,7 +80,7 @@ fn an_answer_or_a_message_may_be_as_large_as_allowed() {
 }
 
 #[test]
-fn an_answer_or_a_message_that_is_too_large_ends_the_connection() {
+fn a_response_or_a_message_that_is_too_large_ends_the_connection() {
     let change = |config: &mut Config| config.max_incoming = 1000;
     let large = format!("42[\"a\",\"{}\"]", "x".repeat(1000));
     for transport in [Transport::Polling, Transport::WebSocket] {
@@ -126,7 +126,7 @@ fn a_packet_that_is_never_completed_ends_the_connection() {
 }
 
 #[test]
-fn a_packet_that_was_not_completed_is_nothing_to_the_next_connection() {
+fn an_incomplete_packet_has_no_effect_on_the_next_connection() {
     let mut victim = Victim::connected(Transport::WebSocket);
     victim.say("452-[\"a\"]");
     victim.close();
@@ -143,7 +143,7 @@ fn a_packet_that_was_not_completed_is_nothing_to_the_next_connection() {
 }
 
 #[test]
-fn events_before_the_socket_is_let_in_are_bounded() {
+fn early_events_are_bounded_in_bytes() {
     for (message, least) in
         [("42[\"a\"]".to_owned(), 50), (format!("42[\"{}\"]", "x".repeat(900)), 5)]
     {
@@ -164,7 +164,7 @@ fn events_before_the_socket_is_let_in_are_bounded() {
 }
 
 #[test]
-fn a_server_that_goes_on_talking_after_the_farewell_is_not_heard() {
+fn messages_that_arrive_after_the_close_are_ignored() {
     for transport in [Transport::Polling, Transport::WebSocket] {
         let mut victim = Victim::connected(transport);
         victim.drains = false;
@@ -184,7 +184,7 @@ fn a_server_that_goes_on_talking_after_the_farewell_is_not_heard() {
 }
 
 #[test]
-fn a_socket_that_is_closed_many_times_leaves_few_connections_behind() {
+fn few_connections_are_closing_at_once() {
     let mut victim = Victim::new(Transport::Polling);
     victim.drains = false;
     for _ in 0..50 {
@@ -200,7 +200,7 @@ fn a_socket_that_is_closed_many_times_leaves_few_connections_behind() {
 }
 
 #[test]
-fn messages_of_servers_are_told_only_if_they_are_short() {
+fn only_short_error_messages_of_servers_are_reported() {
     let body = format!("{{\"code\":1,\"message\":\"{}\"}}", "x".repeat(100_000));
     let fault = hostile::status_fault(400, &body);
     let Fault::Transport(TransportFault::Status { code: None, message, .. }) = fault else {
@@ -212,7 +212,7 @@ fn messages_of_servers_are_told_only_if_they_are_short() {
 }
 
 #[test]
-fn further_tries_of_what_has_not_left_take_no_more_room_than_allowed() {
+fn retries_of_unsent_events_stay_within_the_buffer_limit() {
     let config =
         SocketConfig { retries: 100, ack_timeout: Some(secs(1)), ..SocketConfig::default() };
     let change = |config: &mut Config| {

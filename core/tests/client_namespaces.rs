@@ -48,7 +48,7 @@ fn several_namespaces_share_one_connection() {
 }
 
 #[test]
-fn a_namespace_can_be_joined_later_and_left_alone() {
+fn a_namespace_can_be_joined_later_and_left_on_its_own() {
     let mut pair = Pair::new();
     let (main, _) = pair.join("/");
     pair.clear();
@@ -69,7 +69,7 @@ fn a_namespace_can_be_joined_later_and_left_alone() {
 }
 
 #[test]
-fn the_last_socket_to_leave_closes_the_connection_and_another_opens_it_again() {
+fn the_last_disconnect_closes_the_connection_and_the_next_connect_opens_it() {
     for (mut pair, transport) in [(Pair::polling(), "polling"), (Pair::websocket(), "websocket")] {
         let (main, _) = pair.join("/");
         let (admin, _) = pair.join("/admin");
@@ -95,7 +95,7 @@ fn the_last_socket_to_leave_closes_the_connection_and_another_opens_it_again() {
 }
 
 #[test]
-fn what_is_emitted_before_the_farewell_arrives() {
+fn events_emitted_before_a_disconnect_arrive() {
     for mut pair in [Pair::polling(), Pair::websocket(), Pair::new()] {
         pair.net.write = secs(1);
         let (id, _) = pair.join("/");
@@ -115,7 +115,7 @@ fn what_is_emitted_before_the_farewell_arrives() {
 }
 
 #[test]
-fn leaving_and_coming_back_at_once_makes_two_connections() {
+fn disconnecting_and_connecting_at_once_makes_two_connections() {
     let mut pair = Pair::polling();
     let (id, _) = pair.join("/");
     pair.clear();
@@ -133,7 +133,7 @@ fn leaving_and_coming_back_at_once_makes_two_connections() {
 }
 
 #[test]
-fn a_socket_that_leaves_before_the_answer_says_farewell_after_it() {
+fn a_socket_that_leaves_before_the_connect_answer_sends_disconnect_after_it() {
     let mut pair = Pair::websocket();
     let (main, _) = pair.join("/");
     pair.clear();
@@ -173,7 +173,7 @@ fn a_socket_that_leaves_before_the_answer_says_farewell_after_it() {
 }
 
 #[test]
-fn what_was_on_its_way_to_a_socket_that_left_does_not_reach_the_next_one() {
+fn events_for_a_socket_that_left_do_not_reach_the_next_one() {
     let mut pair = Pair::websocket();
     pair.join("/");
     let (admin, peer) = pair.join("/admin");
@@ -188,7 +188,7 @@ fn what_was_on_its_way_to_a_socket_that_left_does_not_reach_the_next_one() {
 }
 
 #[test]
-fn a_socket_that_the_server_removes_does_not_come_back_by_itself() {
+fn a_socket_that_the_server_disconnects_does_not_reconnect_by_itself() {
     let mut pair = Pair::new();
     let (main, _) = pair.join("/");
     let (admin, peer) = pair.join("/admin");
@@ -208,7 +208,7 @@ fn a_socket_that_the_server_removes_does_not_come_back_by_itself() {
 }
 
 #[test]
-fn a_server_that_closes_everything_with_a_farewell_is_left_alone() {
+fn a_server_that_disconnects_all_sockets_is_not_connected_again() {
     for mut pair in [Pair::polling(), Pair::websocket()] {
         let (id, peer) = pair.join("/");
         pair.clear();
@@ -225,7 +225,7 @@ fn a_server_that_closes_everything_with_a_farewell_is_left_alone() {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_message_and_data() {
+fn a_connect_error_is_reported_with_its_message_and_data() {
     let mut pair = Pair::new();
     let (main, _) = pair.join("/");
     let secret = pair.open("/secret");
@@ -253,7 +253,7 @@ fn a_namespace_that_does_not_exist_is_refused_and_the_connection_closed() {
 }
 
 #[test]
-fn names_that_cannot_be_are_refused() {
+fn invalid_namespace_names_are_refused() {
     let mut pair = Pair::new();
     let now = pair.now;
     let long = format!("/{}", "x".repeat(255));
@@ -266,7 +266,7 @@ fn names_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn a_server_that_does_not_say_whether_it_lets_a_socket_in_is_left_and_asked_again() {
+fn a_connection_without_an_answer_to_connect_is_opened_again() {
     let mut pair = Pair::with(
         |config| {
             config.transports = vec![pair::WEBSOCKET];
@@ -308,7 +308,7 @@ fn half_answered() -> (Pair, SocketId, SocketId) {
 }
 
 #[test]
-fn a_namespace_that_is_not_answered_costs_the_others_nothing() {
+fn a_connect_without_an_answer_does_not_affect_other_namespaces() {
     let (mut pair, main, secret) = half_answered();
     let sid = pair.socket(main).sid().cloned();
     pair.run(secs(7));
@@ -325,7 +325,7 @@ fn a_namespace_that_is_not_answered_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_connection_that_is_of_use_to_nobody_is_opened_anew_for_who_is_not_answered() {
+fn a_connection_without_a_connected_socket_is_opened_again_after_the_connect_timeout() {
     let (mut pair, main, secret) = half_answered();
     pair.run(secs(4));
     pair.clear();
@@ -340,7 +340,7 @@ fn a_connection_that_is_of_use_to_nobody_is_opened_anew_for_who_is_not_answered(
 }
 
 #[test]
-fn a_socket_that_waits_for_the_answer_to_an_older_request_learns_that_there_is_none() {
+fn a_socket_that_waits_for_the_answer_to_an_earlier_connect_is_told_of_its_delay() {
     let (mut pair, main, secret) = half_answered();
     let now = pair.now;
     pair.client.socket(secret).unwrap().disconnect(now);

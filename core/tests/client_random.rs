@@ -282,7 +282,7 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 #[test]
-fn whatever_happens_promises_are_kept() {
+fn the_guarantees_hold_in_random_scenarios() {
     let mut lives = 0;
     let mut recovered = 0;
     for seed in seeds() {

@@ -33,7 +33,7 @@ fn a_lost_connection_is_opened_again() {
 }
 
 #[test]
-fn a_server_that_is_restarted_gets_its_clients_back() {
+fn clients_reconnect_to_a_restarted_server() {
     for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
         pair.join("/");
         pair.net.down = true;
@@ -50,7 +50,7 @@ fn a_server_that_is_restarted_gets_its_clients_back() {
 }
 
 #[test]
-fn attempts_are_told_and_their_delays_grow_to_the_limit() {
+fn attempts_are_reported_and_their_delays_grow_to_the_limit() {
     let mut pair = Pair::with(|config| config.randomization_factor = 0.0, |_| {});
     pair.net.down = true;
     pair.open("/");
@@ -133,7 +133,7 @@ fn a_client_gives_up_after_the_number_of_attempts() {
 }
 
 #[test]
-fn a_client_that_is_not_to_reconnect_stays_away() {
+fn a_client_without_reconnection_does_not_reconnect() {
     let mut pair = Pair::with(|config| config.reconnection = false, |_| {});
     let (id, _) = pair.join("/");
     pair.clear();
@@ -167,7 +167,7 @@ fn a_connection_that_takes_too_long_to_open_is_given_up() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_noticed_on_every_transport() {
+fn a_silent_server_times_out_on_every_transport() {
     for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
         pair.join("/");
         pair.run(secs(200));
@@ -186,7 +186,7 @@ fn a_server_that_falls_silent_is_noticed_on_every_transport() {
 }
 
 #[test]
-fn a_half_open_link_is_noticed_by_both_sides() {
+fn a_half_open_connection_times_out_on_both_sides() {
     for (silent, both) in [((true, false), 2), ((false, true), 2)] {
         let mut pair = Pair::websocket();
         pair.join("/");
@@ -202,7 +202,7 @@ fn a_half_open_link_is_noticed_by_both_sides() {
 }
 
 #[test]
-fn an_idle_connection_lives_as_long_as_both_sides_do() {
+fn an_idle_connection_stays_open() {
     for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
         pair.net.latency = (millis(300), millis(300));
         pair.net.jitter = millis(300);
@@ -217,7 +217,7 @@ fn an_idle_connection_lives_as_long_as_both_sides_do() {
 }
 
 #[test]
-fn who_is_thrown_out_at_once_comes_back_more_and_more_slowly() {
+fn delays_grow_while_each_connection_is_closed_at_once() {
     let mut pair = Pair::with(
         |config| {
             config.transports = vec![WEBSOCKET];
@@ -244,7 +244,7 @@ fn who_is_thrown_out_at_once_comes_back_more_and_more_slowly() {
 }
 
 #[test]
-fn a_closing_server_is_a_lost_connection() {
+fn a_closing_server_counts_as_a_lost_connection() {
     for mut pair in [Pair::polling(), Pair::websocket()] {
         pair.join("/");
         pair.clear();
@@ -258,7 +258,7 @@ fn a_closing_server_is_a_lost_connection() {
 }
 
 #[test]
-fn leaving_while_waiting_to_reconnect_stops_that() {
+fn disconnecting_ends_the_wait_for_a_reconnection() {
     let mut pair = Pair::new();
     let (id, _) = pair.join("/");
     pair.cut();
@@ -271,7 +271,7 @@ fn leaving_while_waiting_to_reconnect_stops_that() {
 }
 
 #[test]
-fn leaving_while_the_connection_is_opened_stops_that() {
+fn disconnecting_ends_the_opening_of_the_connection() {
     for transport in [POLLING, WEBSOCKET] {
         let mut pair = Pair::with(|config| config.transports = vec![transport], |_| {});
         let id = pair.open("/");
@@ -286,7 +286,7 @@ fn leaving_while_the_connection_is_opened_stops_that() {
 }
 
 #[test]
-fn a_network_that_goes_is_a_loss_and_one_that_comes_is_used_at_once() {
+fn offline_ends_the_connection_and_online_reconnects_at_once() {
     let mut pair = Pair::websocket();
     pair.join("/");
     pair.run(secs(10));
@@ -324,7 +324,7 @@ fn a_command_after_a_long_sleep_notices_that_the_server_is_gone() {
 }
 
 #[test]
-fn a_close_frame_is_told_with_its_code() {
+fn a_close_frame_is_reported_with_its_code() {
     let mut client =
         Client::new(Config { transports: vec![WEBSOCKET], ..Config::default() }, pair::SEED)
             .unwrap();

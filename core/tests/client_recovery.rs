@@ -38,7 +38,7 @@ fn events(pair: &mut Pair) -> Vec<String> {
 }
 
 #[test]
-fn a_client_that_comes_back_soon_gets_its_place_and_what_it_has_missed() {
+fn a_client_that_returns_soon_is_recovered_with_the_missed_events() {
     let mut pair = recovering();
     let (id, peer) = pair.join("/");
     pair.server.socket(peer).unwrap().join("room");
@@ -66,7 +66,7 @@ fn a_client_that_comes_back_soon_gets_its_place_and_what_it_has_missed() {
 }
 
 #[test]
-fn who_left_before_it_was_let_in_again_begins_anew() {
+fn a_socket_that_left_before_it_was_recovered_is_new() {
     let mut pair = recovering();
     pair.join("/");
     let (id, peer) = pair.join("/admin");
@@ -95,7 +95,7 @@ fn who_left_before_it_was_let_in_again_begins_anew() {
 }
 
 #[test]
-fn it_can_come_back_again_and_again() {
+fn a_socket_can_be_recovered_repeatedly() {
     let mut pair = recovering();
     let (id, peer) = pair.join("/");
     pair.serve(peer, "e", &0);
@@ -111,7 +111,7 @@ fn it_can_come_back_again_and_again() {
 }
 
 #[test]
-fn events_without_an_offset_do_not_spoil_the_recovery() {
+fn events_without_an_offset_do_not_prevent_the_recovery() {
     let mut pair = recovering();
     let (id, peer) = pair.join("/");
     pair.serve(peer, "e", &1);
@@ -134,7 +134,7 @@ fn events_without_an_offset_do_not_spoil_the_recovery() {
 }
 
 #[test]
-fn without_an_offset_there_is_nothing_to_recover() {
+fn without_an_offset_nothing_is_recovered() {
     let mut pair = recovering();
     let (id, _) = pair.join("/");
     let sid = pair.socket(id).sid().unwrap().clone();
@@ -146,7 +146,7 @@ fn without_an_offset_there_is_nothing_to_recover() {
 }
 
 #[test]
-fn a_client_that_was_away_for_too_long_or_whose_server_is_new_begins_anew() {
+fn a_client_that_returns_too_late_or_to_a_new_server_is_not_recovered() {
     for restart in [false, true] {
         let mut pair = recovering();
         let (id, peer) = pair.join("/");
@@ -175,7 +175,7 @@ fn a_client_that_was_away_for_too_long_or_whose_server_is_new_begins_anew() {
 }
 
 #[test]
-fn a_client_that_left_by_itself_begins_anew() {
+fn a_client_that_has_disconnected_is_not_recovered() {
     let mut pair = recovering();
     let (id, peer) = pair.join("/");
     pair.serve(peer, "e", &1);

@@ -25,13 +25,13 @@ fn the_first_transport_of_the_list_opens_the_connection() {
 }
 
 #[test]
-fn there_must_be_a_transport() {
+fn an_empty_list_of_transports_is_refused() {
     let config = Config { transports: Vec::new(), ..Config::default() };
     assert_eq!(Client::new(config, pair::SEED).err().unwrap().field, "transports");
 }
 
 #[test]
-fn options_that_cannot_work_are_refused() {
+fn unusable_options_are_refused() {
     type Change = fn(&mut Config);
     let changes: [(&str, Change); 8] = [
         ("path", |config| config.path = "socket.io".to_owned()),
@@ -74,7 +74,7 @@ fn a_refused_websocket_is_a_failure_unless_all_transports_are_to_be_tried() {
 }
 
 #[test]
-fn when_all_transports_fail_the_last_failure_is_told() {
+fn when_all_transports_fail_the_last_failure_is_reported() {
     let mut pair = Pair::with(|config| config.try_all_transports = true, |_| {});
     pair.net.refuse_requests = Some(400);
     pair.net.down = false;
@@ -87,7 +87,7 @@ fn when_all_transports_fail_the_last_failure_is_told() {
 }
 
 #[test]
-fn errors_say_what_the_server_said() {
+fn errors_hold_the_message_of_the_server() {
     let mut pair = Pair::new();
     pair.net.refuse_requests = Some(400);
     pair.open("/");
@@ -122,7 +122,7 @@ fn a_refused_upgrade_leaves_the_connection_with_polling() {
 }
 
 #[test]
-fn an_upgrade_that_nobody_answers_is_given_up_after_its_time() {
+fn an_unanswered_upgrade_ends_after_the_upgrade_timeout() {
     let mut pair = Pair::with(|_| {}, |server| server.engine.upgrade_timeout = secs(1000));
     pair.net.latency.1 = millis(10);
     pair.open("/");
@@ -141,7 +141,7 @@ fn an_upgrade_that_nobody_answers_is_given_up_after_its_time() {
 }
 
 #[test]
-fn a_client_that_its_server_does_not_read_for_a_while_stays_and_upgrades() {
+fn a_client_upgrades_although_its_server_does_not_read_for_a_while() {
     let mut pair = Pair::with(
         |_| {},
         |server| {
@@ -168,7 +168,7 @@ fn a_client_that_its_server_does_not_read_for_a_while_stays_and_upgrades() {
 }
 
 #[test]
-fn no_upgrade_is_tried_where_one_side_does_not_want_it() {
+fn no_upgrade_is_tried_if_either_side_has_disabled_it() {
     for mut pair in [
         Pair::with(|config| config.upgrade = false, |_| {}),
         Pair::with(|_| {}, |server| server.engine.allow_upgrades = false),
@@ -253,7 +253,7 @@ fn a_websocket_that_worked_is_remembered_until_it_fails() {
 }
 
 #[test]
-fn bodies_of_posts_keep_to_the_limit_of_the_server() {
+fn bodies_of_posts_keep_to_max_payload() {
     let mut pair = Pair::with(
         |config| config.transports = vec![POLLING],
         |server| server.engine.max_payload = 100,
@@ -273,7 +273,7 @@ fn bodies_of_posts_keep_to_the_limit_of_the_server() {
 }
 
 #[test]
-fn a_request_that_takes_too_long_ends_the_connection() {
+fn a_request_that_exceeds_its_timeout_ends_the_connection() {
     let mut pair = Pair::with(
         |config| {
             config.transports = vec![POLLING];

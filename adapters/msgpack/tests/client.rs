@@ -30,7 +30,7 @@ fn refusal(data: P) -> Vec<u8> {
 }
 
 #[test]
-fn a_refusal_is_told_with_what_is_said_about_it() {
+fn a_connect_error_is_reported_with_its_message_and_data() {
     let mut victim = asking();
     let data = map(&[("message", text("no")), ("data", map(&[("code", Int(7))]))]);
     victim.say_binary(&refusal(data));

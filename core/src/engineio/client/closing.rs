@@ -37,8 +37,10 @@ impl Session {
 
     /// Ends a session that is closing, once all packets are delivered.
     pub(super) fn finish_closing(&mut self, cx: &mut Context) {
-        let is_delivered = self.outbox.is_empty() && !self.channel.is_writing();
-        if self.phase == Phase::Closing && is_delivered {
+        if self.phase != Phase::Closing {
+            return;
+        }
+        if self.outbox.is_empty() && !self.channel.is_writing() {
             self.abort(cx);
         }
     }

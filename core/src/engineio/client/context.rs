@@ -50,6 +50,11 @@ impl Context {
         self.outputs.push_back(output);
     }
 
+    /// Whether there is something that the driver must do.
+    pub(crate) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// Takes the next thing that the driver must do.
     pub(crate) fn poll_output(&mut self) -> Option<Output<Infallible>> {
         self.outputs.pop_front()

@@ -103,9 +103,16 @@ impl<E> Output<E> {
 impl Output<Infallible> {
     /// Returns the same output as one of a layer that has events.
     pub(crate) fn with_events<E>(self) -> Output<E> {
-        match self.into_event() {
-            Ok(never) => match never {},
-            Err(output) => output,
+        match self {
+            Self::Request { req, request } => Output::Request { req, request },
+            Self::Abort { req } => Output::Abort { req },
+            Self::Open { ws, address, target, headers, protocols, limit } => {
+                Output::Open { ws, address, target, headers, protocols, limit }
+            }
+            Self::Send { ws, frames } => Output::Send { ws, frames },
+            Self::Ping { ws } => Output::Ping { ws },
+            Self::Close { ws } => Output::Close { ws },
+            Self::Event(never) => match never {},
         }
     }
 }

@@ -259,6 +259,7 @@ impl Client {
     // Outputs.
 
     /// Appends an event for the application.
+    #[inline]
     pub(super) fn push_event(&mut self, event: Event) {
         self.outputs.push_event(event, &mut self.cx);
     }
@@ -267,8 +268,11 @@ impl Client {
     #[must_use = "an output that is not carried out leaves the server waiting"]
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
         loop {
-            if let Some(output) = self.outputs.poll(&mut self.cx) {
+            if let Some(output) = self.outputs.poll() {
                 return Some(output);
+            }
+            if let Some(output) = self.cx.poll_output() {
+                return Some(output.with_events());
             }
             let now = self.now?;
             if !self.read_some(now) {

@@ -40,7 +40,9 @@ impl Client {
                 SessionEvent::OpenFailed(fault) => self.on_attempt_failed(fault.into(), now),
             }
         }
-        self.closing.retain(|session| !session.is_closed());
+        if !self.closing.is_empty() {
+            self.closing.retain(|session| !session.is_closed());
+        }
     }
 
     // Attempts to connect.

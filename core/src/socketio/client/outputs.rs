@@ -15,16 +15,25 @@ pub(super) struct Outputs(VecDeque<Output<Event>>);
 
 impl Outputs {
     /// Appends an event, behind what the session has made so far.
+    #[inline]
     pub(super) fn push_event(&mut self, event: Event, cx: &mut Context) {
-        while let Some(output) = cx.poll_output() {
-            self.0.push_back(output.with_events());
+        if cx.has_outputs() {
+            self.take_over(cx);
         }
         self.0.push_back(Output::Event(event));
     }
 
-    /// Takes the first output.
-    pub(super) fn poll(&mut self, cx: &mut Context) -> Option<Output<Event>> {
-        self.0.pop_front().or_else(|| cx.poll_output().map(Output::with_events))
+    /// Appends what the session has made so far.
+    #[inline(never)]
+    fn take_over(&mut self, cx: &mut Context) {
+        while let Some(output) = cx.poll_output() {
+            self.0.push_back(output.with_events());
+        }
+    }
+
+    /// Takes the first output, unless it is still in the queue of the session.
+    pub(super) fn poll(&mut self) -> Option<Output<Event>> {
+        self.0.pop_front()
     }
 
     /// Drops the events that have arrived for a socket and were not taken yet.

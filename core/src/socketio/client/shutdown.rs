@@ -16,10 +16,10 @@ impl Client {
     /// [`is_delivered`](Self::is_delivered) says then. A second call sets the time anew.
     /// Acknowledgements that the server owes are not waited for.
     pub fn shut_down(&mut self, timeout: Duration, now: Instant) {
-        match self.shutdown_timer.take() {
-            Some(timer) => self.timers.clear(timer),
-            None => self.cx.lost_data = false,
+        if self.shutdown_timer.is_none() {
+            self.cx.lost_data = false;
         }
+        self.timers.cancel(&mut self.shutdown_timer);
         self.shutdown_timer = Some(self.timers.set(now, timeout, Alarm::ShutdownTimeout));
         self.continue_shutdown(now);
         self.flush(now);
@@ -36,18 +36,24 @@ impl Client {
         !self.cx.lost_data && !waits
     }
 
-    /// Disconnects the sockets that have sent everything, if the client is shutting down.
+    /// Continues a shutdown, if there is one; called after everything that happens.
+    #[inline]
     pub(super) fn continue_shutdown(&mut self, now: Instant) {
-        let Some(timer) = self.shutdown_timer else { return };
-        let is_done = |socket: &Socket| socket.is_active() && !socket.holds_data();
-        let sockets = self.sockets.iter().filter(|(_, socket)| is_done(socket));
-        let done: Vec<_> = sockets.map(|(id, _)| *id).collect();
-        for id in done {
+        if self.shutdown_timer.is_some() {
+            self.disconnect_empty_sockets(now);
+        }
+    }
+
+    /// Disconnects the sockets that have sent everything. With the last one the shutdown is over.
+    fn disconnect_empty_sockets(&mut self, now: Instant) {
+        let is_empty = |socket: &Socket| socket.is_active() && !socket.holds_data();
+        let sockets = self.sockets.iter().filter(|(_, socket)| is_empty(socket));
+        let empty: Vec<_> = sockets.map(|(id, _)| *id).collect();
+        for id in empty {
             self.disconnect(id, now);
         }
         if self.is_idle() {
-            self.timers.clear(timer);
-            self.shutdown_timer = None;
+            self.timers.cancel(&mut self.shutdown_timer);
         }
     }
 

@@ -19,7 +19,7 @@ fn shut_down(pair: &mut Pair) {
 }
 
 #[test]
-fn what_was_emitted_arrives_before_the_farewell() {
+fn emitted_events_arrive_before_the_disconnect() {
     for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
         let (id, _) = pair.join("/");
         pair.clear();
@@ -37,7 +37,7 @@ fn what_was_emitted_arrives_before_the_farewell() {
 }
 
 #[test]
-fn what_was_emitted_before_the_socket_is_connected_arrives_too() {
+fn a_shutdown_sends_events_emitted_before_the_socket_is_connected() {
     for mut pair in [Pair::new(), Pair::polling(), Pair::websocket()] {
         let id = pair.open("/");
         let admin = pair.open("/admin");
@@ -53,7 +53,7 @@ fn what_was_emitted_before_the_socket_is_connected_arrives_too() {
 }
 
 #[test]
-fn what_waits_for_its_acknowledgement_is_waited_for() {
+fn a_shutdown_waits_for_the_acknowledgements_of_events_with_retries() {
     let mut pair = Pair::websocket();
     pair.server_acks = true;
     let retrying = SocketConfig { retries: 3, ack_timeout: Some(secs(1)), ..Default::default() };
@@ -70,7 +70,7 @@ fn what_waits_for_its_acknowledgement_is_waited_for() {
 }
 
 #[test]
-fn what_is_not_delivered_in_time_is_given_up_and_told() {
+fn a_shutdown_that_times_out_reports_undelivered_events() {
     let mut pair = Pair::websocket();
     pair.net.down = true;
     let id = pair.open("/");
@@ -96,7 +96,7 @@ fn what_is_not_delivered_in_time_is_given_up_and_told() {
 }
 
 #[test]
-fn what_a_connection_took_with_it_is_told() {
+fn data_lost_with_a_connection_is_reported() {
     let mut pair = Pair::polling();
     let (id, _) = pair.join("/");
     pair.net.latency = (secs(1), secs(1));
@@ -136,7 +136,7 @@ fn a_websocket_is_closed_when_everything_is_written() {
 }
 
 #[test]
-fn a_server_that_answers_no_pings_is_waited_for_a_second() {
+fn a_disconnect_waits_one_second_for_a_server_that_answers_no_pings() {
     let mut pair = Pair::websocket();
     let (id, _) = pair.join("/");
     pair.emit(id, "e", &1);
