@@ -1,4 +1,6 @@
 //! The transport that a session uses at the moment, with the requests or the WebSocket in flight.
+//!
+//! It only remembers them. When they are sent is decided in `polling` and `session`.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ pub(super) struct PendingRequest {
 }
 
 impl PendingRequest {
+    /// Remembers a request that was just sent.
     pub(super) fn new(req: RequestId, timeout: Option<Duration>, now: Instant) -> Self {
         Self { req, due: timeout.and_then(|timeout| now.checked_add(timeout)) }
     }
@@ -40,6 +43,7 @@ impl Channel {
     /// Long-polling without a request: there is nothing to abort or to close.
     pub(super) const IDLE: Self = Self::Polling { get: None, post: None };
 
+    /// Returns the name of the transport.
     pub(super) const fn transport(&self) -> Transport {
         match self {
             Self::Polling { .. } => Transport::Polling,
@@ -53,6 +57,7 @@ impl Channel {
             Self::Polling { get, post } => (get.as_ref(), post.as_ref()),
             Self::WebSocket { .. } => (None, None),
         };
+        // A WebSocket handshake has no deadline here; the time to open a connection limits it.
         get.into_iter().chain(post)
     }
 

@@ -2,6 +2,10 @@
 //!
 //! Engine.IO protocol, section "Protocol": with long-polling a client closes its session with
 //! the packet `1` (close); a WebSocket is closed as such.
+//!
+//! There are three ways: [`close`](Session::close) delivers what is queued,
+//! [`abort`](Session::abort) drops it, and `fail` is the reaction to a fault. Only the last one is
+//! reported as an event, because the layer above has called the others.
 
 use std::time::Instant;
 
@@ -19,14 +23,18 @@ impl Session {
     /// that arrive are dropped, and there are no events.
     pub(crate) fn close(&mut self, cx: &mut Context, now: Instant) {
         match self.phase {
+            // Without a session id there is nothing that could be sent.
             Phase::Opening => return self.abort(cx),
             Phase::Open => {}
             Phase::Closing | Phase::Closed => return,
         }
         self.phase = Phase::Closing;
+        // A server that is silent now needs no other end than the close timeout.
         self.unread = None;
         self.heartbeat = None;
         self.close_due = now.checked_add(cx.config.close_timeout);
+        // Of an upgrade that is in progress the server may know already: it then gets the packets
+        // by long-polling, which works until it has read `5`.
         self.close_probe(cx);
         if self.transport() == Transport::Polling {
             self.outbox.push_close();
@@ -67,6 +75,7 @@ impl Session {
         if self.phase != Phase::Opening {
             return self.end(reason, Some(fault), cx);
         }
+        // What the failed transport has in flight must not be taken for the next one's.
         self.release_transport(cx);
         if let Some(transport) = self.other_transports.pop_front() {
             return self.open_with(transport, cx, now);
@@ -92,6 +101,7 @@ impl Session {
     /// Aborts the requests, closes the WebSockets, and drops the queued packets.
     pub(super) fn release_transport(&mut self, cx: &mut Context) {
         self.close_probe(cx);
+        // Before the outbox forgets it: the layer above says at the end whether all was delivered.
         cx.lost_data |= self.outbox.holds_data();
         self.outbox.clear();
         self.unread = None;
@@ -100,6 +110,8 @@ impl Session {
         self.read_confirmation = ReadConfirmation::Confirmed;
         match std::mem::replace(&mut self.channel, Channel::IDLE) {
             Channel::Polling { get, post } => {
+                // The driver may have answers to them on the way; these are ignored, because no
+                // session owns the requests any more.
                 for pending in post.into_iter().chain(get) {
                     cx.push_output(Output::Abort { req: pending.req });
                 }

@@ -14,11 +14,14 @@ use crate::io::{Headers, is_token};
 pub(crate) struct Config {
     pub(crate) path: String,
     pub(crate) add_trailing_slash: bool,
+    /// What an [`Attempt`](super::Attempt) may replace, as it may the headers.
     pub(crate) query: Vec<(String, String)>,
     pub(crate) extra_headers: Headers,
+    /// Whether cookies of the server are sent back.
     pub(crate) cookies: bool,
     /// The WebSocket subprotocols to offer.
     pub(crate) protocols: Vec<String>,
+    /// The allowed transports. Which one opens a session is decided by the layer above.
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
     pub(crate) upgrade_timeout: Duration,

@@ -16,23 +16,31 @@ use crate::engineio::Transport;
 use crate::id::Mint;
 use crate::io::{Headers, RequestId, Response, WsId};
 
+/// The surroundings of all sessions of one client. Each method of a session gets it as an argument,
+/// so that a session holds no reference, and several can exist at once: one that is open, and
+/// others that are closing.
 pub(crate) struct Context {
     pub(super) config: Config,
     /// The only randomness of a client; the layer above draws from it, too.
     pub(crate) mint: Mint,
+    /// Of the server, not of a session: a load balancer is to choose the same server again.
     cookies: Cookies,
     /// Counts the inputs. Packets that are queued during the input in which something was written
     /// are written with the next batch, so volatile messages still count as sent at once then.
     pub(crate) turn: u64,
     /// Whether data was lost with a session since the layer above has set this to false.
     pub(crate) lost_data: bool,
+    /// The work of the driver, in the order in which it was made.
     outputs: VecDeque<Output<Infallible>>,
+    /// What the layer above has not taken yet. It does so at the end of each input, before it gives
+    /// control back to the driver.
     events: VecDeque<SessionEvent>,
     /// The last number that was given to a request or WebSocket.
     last_id: u64,
 }
 
 impl Context {
+    /// Makes a context without sessions.
     pub(crate) fn new(config: Config, mint: Mint) -> Self {
         Self {
             config,
@@ -46,6 +54,7 @@ impl Context {
         }
     }
 
+    /// Has the driver do something.
     pub(super) fn push_output(&mut self, output: Output<Infallible>) {
         self.outputs.push_back(output);
     }
@@ -60,6 +69,7 @@ impl Context {
         self.outputs.pop_front()
     }
 
+    /// Reports something to the layer above.
     pub(super) fn push_event(&mut self, event: SessionEvent) {
         self.events.push_back(event);
     }
@@ -91,11 +101,12 @@ impl Context {
     ) -> RequestId {
         let req = RequestId(self.next_id());
         let config = &self.config;
-        // Unique is enough for caches; nine characters of an id are 54 random bits.
+        // Caches are to see no URL twice. The last eight characters of an id are 48 random bits.
         let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
         let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
         let query = attempt.query.as_ref().unwrap_or(&config.query);
         let target = target(config, query, Transport::Polling, sid, stamp);
+        // The official client sets the same headers.
         let mut headers: Headers = vec![("Accept".into(), "*/*".into())];
         if method == "POST" {
             headers.push(("Content-Type".into(), "text/plain;charset=UTF-8".into()));
@@ -112,6 +123,7 @@ impl Context {
     pub(super) fn open_websocket(&mut self, sid: Option<&str>, attempt: &Attempt) -> WsId {
         let ws = WsId(self.next_id());
         let config = &self.config;
+        // A WebSocket handshake is not cached, so it needs no stamp.
         let query = attempt.query.as_ref().unwrap_or(&config.query);
         let target = target(config, query, Transport::WebSocket, sid, None);
         let mut headers = Headers::new();
@@ -131,6 +143,8 @@ impl Context {
         }
     }
 
+    /// Returns a number that was not used before, so that inputs for requests of sessions that are
+    /// gone can be told from others.
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id

@@ -15,8 +15,8 @@ const MAX_COOKIES: usize = 32;
 const MAX_LEN: usize = 4096;
 
 impl Cookies {
-    /// Keeps the cookies of the `Set-Cookie` headers. A cookie without a value, or that has expired,
-    /// is removed.
+    /// Keeps the cookies of the `Set-Cookie` headers. A cookie without a value, or that has
+    /// expired, is removed.
     pub(super) fn store(&mut self, response: &Response) {
         let set = |name: &str| name.eq_ignore_ascii_case("set-cookie");
         for (_, cookie) in response.headers.iter().filter(|(name, _)| set(name)) {

@@ -1,8 +1,13 @@
 //! The `0` (open) packet, which a server sends first.
 //!
 //! Engine.IO protocol, section "Handshake":
-//! `0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`.
-//! Unknown fields are ignored.
+//!
+//! ```text
+//! 0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,
+//!   "pingTimeout":20000,"maxPayload":1000000}
+//! ```
+//!
+//! Times are in milliseconds, `maxPayload` in bytes. Unknown fields are ignored.
 
 use std::time::Duration;
 
@@ -40,15 +45,18 @@ impl OpenPacket {
         struct Wire {
             sid: String,
             #[serde(default)]
+            /// Names of transports, of which future ones may be objects.
             upgrades: Vec<serde_json::Value>,
             ping_interval: f64,
             ping_timeout: f64,
             max_payload: Option<f64>,
         }
+        // The list of upgrades could be long, and is built in memory.
         if json.len() > MAX_LEN {
             return Err("too long");
         }
         let wire: Wire = serde_json::from_slice(json).map_err(|_| "not what one looks like")?;
+        // An empty id would open another session with each GET.
         if wire.sid.is_empty() || wire.sid.len() > MAX_SID || wire.sid.contains(char::is_control) {
             return Err("unusable session id");
         }

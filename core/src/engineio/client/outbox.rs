@@ -22,8 +22,8 @@ pub(super) struct Outbox {
     data_in_flight: bool,
     /// What the queue counts against limits, in bytes.
     queued: usize,
-    /// A pong is queued. One answers any number of pings, so that a server that sends pings and
-    /// reads nothing can't make the queue grow.
+    /// Whether a pong is queued. One answers any number of pings, so that a server that sends
+    /// pings and reads nothing can't make the queue grow.
     has_pong: bool,
 }
 
@@ -34,8 +34,8 @@ pub(crate) enum PacketClass {
     Data,
     /// A packet of a protocol that may be sent together with any other.
     Control,
-    /// A message that makes a server drop data which it reads together with it, so it is sent after the data
-    /// before it was read: the DISCONNECT packet of Socket.IO.
+    /// A message that makes a server drop the data which it reads together with it, such as the
+    /// packet that leaves a namespace. So it is sent once the data before it was read.
     AfterData,
     /// `1` (close); for the same reason, it is not sent together with anything else.
     Close,
@@ -78,13 +78,15 @@ impl Outbox {
         self.data_in_flight
     }
 
-    /// The packets that were taken last have arrived.
+    /// The packets that were taken last have arrived: the POST is answered, or the WebSocket has
+    /// written them.
     pub(super) fn on_arrived(&mut self) {
         self.data_in_flight = false;
     }
 
     /// Appends messages: the text, then its attachments as packets of their own.
     pub(super) fn push(&mut self, kind: PacketClass, messages: &Encoded) {
+        // Nothing is copied: the frames share the memory of the messages.
         let (text, binary) = messages.parts();
         let text = text.map(|text| Frame::Text(text.clone()));
         let binary = binary.iter().map(|data| Frame::Binary(data.clone()));
@@ -93,6 +95,7 @@ impl Outbox {
         }
     }
 
+    /// Appends one packet.
     fn push_packet(&mut self, kind: PacketClass, packet: Frame) {
         self.queued += cost(&packet);
         self.queue.push_back((kind, packet));
@@ -118,7 +121,8 @@ impl Outbox {
             return None;
         }
         let (kind, packet) = self.queue.pop_front()?;
-        // Once a batch holds data, nothing of the class `AfterData` may be added to it.
+        // The class of a batch with data is `Data`, whatever follows the data in it: nothing of the
+        // class `AfterData` may be added.
         *before = if *before == Some(PacketClass::Data) { *before } else { Some(kind) };
         self.data_in_flight |= kind == PacketClass::Data;
         self.queued -= cost(&packet);
@@ -138,6 +142,7 @@ impl Outbox {
         let mut before = None;
         while let Some(packet) = self.take_next(&mut before) {
             frames.push(match packet {
+                // `b` and base64, as in long-polling; servers take that on WebSockets, too.
                 Frame::Binary(data) if base64 => {
                     let mut text = Payload::default();
                     text.push_binary(&data);
@@ -158,6 +163,7 @@ impl Outbox {
         for _ in 0..MAX_PACKETS {
             let Some((_, packet)) = self.queue.front() else { break };
             let more = size(packet) + usize::from(len > 0);
+            // A first packet that is too large is sent all the same.
             if len > 0 && len + more > limit {
                 break;
             }

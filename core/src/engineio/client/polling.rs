@@ -3,6 +3,15 @@
 //! Engine.IO protocol, section "HTTP long-polling": the client always has one GET pending, which
 //! the server answers when it has packets, and sends its own packets as the body of a POST, one at
 //! a time.
+//!
+//! ```text
+//! GET  /socket.io/?EIO=4&transport=polling            ->  0{"sid":"..",..}
+//! GET  /socket.io/?EIO=4&transport=polling&sid=..     ->  2 \x1e 4hello \x1e bAQIDBA==
+//! POST /socket.io/?EIO=4&transport=polling&sid=..  3  ->  ok
+//! ```
+//!
+//! Packets in one body are separated by `\x1e`. The next GET is sent when all packets of the last
+//! answer are handled, so a client that is paused slows its server down.
 
 use std::time::Instant;
 
@@ -27,6 +36,7 @@ impl Session {
 
     /// Sends a POST with as many of the queued packets as one body may hold.
     pub(super) fn send_post(&mut self, cx: &mut Context, now: Instant) {
+        // A second POST could overtake the first one on another TCP connection.
         if let Channel::Polling { post: post @ None, .. } = &mut self.channel {
             let body = self.outbox.take_body(self.max_payload);
             let req = cx.request("POST", Some(&self.sid), body, &self.attempt);
@@ -43,8 +53,10 @@ impl Session {
         now: Instant,
     ) {
         let Some(method) = self.channel.take_request(req) else { return };
+        // Also those of errors: a load balancer may set its cookie with any answer.
         cx.store_cookies(&response);
         let limit = cx.config.max_incoming;
+        // Redirects are not followed: the session is one of this server.
         if response.status != 200 {
             let Response { status, body, .. } = &response;
             let fault = TransportFault::status(Transport::Polling, *status, body);
@@ -54,6 +66,7 @@ impl Session {
             let fault = TransportFault::TooLarge { limit };
             return self.fail(CloseReason::TransportError, fault, cx, now);
         }
+        // Of a session that is closing, messages are not of interest any more.
         if method == Method::Get && self.phase != Phase::Closing {
             self.unread = Some(response.body);
             return self.read_some(cx, now);
@@ -74,6 +87,7 @@ impl Session {
     /// Handles some of the packets of the last answer to a GET. A few bytes can make many events,
     /// so these are made as the layer above takes them.
     pub(crate) fn read_some(&mut self, cx: &mut Context, now: Instant) {
+        /// How many packets are handled before their events are to be taken.
         const AT_ONCE: usize = 256;
         for _ in 0..AT_ONCE {
             let Some(packet) = packet::split_first(&mut self.unread) else { break };
@@ -84,6 +98,7 @@ impl Session {
                 self.unread = None;
             }
         }
+        // Pongs, and what the layer above has emitted meanwhile.
         self.flush(cx, now);
         self.continue_polling(cx, now);
     }
@@ -96,6 +111,8 @@ impl Session {
             return;
         }
         if self.is_pausing() {
+            // An answer that is still to come may hold messages, which are older than those on the
+            // WebSocket.
             if self.channel.requests().next().is_none() {
                 self.switch_to_websocket(cx, now);
             }
@@ -104,7 +121,8 @@ impl Session {
         }
     }
 
-    /// A request got no answer.
+    /// A request got no answer. Whether the server has received it is unknown, so it is not
+    /// repeated, and the session ends: otherwise messages could be lost or arrive twice.
     pub(crate) fn on_request_failed(
         &mut self,
         req: RequestId,

@@ -1,11 +1,12 @@
 //! Whether the server has read the data that was sent on a WebSocket.
 //!
-//! Servers that decode packets as they arrive, but hand the events to the application in a later
-//! turn of their event loop, drop the events of a socket that has left its namespace meanwhile. The official server
-//! does. If data and the packet that leaves the namespace are read at once, the data is lost. So
-//! such a packet ([`PacketClass::AfterData`](super::outbox::PacketClass::AfterData)) is delayed
-//! until a WebSocket Ping (RFC 6455, section 5.5.2), sent behind the data, is answered. With
-//! long-polling the answer to the POST says the same.
+//! Some servers, the official one among them, decode packets as they arrive, but hand the events to
+//! the application in a later turn of their event loop, and drop those of a socket that has left
+//! its namespace meanwhile. If they read data and the packet that leaves the namespace at once, the
+//! data is lost. So such a packet
+//! ([`PacketClass::AfterData`](super::outbox::PacketClass::AfterData)) is delayed until a WebSocket
+//! Ping (RFC 6455, section 5.5.2), sent behind the data, is answered. With long-polling the answer
+//! to the POST says the same.
 
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,16 @@
 //! above. A request that fails ends the session: it is unknown whether the server has acted on it,
 //! so it is never repeated.
 //!
+//! ```text
+//! Opening --- 0{"sid":..} ---> Open --- close() ---> Closing --- all is delivered ---> Closed
+//!    |  ^                        |                       |
+//!    |  +-- the next transport   +------- a fault -------+-- close_timeout -----------> Closed
+//!    +----- no transport works, close() or abort() -----------------------------------> Closed
+//! ```
+//!
+//! Every transition to `Closed` goes through `abort`, which leaves no request, WebSocket or
+//! deadline behind. A session in `Closed` is dropped by the layer above and never used again.
+//!
 //! Here are the state, WebSockets, packets, and deadlines. Long-polling is in `polling`, the
 //! upgrade in `upgrade`, the end in `closing`.
 
@@ -32,11 +42,14 @@ use super::read_confirmation::{Check, ReadConfirmation};
 use crate::engineio::{CloseReason, Encoded, Transport};
 use crate::io::{Frame, Frames, RequestId, WsId};
 
+/// A session, with everything that ends with it. What outlives it is in the [`Context`].
 pub(crate) struct Session {
     pub(super) phase: Phase,
+    /// The transport that messages take at the moment.
     pub(super) channel: Channel,
     /// The transports to try if the current one can't open the session.
     pub(super) other_transports: VecDeque<Transport>,
+    /// The upgrade that is in progress. Only while the channel is long-polling.
     pub(super) probe: Option<Probe>,
     /// Whether opening the session with a WebSocket has failed, so that no upgrade is tried.
     tried_websocket: bool,
@@ -46,10 +59,13 @@ pub(crate) struct Session {
     pub(super) sid: String,
     /// The greatest size of the body of a POST, in bytes, as the server says it (`maxPayload`).
     pub(super) max_payload: Option<usize>,
+    /// The packets that were not written yet. It survives an upgrade: they are written behind `5`.
     pub(super) outbox: Outbox,
+    /// Whether the server has read the data that was written to the WebSocket.
     pub(super) read_confirmation: ReadConfirmation,
     /// Where requests go, and what is sent along.
     pub(super) attempt: Attempt,
+    /// When the server is considered lost; only while the session is open.
     pub(super) heartbeat: Option<Heartbeat>,
     /// When to stop delivering the packets from before [`close`](Self::close).
     pub(super) close_due: Option<Instant>,
@@ -57,13 +73,16 @@ pub(crate) struct Session {
     pub(super) last_write_turn: u64,
 }
 
+/// How far the session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The server has not sent `0` (open) yet.
     Opening,
+    /// Messages go in both directions.
     Open,
     /// Over for the layer above; the last packets are still being delivered.
     Closing,
+    /// Nothing more happens.
     Closed,
 }
 
@@ -104,6 +123,8 @@ impl Session {
                 self.send_get(cx, now);
             }
             Transport::WebSocket => {
+                // If it fails, an upgrade later would most likely fail, too. If it works, there is
+                // nothing to upgrade to.
                 self.tried_websocket = true;
                 let ws = cx.open_websocket(None, &self.attempt);
                 self.channel = Channel::WebSocket { ws, ready: false };
@@ -111,10 +132,12 @@ impl Session {
         }
     }
 
+    /// Whether nothing more happens, so that the session can be dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
     }
 
+    /// Whether messages can be sent.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
@@ -127,6 +150,8 @@ impl Session {
     /// Returns the size of the first of these messages that the server does not take, as it would
     /// be sent now, and the greatest size that it takes, in bytes.
     pub(crate) fn too_large(&self, messages: &Encoded, cx: &Context) -> Option<(usize, usize)> {
+        // `maxPayload` limits the whole body of a POST, but a body with a single message can always
+        // be made. Servers apply the same limit to a WebSocket message.
         let limit = self.max_payload?;
         let base64 = cx.config.force_base64 || self.transport() == Transport::Polling;
         outbox::sizes(messages, base64).find(|&bytes| bytes > limit).map(|bytes| (bytes, limit))
@@ -148,10 +173,12 @@ impl Session {
         (self.channel.requests().count(), main + usize::from(self.probe.is_some()))
     }
 
+    /// Whether a request is one that this session waits for.
     pub(crate) fn owns_request(&self, req: RequestId) -> bool {
         self.channel.requests().any(|pending| pending.req == req)
     }
 
+    /// Whether a WebSocket is the one of this session, or that of its upgrade.
     pub(crate) fn owns_websocket(&self, id: WsId) -> bool {
         let main = matches!(self.channel, Channel::WebSocket { ws, .. } if ws == id);
         main || self.probe.as_ref().is_some_and(|probe| probe.ws == id)
@@ -172,20 +199,25 @@ impl Session {
         if self.probe.as_ref().is_some_and(|probe| probe.ws == id) {
             return self.on_probe_frame(&frame, cx, now);
         }
+        // The layer above has closed the session: it expects no more messages.
         if self.phase == Phase::Closing {
             return;
         }
+        // The driver has the same limit; one that does not keep it can't make memory unbounded
+        // here.
         if frame.len() > cx.config.max_incoming {
             let fault = TransportFault::TooLarge { limit: cx.config.max_incoming };
             return self.fail(CloseReason::TransportError, fault, cx, now);
         }
         match frame {
             Frame::Text(text) => self.on_text(text, cx, now),
+            // A binary frame is a message without a packet type in front.
             Frame::Binary(_) if self.phase == Phase::Opening => {
                 self.fail_to_parse("a message comes before the session is open", cx, now);
             }
             message @ Frame::Binary(_) => cx.push_event(SessionEvent::Message(message)),
         }
+        // A ping has queued a pong, which is not to wait for the layer above.
         self.flush(cx, now);
     }
 
@@ -195,6 +227,7 @@ impl Session {
             Channel::WebSocket { ready, .. } => *ready = true,
             Channel::Polling { .. } => return self.on_probe_drained(cx, now),
         }
+        // As far as a client can know: the operating system has taken the data.
         self.outbox.on_arrived();
         self.flush(cx, now);
         self.finish_closing(cx);
@@ -232,6 +265,8 @@ impl Session {
 
     /// Handles a packet of either transport; it may end the session.
     pub(super) fn on_text(&mut self, text: Bytes, cx: &mut Context, now: Instant) {
+        // Text that is not a packet is a fault of the server's, or of a proxy that sends a page of
+        // its own. Either way nothing behind it can be trusted.
         let Some(packet) = packet::decode(text) else {
             return self.fail_to_parse("not an Engine.IO packet", cx, now);
         };
@@ -253,15 +288,18 @@ impl Session {
                 let fault = TransportFault::ClosedByServer;
                 self.end(CloseReason::TransportClose, Some(fault), cx);
             }
+            // `3` answers a ping, and clients send none; `6` only ends a pending GET.
             (Packet::Pong { .. } | Packet::Other, Phase::Open) => {}
             (Packet::Open(_), Phase::Open) => {
                 self.fail_to_parse("a second handshake", cx, now);
             }
             (_, Phase::Opening) => self.fail_handshake("missing", cx, now),
+            // The rest of an answer behind the packet that has ended the session.
             (_, Phase::Closing | Phase::Closed) => {}
         }
     }
 
+    /// Fails because the first packet is not a usable `0` (open).
     fn fail_handshake(&mut self, problem: &'static str, cx: &mut Context, now: Instant) {
         self.fail(CloseReason::ParseError, TransportFault::Handshake(problem), cx, now);
     }
@@ -273,6 +311,8 @@ impl Session {
         self.max_payload = open.max_payload;
         self.heartbeat = Some(Heartbeat::new(open.max_silence, now));
         cx.push_event(SessionEvent::Opened(self.transport()));
+        // The probe is opened at once. Messages do not wait for it; they take long-polling until
+        // the server has answered the probe.
         let wanted = cx.config.upgrade && cx.config.transports.contains(&Transport::WebSocket);
         if wanted && open.upgradable && !self.tried_websocket {
             let ws = cx.open_websocket(Some(&self.sid), &self.attempt);
@@ -284,6 +324,7 @@ impl Session {
 
     /// Returns when [`on_deadline`](Self::on_deadline) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        // There are at most six, so they need no order.
         let heartbeat = self.heartbeat.and_then(|heartbeat| heartbeat.due);
         let probe = self.probe.as_ref().and_then(|probe| probe.due);
         let requests = self.channel.requests().filter_map(|pending| pending.due);
@@ -320,7 +361,9 @@ impl Session {
         self.phase == Phase::Open && (self.last_write_turn == cx.turn || self.can_write())
     }
 
+    /// Whether the next message would be written at once.
     fn can_write(&self) -> bool {
+        // Messages on long-polling wait from `3probe` on, until the upgrade is finished.
         let writable = match &self.channel {
             Channel::Polling { post, .. } => post.is_none() && !self.is_pausing(),
             Channel::WebSocket { ready, .. } => *ready,
@@ -342,6 +385,8 @@ impl Session {
         }
         match &mut self.channel {
             Channel::Polling { post: None, .. } => self.send_post(cx, now),
+            // One batch is in flight at a time. So the driver needs no queue, and what is queued
+            // meanwhile is written as one batch, too.
             Channel::WebSocket { ws, ready: ready @ true } => {
                 *ready = false;
                 let mut frames = Frames::new();

@@ -16,10 +16,13 @@ pub(super) fn target(
     sid: Option<&str>,
     stamp: Option<&str>,
 ) -> String {
+    // The official server takes the path only with the slash, unless its options say otherwise.
     let mut target = config.path.trim_end_matches('/').to_owned();
     if config.add_trailing_slash || target.is_empty() {
         target.push('/');
     }
+    // The pairs of the user go first: of two with the same key, a server of this crate takes the
+    // last one, which is that of the protocol.
     let mut separator = '?';
     let mut add = |key: &str, value: &str| {
         target.push(separator);

@@ -33,7 +33,8 @@ impl Auth {
         Self(Kind::None)
     }
 
-    /// Makes a payload that is the same at each connect, until it is [replaced](crate::client::SocketMut::set_auth).
+    /// Makes a payload that is the same at each connect, until it is
+    /// [replaced](crate::client::SocketMut::set_auth).
     ///
     /// # Errors
     ///
@@ -41,6 +42,7 @@ impl Auth {
     pub fn value(data: &(impl Serialize + ?Sized)) -> Result<Self, AuthError> {
         let json = packet::object(data)?;
         match json.as_bytes().first() {
+            // Servers of the official kind take nothing but an object for the payload.
             Some(b'{') => Ok(Self(Kind::Object(json.into()))),
             _ if json == "null" => Ok(Self::none()),
             _ => Err(AuthError::NoObject),

@@ -1,5 +1,5 @@
-//! The delay before the next attempt to connect: exponential backoff with jitter, as in the official
-//! client.
+//! The delay before the next attempt to connect: exponential backoff with jitter, as in the
+//! official client.
 
 use std::time::Duration;
 

@@ -3,6 +3,17 @@
 //! Here are the inputs, outputs, deadlines and the making of sockets. The methods that react are in
 //! `connection` (the session is opened, lost, opened again), `namespaces` (CONNECT and DISCONNECT),
 //! `receiving`, `sending` and `shutdown`; the commands of one socket are those of `SocketMut`.
+//!
+//! What one input leads to, from top to bottom:
+//!
+//! ```text
+//! handle(input)
+//!   read_some              the packets of an earlier answer, if the driver has left some
+//!   Session::on_frame ..   Engine.IO: what does it mean for the session?
+//!   handle_session_events  Socket.IO: what does it mean for sockets? Events for the application.
+//!   continue_shutdown      is anything left to be sent?
+//!   flush                  one batch of packets, if the transport can take one
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -41,15 +52,19 @@ use crate::timers::{TimerId, Timers};
 /// There is a connection as long as a socket is to be connected: the first one opens it, the last
 /// one closes it.
 pub struct Client {
+    /// The options, which never change.
     pub(super) config: Config,
     /// What all sessions share, and the queues of what they report and want done.
     pub(super) cx: Context,
+    /// Events that were not polled yet, and what the sessions had made before them.
     pub(super) outputs: Outputs,
+    /// Whether there is a connection, or will be one.
     pub(super) state: State,
     /// The session that is open or being opened.
     pub(super) session: Option<Session>,
     /// Sessions that still deliver the packets from before they were closed.
     pub(super) closing: Vec<Session>,
+    /// How long to wait before the next attempt.
     pub(super) backoff: Backoff,
     /// Whether the application is asked where the attempt goes.
     pub(super) is_asking: bool,
@@ -59,16 +74,20 @@ pub struct Client {
     pub(super) websocket_worked: bool,
     /// In the order of their making.
     pub(super) sockets: BTreeMap<SocketId, Socket>,
+    /// There is at most one socket for each namespace, because packets name nothing else.
     pub(super) by_namespace: BTreeMap<Box<str>, SocketId>,
     /// The namespaces for which the server has not answered CONNECT. One that was left meanwhile is
     /// among them: a second CONNECT could not be told from the first by its answer.
     pub(super) unanswered: BTreeSet<Box<str>>,
     /// The namespaces that were left on this connection: events from before may still arrive.
     pub(super) left: BTreeSet<Box<str>>,
+    /// Puts packets together of which some attachments are still to arrive.
     pub(super) decoder: Decoder,
     /// When to give up waiting for the attachments of a packet.
     pub(super) attachment_timer: Option<TimerId>,
+    /// The acknowledgements that the server has not sent yet.
     pub(super) acks: Acks,
+    /// All deadlines but those of the sessions.
     pub(super) timers: Timers<Alarm>,
     /// The bytes that the sockets hold in their buffers and queues.
     pub(super) held_bytes: usize,
@@ -90,6 +109,7 @@ impl Client {
     ///
     /// If a field of the configuration has a value that can't work.
     pub fn new(config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        // Two layers have options; the application sees one set of them.
         let session = config.session();
         session.validate()?;
         config.validate()?;
@@ -134,6 +154,7 @@ impl Client {
             Input::Response { req, response } => {
                 self.with_request(req, |session, cx| session.on_response(req, response, cx, now));
             }
+            // The driver names no transport: only long-polling makes requests.
             Input::Failed { req, message } => {
                 let fault = TransportFault::Network { transport: Transport::Polling, message };
                 self.with_request(req, |session, cx| {
@@ -158,6 +179,8 @@ impl Client {
             }
             Input::Pong { ws } => self.with_websocket(ws, |session, cx| session.on_pong(cx, now)),
             Input::Closed { ws, cause, code, message } => {
+                // A Close frame is an orderly end, as a browser sends it when a page is left; all
+                // else is an error.
                 let reason = match cause {
                     Closure::Peer => CloseReason::TransportClose,
                     Closure::Error | Closure::TooLarge => CloseReason::TransportError,
@@ -177,6 +200,7 @@ impl Client {
     /// Lets time pass. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input(now);
+        // The session first: a server that is lost can't be in time with anything else.
         self.advance_sessions(now);
         while let Some(alarm) = self.timers.pop_expired(now) {
             match alarm {
@@ -242,6 +266,8 @@ impl Client {
         }
     }
 
+    /// Hands an input to the session whose request it names. If there is none, the request was
+    /// aborted before the driver knew of it.
     fn with_request(&mut self, req: RequestId, act: impl FnOnce(&mut Session, &mut Context)) {
         let mut sessions = self.session.iter_mut().chain(&mut self.closing);
         if let Some(session) = sessions.find(|session| session.owns_request(req)) {
@@ -249,6 +275,7 @@ impl Client {
         }
     }
 
+    /// Hands an input to the session whose WebSocket it names.
     fn with_websocket(&mut self, ws: WsId, act: impl FnOnce(&mut Session, &mut Context)) {
         let mut sessions = self.session.iter_mut().chain(&mut self.closing);
         if let Some(session) = sessions.find(|session| session.owns_websocket(ws)) {
@@ -274,6 +301,7 @@ impl Client {
             if let Some(output) = self.cx.poll_output() {
                 return Some(output.with_events());
             }
+            // Before the first input nothing can have arrived.
             let now = self.now?;
             if !self.read_some(now) {
                 return None;
@@ -315,6 +343,7 @@ impl Client {
         if self.by_namespace.contains_key(namespace) {
             return Err(OpenError::Taken);
         }
+        // Ids are never used twice, so a late command can't reach another socket.
         let id = SocketId { serial: self.cx.mint.serial(), index: 0 };
         let connect = config.auto_connect;
         self.by_namespace.insert(namespace.into(), id);

@@ -10,8 +10,8 @@ use crate::error::ConfigError;
 use crate::io::Headers;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
-/// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What host to
-/// talk to, and how, is the driver's to know.
+/// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What
+/// host to talk to, and how, is the driver's to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The path of the endpoint, by default `/socket.io`.

@@ -28,12 +28,14 @@ impl ConnectError {
             data: Option<&'a RawValue>,
         }
         let Some(json) = args.iter().next() else { return Self::default() };
+        // Middlewares of old servers refuse with a string.
         if json.starts_with('"') {
             return Self { message: text(json), data: Args::none() };
         }
         let Ok(Wire { message, data }) = serde_json::from_str(json) else {
             return Self { message: String::new(), data: args.clone() };
         };
+        // Applications may put anything there; only text is a message.
         let message = message.map(RawValue::get).filter(|json| json.starts_with('"'));
         let data = data.map(|data| Bytes::copy_from_slice(data.get().as_bytes()));
         Self {

@@ -2,6 +2,17 @@
 //!
 //! The Socket.IO protocol knows no reconnection; delays and attempts are those of the official
 //! client. A connection is one Engine.IO session.
+//!
+//! ```text
+//! Idle --- a socket is to be connected ---> Opening --- 0{..} ---> Open
+//!  ^                                         ^    |                  |
+//!  |                        Reconnect, online|    | failed, timeout  | lost
+//!  |                                         |    v                  v
+//!  +--- no socket is to be connected --- BackingOff <----------------+
+//! ```
+//!
+//! From every state, `close_unused_session` leads back to `Idle` when the last socket is
+//! disconnected. Without reconnection, and after the last attempt, the way goes to `Idle`, too.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -23,6 +34,7 @@ const MAX_CLOSING: usize = 4;
 impl Client {
     /// Handles what the session reports.
     pub(super) fn handle_session_events(&mut self, now: Instant) {
+        // An event may end the session. Then the events behind it are discarded with it.
         while let Some(event) = self.cx.poll_event() {
             match event {
                 SessionEvent::Opened(transport) => self.on_session_opened(transport, now),
@@ -55,7 +67,9 @@ impl Client {
         }
     }
 
+    /// Begins an attempt to connect, of which the application may say where it goes.
     fn begin_attempt(&mut self, attempt: u32, now: Instant) {
+        // The time in which the application answers counts, too.
         let timeout = self.config.timeout;
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, Alarm::OpenTimeout));
         self.state = State::Opening { timer, attempt };
@@ -90,9 +104,11 @@ impl Client {
         }
     }
 
+    /// Opens a session, with the transports in the order of the options.
     fn open_session(&mut self, attempt: Attempt, now: Instant) {
         let config = &self.config;
         let mut transports: VecDeque<_> = config.transports.iter().copied().collect();
+        // One that has worked is not worth the detour over long-polling and an upgrade.
         let websocket = transports.iter().position(|it| *it == Transport::WebSocket);
         let begins = config.remember_upgrade && self.websocket_worked;
         if let Some(websocket) = websocket.filter(|_| begins) {
@@ -106,6 +122,7 @@ impl Client {
         self.session = Some(Session::open(first, transports, attempt, &mut self.cx, now));
     }
 
+    /// The session is open: all sockets that wait for it connect.
     fn on_session_opened(&mut self, transport: Transport, now: Instant) {
         let State::Opening { mut timer, attempt } = self.state else { return };
         self.timers.cancel(&mut timer);
@@ -119,6 +136,7 @@ impl Client {
         }
     }
 
+    /// The attempt took too long, whatever it was waiting for.
     pub(super) fn on_open_timeout(&mut self, now: Instant) {
         if let Some(mut session) = self.session.take() {
             session.abort(&mut self.cx);
@@ -126,6 +144,7 @@ impl Client {
         self.on_attempt_failed(TransportFault::Timeout.into(), now);
     }
 
+    /// An attempt has failed; the next one follows after a delay.
     fn on_attempt_failed(&mut self, fault: Fault, now: Instant) {
         let State::Opening { mut timer, attempt } = self.state else { return };
         self.timers.cancel(&mut timer);
@@ -144,6 +163,7 @@ impl Client {
             return;
         }
         if config.reconnection_attempts.is_some_and(|max| self.backoff.attempts >= max) {
+            // `SocketMut::connect` begins a new row of attempts.
             self.backoff.reset();
             return self.push_event(Event::GaveUp);
         }
@@ -151,6 +171,7 @@ impl Client {
         self.state = State::BackingOff(self.timers.set(now, delay, Alarm::Reconnect));
     }
 
+    /// The delay is over.
     pub(super) fn reconnect(&mut self, now: Instant) {
         let attempt = self.backoff.attempts;
         self.push_event(Event::Reconnecting { attempt });
@@ -174,6 +195,7 @@ impl Client {
         }
         self.state = State::Idle;
         self.session = None;
+        // The network may have changed to one whose proxies do not let WebSockets pass.
         if reason == DisconnectReason::TransportError {
             self.websocket_worked = false;
         }
@@ -185,6 +207,8 @@ impl Client {
             self.backoff.reset();
         }
         self.reset_packet_state();
+        // Sockets first: the application learns why its sockets are disconnected, then that the
+        // connection is closed.
         let ids: Vec<_> = self.sockets.keys().copied().collect();
         for id in ids {
             self.on_session_lost(id, reason, fault.as_ref());
@@ -207,6 +231,7 @@ impl Client {
         self.on_session_closed(reason, Some(fault), now);
     }
 
+    /// There is no network any more. It could take the ping timeout to notice that otherwise.
     pub(super) fn on_offline(&mut self, now: Instant) {
         if matches!(self.state, State::Open) {
             self.drop_session(DisconnectReason::TransportClose, Fault::Offline, now);
@@ -228,11 +253,13 @@ impl Client {
         self.opened_at = None;
         self.reset_packet_state();
         let Some(mut session) = self.session.take() else { return };
+        // What has arrived is for sockets that are disconnected.
         self.cx.discard_events();
         session.close(&mut self.cx, now);
         if !session.is_closed() {
             self.closing.push(session);
         }
+        // The oldest one has had the most time.
         if self.closing.len() > MAX_CLOSING {
             self.closing.remove(0).abort(&mut self.cx);
         }

@@ -45,13 +45,14 @@ pub enum Event {
         /// Which one, from 1 on.
         attempt: u32,
     },
-    /// An attempt to connect begins, the first one or another, and the application is
-    /// [to be asked](crate::client::Config::ask_attempts) where it goes: answer with [`Client::attempt`](crate::client::Client::attempt) or
+    /// An attempt to connect begins, the first one or another, and the application is [to be
+    /// asked](crate::client::Config::ask_attempts) where it goes: answer with
+    /// [`Client::attempt`](crate::client::Client::attempt) or
     /// [`Client::fail_attempt`](crate::client::Client::fail_attempt), within the
     /// [`timeout`](crate::client::Config::timeout) of the attempt.
     Attempting,
-    /// There were as many attempts as [allowed](crate::client::Config::reconnection_attempts); there will be no
-    /// more without [`SocketMut::connect`](crate::client::SocketMut::connect).
+    /// There were as many attempts as [allowed](crate::client::Config::reconnection_attempts);
+    /// there will be no more without [`SocketMut::connect`](crate::client::SocketMut::connect).
     GaveUp,
 
     // About one socket.
@@ -97,7 +98,8 @@ pub enum Event {
         name: Name,
         /// Its arguments.
         args: Args,
-        /// Present if the server wants an acknowledgement; give it to [`SocketMut::ack`](crate::client::SocketMut::ack).
+        /// Present if the server wants an acknowledgement; give it to
+        /// [`SocketMut::ack`](crate::client::SocketMut::ack).
         ack: Option<Responder>,
     },
     /// An acknowledgement arrived, or is not going to. Comes exactly once for each
@@ -111,7 +113,8 @@ pub enum Event {
         result: Result<Args, AckError>,
     },
     /// An event without an acknowledgement for the application was given up after all
-    /// [retries](crate::client::SocketConfig::retries), or with its socket: the server may not have got it.
+    /// [retries](crate::client::SocketConfig::retries), or with its socket: the server may not have
+    /// got it.
     GivenUp {
         /// The socket.
         socket: SocketId,

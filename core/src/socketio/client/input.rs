@@ -42,7 +42,8 @@ pub enum Input {
         /// The message.
         frame: Frame,
     },
-    /// Everything in the last [`Output::Send`](crate::client::Output::Send) for this WebSocket was written.
+    /// Everything in the last [`Output::Send`](crate::client::Output::Send) for this WebSocket was
+    /// written.
     Drained {
         /// The WebSocket that is ready to write.
         ws: WsId,
@@ -52,7 +53,8 @@ pub enum Input {
         /// The WebSocket it came from.
         ws: WsId,
     },
-    /// A WebSocket could not be opened, or is gone, and not by [`Output::Close`](crate::client::Output::Close).
+    /// A WebSocket could not be opened, or is gone, and not by
+    /// [`Output::Close`](crate::client::Output::Close).
     Closed {
         /// The WebSocket that is gone.
         ws: WsId,

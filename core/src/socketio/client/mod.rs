@@ -52,20 +52,37 @@
 //! }
 //! ```
 //!
+//! # Where things are
+//!
+//! The client has one direction of imports: `client` knows its parts, the files with its methods
+//! know `client`, and nothing imports those.
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `input`, `event`, `config`, `auth`, `error`, `counts` | the contract with drivers and applications |
+//! | `client` | the state machine: inputs, outputs, deadlines |
+//! | `connection`, `namespaces`, `receiving`, `sending`, `shutdown` | its methods, by subject |
+//! | `socket_mut` | the commands of one socket |
+//! | `socket`, `retries`, `recovery`, `backoff`, `state`, `alarm`, `outputs`, `connect_error` | its parts, which know nothing of it |
+//!
+//! HTTP requests, WebSockets and the upgrade are the business of the client side of
+//! [`engineio`](crate::engineio).
+//!
 //! # What can be relied on
 //!
-//! - **Events of one socket** come in the order in which the server sent them, between `Connected`
-//!   and `Disconnected`; also across the upgrade from long-polling to a WebSocket.
+//! - **Events of one socket** arrive in the order in which the server sent them, between
+//!   `Connected` and `Disconnected`; also across the upgrade from long-polling to a WebSocket.
 //! - **What is emitted** arrives in the order of the commands. What is emitted while the socket is
-//!   not connected waits until it is. What was on its way when the connection was lost may be lost
-//!   with it, unless there are [retries](SocketConfig::retries).
+//!   not connected waits until it is. Packets that were in flight when the connection was lost may
+//!   be lost with it, unless there are [retries](SocketConfig::retries).
 //! - **Each acknowledgement** that is asked for is one [`Event::Acked`], with an error if the
-//!   answer does not come: in time, or before the end of the connection.
-//! - **A request that fails** ends the connection, and is never made again: nothing is lost
-//!   silently, nothing comes twice.
-//! - **What differs** from the official client is listed in [`manual::client_differences`](crate::manual::client_differences).
-//! - **Whatever a server sends**, it can't make the client panic, and it can't fill its memory:
-//!   every limit is a field of [`Config`].
+//!   answer does not arrive in time, or not before the end of the connection.
+//! - **A request that fails** ends the connection, and is never repeated: nothing is lost silently,
+//!   nothing arrives twice.
+//! - **What differs** from the official client is listed in
+//!   [`manual::client_differences`](crate::manual::client_differences).
+//! - **Whatever a server sends**, it can't make the client panic, nor use more memory than the
+//!   limits in [`Config`] allow.
 
 mod alarm;
 mod auth;

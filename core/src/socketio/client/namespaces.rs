@@ -5,6 +5,18 @@
 //! `0/admin,{"sid":"wZX3oN0bSVIhsaknAAAI"}` or `44/admin,{"message":"Not authorized"}`
 //! (CONNECT_ERROR). Either side leaves with `1/admin,` (DISCONNECT), which is not answered. In the
 //! packets of the main namespace `/` no name is written.
+//!
+//! ```text
+//! Inactive --- connect ---> Waiting ---> Authenticating ---> Connecting --- 0{..} ---> Connected
+//!    ^                      ^  there is    payload, if it       |                         |
+//!    |                      |  a session   is asked for         | 4{..}                   | 1
+//!    |                      +---- the session is lost ----------+-------------------------+
+//!    +--------------------------- refused, disconnected --------+-------------------------+
+//! ```
+//!
+//! The answer to CONNECT names nothing but the namespace. So there is at most one CONNECT without
+//! an answer for each namespace; a socket that is disconnected and connected again meanwhile waits
+//! for the answer to the old one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,6 +62,7 @@ impl Client {
         if self.unanswered.contains(&socket.namespace) {
             return self.start_connect_timer(id, now);
         }
+        // It has run for the answer to an earlier CONNECT, which has arrived.
         self.timers.cancel(&mut socket.connect_timer);
         match socket.config.auth.kind() {
             Kind::Ask => {
@@ -77,6 +90,7 @@ impl Client {
         let claim = socket.recovery.claim();
         let packet = packet::join(&*parser, &socket.namespace, auth, claim)
             .expect("texts can be written as JSON");
+        // The key and the offset stay: the connection may be lost before the answer.
         socket.phase = Phase::Connecting;
         self.unanswered.insert(socket.namespace.clone());
         self.start_connect_timer(id, now);
@@ -101,6 +115,7 @@ impl Client {
             /// none.
             pid: Option<String>,
         }
+        // A second answer, or one to a CONNECT that was never sent.
         if !self.unanswered.remove(namespace) {
             return;
         }
@@ -129,6 +144,8 @@ impl Client {
         socket.recovered = recovered;
         socket.generation += 1;
         socket.early_bytes = 0;
+        // `Connected` comes first, then what has arrived before it, then what the application
+        // sends.
         let early = std::mem::take(&mut socket.early);
         self.push_event(Event::Connected { socket: id, sid, recovered });
         for EarlyEvent { name, args, ack } in early {
@@ -152,6 +169,7 @@ impl Client {
         }
     }
 
+    /// Sends DISCONNECT, behind all data that was emitted before.
     fn send_disconnect(&mut self, namespace: &str) {
         self.left.insert(namespace.into());
         let packet = packet::disconnect(&*self.config.parser, namespace);
@@ -189,6 +207,7 @@ impl Client {
     /// The server did not answer CONNECT in time. The connection is given up, unless another socket
     /// is connected on it.
     pub(super) fn on_connect_timeout(&mut self, id: SocketId, now: Instant) {
+        // A server whose other namespaces answer is not lost.
         let is_used = self.sockets.values().any(Socket::is_connected);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         socket.connect_timer = None;
@@ -201,6 +220,7 @@ impl Client {
 
     /// The server has sent DISCONNECT.
     pub(super) fn on_disconnect(&mut self, id: SocketId, now: Instant) {
+        // To a socket that waits for its answer it is a packet from before, if it is one at all.
         if self.sockets.get(&id).is_some_and(Socket::is_connected) {
             let reason = DisconnectReason::ServerDisconnect;
             self.end_connected(id, Phase::Inactive, reason, None);
@@ -256,6 +276,7 @@ impl Client {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         socket.phase = phase;
         socket.sid = None;
+        // Before `Disconnected`, which is the last event of a socket.
         self.fail_acks(id);
         let returns = phase != Phase::Inactive && self.config.reconnection;
         self.push_event(Event::Disconnected { socket: id, reason, fault, returns });

@@ -2,6 +2,9 @@
 //!
 //! Requests and WebSockets are the business of the Engine.IO session, events that of the layer
 //! here. Each has a queue; the driver is to see both as one, in the order in which they were made.
+//! So everything in this queue is older than what is in that of the session: before an event is
+//! appended, the outputs of the session are moved here. While there are no events, which is so for
+//! most outputs of the session, they are polled from where they are.
 
 use std::collections::VecDeque;
 

@@ -2,6 +2,17 @@
 //!
 //! Socket.IO protocol, section "Sending and receiving data". Decoding is done in
 //! [`packet`](crate::packet); this finds the socket that a packet is for.
+//!
+//! | Packet | Form | Handled by |
+//! |---|---|---|
+//! | CONNECT | `0/admin,{"sid":".."}` | `on_connect` |
+//! | CONNECT_ERROR | `4/admin,{"message":".."}` | `on_connect_error` |
+//! | DISCONNECT | `1/admin,` | `on_disconnect` |
+//! | EVENT | `2/admin,12["name",..]` | `on_event` |
+//! | ACK | `3/admin,12[..]` | `on_ack` |
+//!
+//! BINARY_EVENT and BINARY_ACK (`51-..`, `61-..`) arrive here as EVENT and ACK: the decoder has put
+//! their attachments in.
 
 use std::time::Instant;
 
@@ -21,12 +32,14 @@ impl Client {
     pub(super) fn on_message(&mut self, message: Frame, now: Instant) {
         let config = &self.config;
         let decoded = self.decoder.add_from_server(&*config.parser, message, config.limits());
+        // A server that never completes a packet would block those behind it.
         let (waits, delay) = (self.decoder.is_waiting(), config.attachment_timeout);
         let timer = &mut self.attachment_timer;
         self.timers.set_while(waits, timer, now, delay, Alarm::AttachmentTimeout);
         match decoded {
             Ok(None) => {}
             Ok(Some(packet)) => self.on_packet(packet, now),
+            // Whatever stands behind it can't be trusted.
             Err(error) => self.fail_to_parse(Fault::Packet(error), now),
         }
     }
@@ -64,10 +77,12 @@ impl Client {
         }
     }
 
+    /// Returns the socket for the namespace of a packet.
     fn find_addressee(&self, namespace: &[u8]) -> Option<SocketId> {
         self.find(std::str::from_utf8(namespace).ok()?)
     }
 
+    /// The server has sent an EVENT packet.
     fn on_event(&mut self, id: SocketId, event: EarlyEvent, now: Instant) {
         let limit = self.config.max_early_bytes;
         let Some(socket) = self.sockets.get_mut(&id) else { return };
@@ -83,6 +98,7 @@ impl Client {
                     self.fail_to_parse(TransportFault::TooLarge { limit }.into(), now);
                 }
             }
+            // An event from before the socket was disconnected.
             Phase::Inactive | Phase::Waiting | Phase::Authenticating => {}
         }
     }

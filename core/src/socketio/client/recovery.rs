@@ -2,8 +2,8 @@
 //!
 //! A server with recovery answers CONNECT with `{"sid":"..","pid":".."}` and adds an offset as one
 //! more argument to the events that it keeps: `2["news",1,"Q7xMeEQ"]`. A client that returns sends
-//! both with CONNECT, `0{"pid":"..","offset":"Q7xMeEQ"}`, and gets its socket and the missed events.
-//! It is an extension of the official implementation, not a part of the protocol document.
+//! both with CONNECT, `0{"pid":"..","offset":"Q7xMeEQ"}`, and gets its socket and the missed
+//! events. It is an extension of the official implementation, not a part of the protocol document.
 
 use std::collections::VecDeque;
 
@@ -57,10 +57,12 @@ struct Offsets {
 const MAX_KNOWN: usize = 64;
 
 impl Offsets {
+    /// Returns the newest text that may be an offset.
     fn last(&self) -> Option<&str> {
         self.recent.back().map(|offset| &**offset)
     }
 
+    /// Remembers a text. One that arrives a second time is not an offset.
     fn note(&mut self, offset: &str) {
         if self.repeated.iter().any(|known| **known == *offset) {
             return;
@@ -79,8 +81,8 @@ impl Offsets {
     }
 }
 
-/// Returns the text of an argument that may be an offset: 7 to 128 letters, digits and signs such as `-`.
-/// The shortest that known servers make has 7.
+/// Returns the text of an argument that may be an offset: 7 to 128 letters, digits and signs such
+/// as `-`. The shortest that known servers make has 7.
 fn offset(json: &str) -> Option<&str> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:~=+/".contains(&byte);

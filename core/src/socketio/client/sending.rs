@@ -3,6 +3,14 @@
 //!
 //! Socket.IO protocol, section "Sending and receiving data": `2["name",..]`, or with an
 //! acknowledgement to come `212["name",..]`, which `312[..]` answers.
+//!
+//! A packet is in one of three places: in the `buffer` of a socket that is not connected, in the
+//! `queue` of a socket with retries, or in the outbox of the session. `max_buffered` limits their
+//! sum. Events with retries stay in the queue until they are acknowledged; a copy is sent, which
+//! shares its memory.
+//!
+//! The key of a packet in the buffer and the queue is the id of its acknowledgement, whether it
+//! asks for one or not: ids grow, so their order is that of the commands.
 
 use std::time::{Duration, Instant};
 
@@ -44,6 +52,7 @@ impl Client {
         self.push_packet(PacketClass::Data, packet);
     }
 
+    /// Queues a packet for the next [`flush`](Self::flush).
     pub(super) fn push_packet(&mut self, class: PacketClass, packet: &Encoded) {
         if let Some(session) = &mut self.session {
             session.push(class, packet);
@@ -72,6 +81,7 @@ impl Client {
     pub(super) fn send_buffered(&mut self, id: SocketId, now: Instant) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let buffer = std::mem::take(&mut socket.buffer);
+        // From now on they count as bytes of the session.
         for packet in buffer.values() {
             self.held_bytes -= packet.cost();
             self.push_data(packet);
@@ -102,6 +112,7 @@ impl Client {
         if std::mem::replace(&mut head.is_sent, true) {
             return;
         }
+        // The acknowledgement of an earlier try counts as well: all tries have the same id.
         head.tries = head.tries.saturating_add(1);
         let alarm = Alarm::TryTimeout(id, key);
         head.timer = head.timeout.map(|timeout| self.timers.set(now, timeout, alarm));
@@ -114,6 +125,7 @@ impl Client {
         }
     }
 
+    /// The acknowledgement of a try did not arrive in time.
     pub(super) fn on_try_timeout(&mut self, id: SocketId, key: AckId, now: Instant) {
         self.fail_try(id, key, AckError::Timeout);
         self.send_next_queued(Some(key), id, now);
@@ -142,6 +154,7 @@ impl Client {
             (Some(name), Err(error)) => {
                 self.push_event(Event::GivenUp { socket: id, name, error });
             }
+            // The application has not asked for the acknowledgement.
             (Some(_), Ok(_)) => {}
         }
     }
@@ -188,6 +201,7 @@ impl Client {
         }
     }
 
+    /// An acknowledgement did not arrive in time, or its event was not sent until now.
     pub(super) fn on_ack_timeout(&mut self, id: SocketId, ack: AckId) {
         if self.take_ack(id, ack).is_none() {
             return;
@@ -213,6 +227,7 @@ impl Client {
             let result = Err(AckError::Disconnected);
             self.push_event(Event::Acked { socket: id, ack, result });
         }
+        // An event of the queue stays there for the next connection, unless this was its last try.
         let queue = self.sockets.get(&id).map(|socket| &socket.queue);
         let head = queue.and_then(|queue| queue.first_key_value());
         if let Some(key) = head.filter(|(_, head)| head.is_sent).map(|(key, _)| *key) {
@@ -230,6 +245,7 @@ impl Client {
         for key in keys {
             self.dequeue(id, key, Err(AckError::Disconnected));
         }
+        // Those of events that waited in the buffer.
         self.fail_acks(id);
         if let Some(socket) = self.sockets.remove(&id) {
             self.by_namespace.remove(&socket.namespace);

@@ -1,4 +1,8 @@
 //! The orderly end of a client: what was emitted is delivered first. Methods of the [`Client`].
+//!
+//! A shutdown is a sequence of ordinary steps: sockets are disconnected as they run empty, the last
+//! one closes the session, and the session delivers its outbox. So there is no state of its own but
+//! a deadline.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +21,7 @@ impl Client {
     /// Acknowledgements that the server owes are not waited for.
     pub fn shut_down(&mut self, timeout: Duration, now: Instant) {
         if self.shutdown_timer.is_none() {
+            // Losses from before are not those of the shutdown.
             self.cx.lost_data = false;
         }
         self.timers.cancel(&mut self.shutdown_timer);
@@ -57,6 +62,7 @@ impl Client {
         }
     }
 
+    /// The time is up: what is not delivered now is lost.
     pub(super) fn on_shutdown_timeout(&mut self, now: Instant) {
         self.shutdown_timer = None;
         self.close(now);

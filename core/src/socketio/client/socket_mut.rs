@@ -1,4 +1,8 @@
 //! The commands of one socket, as a view on the [`Client`].
+//!
+//! Each command applies at once, and writes what it can before it returns. Time that has passed is
+//! taken into account first where it matters: an event is not sent on a connection whose server has
+//! been silent for too long.
 
 use std::time::{Duration, Instant};
 
@@ -110,8 +114,8 @@ impl SocketMut<'_> {
     }
 
     /// Answers [`Event::Authenticating`](crate::client::Event::Authenticating): sends CONNECT with
-    /// this object, or without a payload if it is `()`. Does nothing if the socket does not ask (any
-    /// more).
+    /// this object, or without a payload if it is `()`. Does nothing if the socket does not ask
+    /// (any more).
     ///
     /// # Errors
     ///
@@ -165,6 +169,7 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<bool, EmitError> {
         self.client.advance_sessions(now);
+        // Also an event without acknowledgement takes an id: it is the key of its place.
         let key = self.client.acks.next_id();
         let timeout = self.get().config.ack_timeout;
         if self.get().config.retries > 0 && !emission.volatile {
@@ -187,12 +192,13 @@ impl SocketMut<'_> {
     }
 
     /// Emits an event that the server is to acknowledge; the answer is
-    /// [`Event::Acked`](crate::client::Event::Acked). It is an error after `timeout`, by default the
-    /// [`ack_timeout`](crate::client::SocketConfig::ack_timeout) of the socket, and when the connection
-    /// ends on which the event was sent. An event that is not sent until then is not sent at all.
+    /// [`Event::Acked`](crate::client::Event::Acked). It is an error after `timeout`, by default
+    /// the [`ack_timeout`](crate::client::SocketConfig::ack_timeout) of the socket, and when the
+    /// connection ends on which the event was sent. An event that is not sent until then is not
+    /// sent at all.
     ///
-    /// With [retries](crate::client::SocketConfig::retries) it is an error only after all of them, and
-    /// `timeout` is the time of each.
+    /// With [retries](crate::client::SocketConfig::retries) it is an error only after all of them,
+    /// and `timeout` is the time of each.
     ///
     /// # Errors
     ///
@@ -223,6 +229,7 @@ impl SocketMut<'_> {
         now: Instant,
     ) -> Result<AckId, EmitError> {
         self.client.advance_sessions(now);
+        // Before the event is encoded, so that nothing changes if there is an error.
         let limit = self.client.config.max_pending_acks;
         if self.get().pending_acks >= limit {
             return Err(EmitError::TooManyAcks { limit });
@@ -280,6 +287,8 @@ impl SocketMut<'_> {
         if socket != self.id {
             return Err(EmitError::OtherSocket);
         }
+        // Ids of acknowledgements belong to one connection of a socket: on another one the server
+        // would take this for the answer to another event.
         if generation != self.get().generation || !self.is_connected() {
             return Ok(false);
         }
