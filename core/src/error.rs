@@ -1,4 +1,4 @@
-//! What can go wrong: reasons for an end, and mistakes of the caller's.
+//! Reasons of disconnections, and errors of commands.
 
 use std::fmt;
 
@@ -10,10 +10,9 @@ use crate::engineio::CloseReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The connection broke, or the peer violated the rules of its transport, or it did not read
-    /// fast enough what was sent to it.
+    /// The connection broke, the peer violated the rules of its transport, or it read too slowly.
     TransportError,
-    /// The client closed the connection, or its machine went away.
+    /// The client closed the connection, or its device went away.
     TransportClose,
     /// The server closed the connection, often because of an invalid packet.
     ForcedClose,
@@ -23,7 +22,7 @@ pub enum DisconnectReason {
     ParseError,
     /// The server is closing.
     ServerShuttingDown,
-    /// The server closed the connection of a client that did not do in time what it had to.
+    /// The server closed the connection of a client that has missed a deadline.
     ForcedServerClose,
     /// The client left the namespace.
     ClientNamespaceDisconnect,
@@ -67,79 +66,80 @@ impl From<CloseReason> for DisconnectReason {
     }
 }
 
-/// Why an event can't be sent; nothing was sent to anybody.
+/// Why an event could not be sent; nothing was sent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// The name of the event is one of `connect`, `connect_error`, `disconnect`, `disconnecting`,
-    /// `newListener` and `removeListener`, which have a meaning of their own in clients.
+    /// The name of the event is reserved: `connect`, `connect_error`, `disconnect`,
+    /// `disconnecting`, `newListener` or `removeListener`.
     #[error("this event name is reserved")]
     Reserved,
-    /// The data can't be written as JSON.
+    /// The data can't be serialized as JSON.
     #[error("data can't be serialized: {0}")]
     Serialize(#[from] serde_json::Error),
-    /// There are more binary values than official clients take.
+    /// There are more attachments than official clients accept.
     #[error("{count} binary values in one packet, at most {limit} are allowed")]
     TooManyAttachments {
         /// How many there are.
         count: usize,
-        /// How many are allowed.
+        /// The limit.
         limit: usize,
     },
-    /// Next to binary values, the data holds an object that looks like the placeholder of one.
+    /// Next to attachments, the data holds an object with a key `_placeholder`, which the receiver
+    /// would take for the place of one.
     #[error("data holds an object with a key `_placeholder` next to binary values")]
     Placeholder,
-    /// The data has more arrays and objects within each other than the receiver takes.
+    /// The data is nested more deeply than the receiver accepts.
     #[error("data is nested in more than {limit} levels")]
     TooDeep {
-        /// How many levels are allowed, that of the list of the arguments included.
+        /// The maximum depth, including the array of the arguments.
         limit: usize,
     },
-    /// A message of the packet has more bytes than the server takes in one. A client learns from
-    /// the handshake how many that are, so this is told only while it is connected; each binary
-    /// value is a message of its own, and longer by a third where it is sent as text.
+    /// A message of the packet is larger than the server accepts. A client knows this limit from
+    /// the handshake, so the error only occurs while it is connected; each attachment is a message
+    /// of its own, and longer by a third where it is sent as text.
     #[error("a message of {bytes} bytes, of which the server takes {limit}")]
     MessageTooLarge {
-        /// How many bytes it has.
+        /// The size of the message in bytes.
         bytes: usize,
-        /// How many are allowed.
+        /// The limit.
         limit: usize,
     },
     /// The packet has 4 GiB or more.
     #[error("a packet can't hold 4 GiB")]
     TooLarge,
-    /// Too much waits to be sent to the client, and it is to be
-    /// [refused](crate::OverflowPolicy::Refuse).
+    /// Too much waits to be sent to the client, and the policy is to
+    /// [refuse](crate::OverflowPolicy::Refuse) the event.
     #[error("more than {limit} bytes wait to be sent to the client")]
     Full {
-        /// How many bytes may wait.
+        /// The maximum number of waiting bytes.
         limit: usize,
     },
-    /// The socket owes too many acknowledgements.
+    /// Too many acknowledgements of the socket are pending.
     #[error("more than {limit} acknowledgements are owed by the socket")]
     TooManyAcks {
-        /// How many are allowed.
+        /// The limit.
         limit: usize,
     },
-    /// The event to be acknowledged came from another socket than the one that was to answer it.
+    /// The event to be acknowledged came from another socket.
     #[error("the event to be acknowledged came from another socket")]
     OtherSocket,
     /// The socket is not connected, not yet or not any more.
     #[error("the socket is not connected")]
     Disconnected,
-    /// Too much waits to be sent by this client already.
+    /// Too much waits to be sent by this client.
     #[error("more than {limit} bytes wait to be sent")]
     BufferFull {
-        /// How many bytes may wait.
+        /// The maximum number of waiting bytes.
         limit: usize,
     },
 }
 
-/// Why an acknowledgement did not come.
+/// Why an acknowledgement did not arrive.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AckError {
-    /// It did not come in time. The words are those of the official library.
+    /// It did not arrive in time. The message is that of the official library.
     #[error("operation has timed out")]
     Timeout,
     /// The socket was disconnected first.
@@ -147,12 +147,12 @@ pub enum AckError {
     Disconnected,
 }
 
-/// Why a configuration can't be used.
+/// Why a configuration is invalid.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{field}: {problem}")]
 pub struct ConfigError {
-    /// The field that has to change.
+    /// The invalid field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// Why its value is invalid.
     pub problem: &'static str,
 }

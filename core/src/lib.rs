@@ -171,7 +171,7 @@ pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
-    Counts, Emission, Event, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
+    Counts, Emission, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
     RecoveryConfig, Responder, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
 };
 pub use socketio::{client, packet};

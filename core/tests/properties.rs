@@ -349,7 +349,7 @@ proptest! {
                     for room in &except {
                         selector = selector.except(*room);
                     }
-                    let named = |list: &[std::sync::Arc<str>], rooms: &BTreeSet<String>| {
+                    let named = |list: &[sockeye_core::Room], rooms: &BTreeSet<String>| {
                         list.iter().any(|room| rooms.contains(&**room))
                     };
                     let expected: Vec<_> = model

@@ -11,7 +11,10 @@ use std::time::Instant;
 
 use log::Level;
 use sockeye_core::engineio::Admission;
-use sockeye_core::{Args, DisconnectReason, Event, Name, Responder, Room, RoomChange, SocketId};
+use sockeye_core::{
+    Args, DisconnectReason, Event, Name, Namespace as NamespaceName, Responder, Room, RoomChange,
+    SocketId,
+};
 
 use crate::ack::{AckSender, Gathered};
 use crate::arrival::Arrival;
@@ -117,7 +120,7 @@ impl Shard {
         self.driven.with(|state| state.sockets.get(&key).cloned())
     }
 
-    fn tell_room(self: &Arc<Self>, namespace: Room, room: &str, change: &RoomChange) {
+    fn tell_room(self: &Arc<Self>, namespace: NamespaceName, room: &str, change: &RoomChange) {
         let Some((handlers, _)) = self.find(&namespace) else { return };
         let io = Io::on_shard(Arc::clone(self), namespace);
         for handler in &handlers.room {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckId, Emission, EmitError, Room, Selector, TypedEvent};
+use sockeye_core::{
+    AckId, Emission, EmitError, Namespace as NamespaceName, Room, Selector, TypedEvent,
+};
 
 use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
 use crate::figures::Snapshot;
@@ -24,15 +26,15 @@ use crate::socket::Socket;
 #[derive(Clone)]
 pub struct Io {
     shard: Arc<OnceLock<Arc<Shard>>>,
-    namespace: Room,
+    namespace: NamespaceName,
 }
 
 impl Io {
     pub(crate) fn new(shard: Arc<OnceLock<Arc<Shard>>>) -> Self {
-        Self { shard, namespace: Room::from("/") }
+        Self { shard, namespace: NamespaceName::from("/") }
     }
 
-    pub(crate) fn on_shard(shard: Arc<Shard>, namespace: Room) -> Self {
+    pub(crate) fn on_shard(shard: Arc<Shard>, namespace: NamespaceName) -> Self {
         Self { shard: Arc::new(OnceLock::from(shard)), namespace }
     }
 

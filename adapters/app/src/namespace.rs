@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use sockeye_core::{Args, Room, RoomChange, TypedEvent};
+use sockeye_core::{Args, Namespace as NamespaceName, RoomChange, TypedEvent};
 
 use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::error::Fault;
@@ -18,7 +18,7 @@ use crate::typed::{self, TypedHandler};
 /// The handlers of all namespaces.
 #[derive(Default)]
 pub(crate) struct Directory {
-    pub(crate) known: HashMap<Room, Arc<Handlers>>,
+    pub(crate) known: HashMap<NamespaceName, Arc<Handlers>>,
     pub(crate) matching: Vec<(Matcher, Arc<Handlers>)>,
 }
 

@@ -13,8 +13,9 @@ use serde::Serialize;
 use sockeye_core::engineio::EngineConfig;
 use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, EventPayload, IdMap, Input, Name, Output, Request,
-    Response, Room, Selector, Server, ServerConfig, Sid, SocketId,
+    AckId, Args, ConfigError, EmitError, Event, EventPayload, IdMap, Input, Name,
+    Namespace as NamespaceName, Output, Request, Response, Room, Selector, Server, ServerConfig,
+    Sid, SocketId,
 };
 
 use crate::ack::{Gathered, Slot};
@@ -280,7 +281,11 @@ impl Shard {
     }
 
     /// The handle to a socket, made when the machine first tells of it.
-    pub(crate) fn meet(self: &Arc<Self>, key: SocketId, namespace: Room) -> Option<Socket> {
+    pub(crate) fn meet(
+        self: &Arc<Self>,
+        key: SocketId,
+        namespace: NamespaceName,
+    ) -> Option<Socket> {
         let met = self.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
             state.sockets.get(&key).filter(|socket| socket.id() == sid.as_str()).cloned()

@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sockeye_core::engineio::{Handshake, Transport};
-use sockeye_core::{AckPayload, EmitError, Responder, Room, Selector, Sid, SocketId, SocketMut};
+use sockeye_core::{
+    AckPayload, EmitError, Namespace as NamespaceName, Responder, Room, Selector, Sid, SocketId,
+    SocketMut,
+};
 
 use crate::error::{Error, Fault};
 use crate::flow::SocketRef;
@@ -30,7 +33,7 @@ struct Inner {
     shard: Arc<Shard>,
     key: SocketId,
     sid: Sid,
-    namespace: Room,
+    namespace: NamespaceName,
     handlers: Arc<Handlers>,
     recovered: bool,
     data: Arc<Data>,
@@ -45,7 +48,7 @@ struct Inner {
 
 /// What a socket has from the beginning.
 pub(crate) struct Origin {
-    pub(crate) namespace: Room,
+    pub(crate) namespace: NamespaceName,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) captured: Option<Captured>,
     pub(crate) data: Arc<Data>,
@@ -81,7 +84,7 @@ impl Socket {
     pub(crate) fn keep(&self) -> (Sid, SocketId, Origin) {
         let Inner { key, sid, namespace, handlers, captured, data, recovered, .. } = &*self.0;
         let origin = Origin {
-            namespace: Room::clone(namespace),
+            namespace: NamespaceName::clone(namespace),
             handlers: Arc::clone(handlers),
             captured: captured.clone(),
             data: Arc::clone(data),
@@ -130,7 +133,7 @@ impl Socket {
     /// All sockets of this namespace.
     #[must_use]
     pub fn io(&self) -> Io {
-        Io::on_shard(Arc::clone(&self.0.shard), Room::clone(&self.0.namespace))
+        Io::on_shard(Arc::clone(&self.0.shard), NamespaceName::clone(&self.0.namespace))
     }
 
     /// Joins a room, or several.

@@ -338,7 +338,7 @@ fn sockets_are_found_wherever_they_are() {
         |io: Io| async move {
             let found = io.in_("all").fetch_sockets().await?;
             for socket in &found {
-                assert_eq!(socket.rooms()[0], socket.id().into());
+                assert_eq!(socket.rooms()[0], socket.id());
                 assert!(socket.local().is_some());
                 socket.emit("found", socket.rooms().len());
                 socket.join("found");

@@ -1,4 +1,4 @@
-//! The options of an Engine.IO server.
+//! The configuration of an Engine.IO server.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,68 +18,69 @@ use crate::id::Mint;
 use crate::io::{Headers, Request};
 use crate::network::Network;
 
-/// The options of an [`Engine`](crate::engineio::Engine), with the defaults of the official server.
+/// The configuration of an [`Engine`](crate::engineio::Engine), with the defaults of the official
+/// server.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The path of the endpoint, by default `/engine.io`; with and without a slash at the end.
+    /// The path of the endpoint, by default `/engine.io`; it matches with and without a trailing
+    /// slash.
     pub path: String,
     /// The time between a pong (or the opening) and the next ping, by default 25 s. Together with
-    /// [`ping_timeout`](Self::ping_timeout) it must be less than 2^31 ms, or 24 days: timers of
-    /// clients in JavaScript hold no more.
+    /// [`ping_timeout`](Self::ping_timeout) it must be less than 2^31 ms, or 24 days, the limit of
+    /// timers in JavaScript clients.
     pub ping_interval: Duration,
-    /// The time within which a ping is to be answered, by default 20 s. After it the session ends
+    /// The time within which a ping has to be answered, by default 20 s. After it the session ends
     /// with [`CloseReason::PingTimeout`](crate::engineio::CloseReason::PingTimeout).
     pub ping_timeout: Duration,
-    /// The time that an upgrade may take, by default 10 s. After it the WebSocket is closed; the
+    /// The maximum duration of an upgrade, by default 10 s. After it the WebSocket is closed; the
     /// session goes on with long-polling.
     pub upgrade_timeout: Duration,
-    /// How long a GET may still wait for messages once a WebSocket has asked to take over, by
-    /// default not at all: it is answered at once, so that the client can go on. The official
-    /// server lets it wait for up to 100 ms; so does this one after the first 8 of an upgrade.
+    /// The time that a GET may still wait for messages after `2probe`, by default none: it is
+    /// answered at once, so that the client can switch. The official server lets it wait for up to
+    /// 100 ms; so does this one after the first 8 of an upgrade.
     pub upgrade_poll_hold: Duration,
-    /// The time that a client has to fetch what is still to be delivered when its session is
-    /// closed by the server, by default 30 s.
+    /// The time within which a client has to take the remaining packets of a session that the
+    /// server closes, by default 30 s.
     pub close_timeout: Duration,
-    /// The greatest size in bytes of a request body and of a WebSocket message, by default
-    /// 1,000,000. A longer body is answered with 413; either ends the session.
+    /// The maximum size of a request body and of a WebSocket message, by default 1,000,000 bytes. A
+    /// longer body is answered with 413; either ends the session.
     pub max_payload: usize,
-    /// The greatest number of bytes that wait to be sent to one client, those that are being
-    /// written to its WebSocket included, by default 16 MiB. Each message counts
-    /// [`Encoded::OVERHEAD`] more than its bytes, which makes this a bound on memory: about as much
-    /// for each client that does not read. A message that can be written at once does not wait,
-    /// however large it is. A client that falls behind further is closed with
+    /// The maximum number of bytes that wait to be sent to one client, including those that are
+    /// being written to its WebSocket, by default 16 MiB. Each message counts [`Encoded::OVERHEAD`]
+    /// more than its bytes, so this bounds the memory of a client that does not read. A message
+    /// that can be written at once does not wait, whatever its size. A client that falls behind
+    /// further is closed with
     /// [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError).
     pub max_buffered: usize,
-    /// The greatest number of sessions, by default 1,000,000. A handshake over it is answered
-    /// with 503, unless another address has more [unused](Self::max_unused_sessions) sessions than
-    /// its own: then the oldest of those is ended instead.
+    /// The maximum number of sessions, by default 1,000,000. A further handshake is answered with
+    /// 503, unless another address has more [unused](Self::max_unused_sessions) sessions than its
+    /// own: then the oldest of those is ended instead.
     pub max_sessions: usize,
-    /// The greatest number of sessions that were opened by long-polling and have not been used
-    /// since, by default 10,000. Their clients have sent one request, the handshake; with the
-    /// second one a session leaves this number.
+    /// The maximum number of sessions that were opened by long-polling and not used since, by
+    /// default 10,000. Their clients have sent one request, the handshake; with the second one a
+    /// session is used.
     ///
-    /// A handshake over it is not refused: the oldest unused session of the address that has most
-    /// of them is ended, with [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError).
-    /// Its client, if there is one, is told that the session is unknown, and connects again.
+    /// A further handshake is not refused: the oldest unused session of the address that has most
+    /// of them is ended, with
+    /// [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError). If its client
+    /// returns, it gets `Session ID unknown`, and connects again.
     pub max_unused_sessions: usize,
-    /// How many bytes the [kept](Self::keep_handshakes) handshakes of such sessions may take, by
-    /// default 16 MiB. Beyond it, they are ended as well.
+    /// The maximum memory of the [kept](Self::keep_handshakes) handshakes of unused sessions, by
+    /// default 16 MiB. Beyond it, such sessions are ended as well.
     pub max_unused_bytes: usize,
-    /// The greatest number of sessions that one address may have, with the handshakes that the
-    /// application has not decided about; by default a quarter of
-    /// [`max_sessions`](Self::max_sessions), but at least 1,000. A handshake over it is answered
-    /// with 503.
+    /// The maximum number of sessions of one address, including handshakes that the application has
+    /// not decided about; by default a quarter of [`max_sessions`](Self::max_sessions), but at
+    /// least 1,000. A further handshake is answered with 503.
     ///
-    /// Of IPv6 addresses, those with the same 64 bits in front count as one. Clients behind one
-    /// proxy have its address, unless it is [trusted](Self::trusted_proxies). Those whose address
-    /// is not known have no such limit.
+    /// IPv6 addresses with the same first 64 bits count as one. Clients behind a proxy have its
+    /// address, unless it is [trusted](Self::trusted_proxies). There is no such limit for clients
+    /// without an address.
     pub max_sessions_per_address: Option<usize>,
-    /// The proxies that are believed what they say in `X-Forwarded-For`, by default none. Then the
-    /// address of a client is the last one there that is not one of these, and otherwise that of
-    /// the peer.
+    /// The proxies whose `X-Forwarded-For` is trusted, by default none. The address of a client is
+    /// the last one in this header that is not one of these, and otherwise that of the peer.
     ///
-    /// Each of them must add the address that it was asked from at the end of this header, or
-    /// clients can choose what they are counted for.
+    /// Each proxy must append the address of its peer to this header; otherwise clients can choose
+    /// the address that they are counted for.
     pub trusted_proxies: Vec<Network>,
     /// Whether long-polling is offered, by default true.
     pub polling: bool,
@@ -102,32 +103,31 @@ pub struct EngineConfig {
     /// origins that [`cors`](Self::cors) allows, and others without credentials of the user. Other
     /// handshakes are answered with 403.
     pub websocket_origins: WebSocketOrigins,
-    /// Which of the subprotocols that a WebSocket handshake offers is chosen, by default the first
-    /// one. A handshake with offers that are malformed is answered with 400.
+    /// The choice of a subprotocol among those that a WebSocket handshake offers, by default the
+    /// first one. Malformed offers are answered with 400.
     pub subprotocols: Subprotocols,
-    /// The cookie to set, by default none.
+    /// The session-affinity cookie, by default none.
     pub cookie: Option<Cookie>,
     /// Whether the application decides about each handshake, by default false; see
     /// [`Event::HandshakeRequested`](crate::engineio::Event::HandshakeRequested).
     pub manual_accept: bool,
-    /// The time that the application has to decide, by default 20 s; after it the handshake is
-    /// answered with 403.
+    /// The time within which the application has to decide about a handshake, by default 20 s.
+    /// After it the handshake is answered with 403.
     pub handshake_timeout: Duration,
-    /// Whether the request that opened a session is told with
-    /// [`Event::Opened`](crate::engineio::Event::Opened), by default false.
+    /// Whether [`Event::Opened`](crate::engineio::Event::Opened) has the request that opened the
+    /// session, by default false.
     pub keep_handshakes: bool,
-    /// What adds headers to answers, by default nothing.
+    /// A hook that adds headers to answers, by default none.
     pub header_hook: Option<HeaderHook>,
-    /// A message to send to each client right after its handshake, by default none.
+    /// A message that each client gets right after its handshake, by default none.
     pub initial_message: Option<Encoded>,
-    /// How answers of long-polling are compressed, by default from 1,024 bytes on; `None` for
-    /// never.
+    /// Compression of answers of long-polling, by default from 1,024 bytes on; `None` disables it.
     pub compression: Option<Compression>,
-    /// Files that are handed out beside the endpoint, by default none. Where answers are
-    /// compressed, each file is compressed once for each encoding that clients ask for, and kept.
+    /// Static files beside the endpoint, by default none. If compression is on, each is compressed
+    /// once for each encoding that clients accept, and kept.
     pub files: Arc<[StaticFile]>,
-    /// The number of this machine among those that share a port, from 0 to 4095, by default 0.
-    /// The ids that it makes begin with it.
+    /// The number of this server among those that share a port, from 0 to 4095, by default 0. The
+    /// ids that it makes begin with it.
     pub shard: u16,
 }
 
@@ -169,8 +169,8 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// Whether a request with this path is one for the machine: the path of the endpoint, with or
-    /// without a slash at its end, or that of a file beside it.
+    /// Returns whether a request with this path is for the server: the path of the endpoint, with
+    /// or without a trailing slash, or that of a static file.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let Some(rest) = path.strip_prefix(self.path.trim_end_matches('/')) else {
@@ -183,12 +183,12 @@ impl EngineConfig {
         }
     }
 
-    /// The place in the list of the file that a path asks for.
+    /// The index of the file that a path names.
     pub(super) fn requested_file(&self, path: &str) -> Option<usize> {
         self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
     }
 
-    /// How many sessions one address may have.
+    /// The maximum number of sessions of one address.
     pub(super) fn sessions_per_address(&self) -> usize {
         self.max_sessions_per_address.unwrap_or_else(|| (self.max_sessions / 4).max(1_000))
     }

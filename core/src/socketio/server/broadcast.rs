@@ -14,7 +14,8 @@ use crate::socketio::packet::{Carried, EventPayload};
 use crate::socketio::server::Event;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::broadcast_acks::BroadcastAcks;
-use crate::socketio::server::selector::{Room, Selector};
+use crate::socketio::server::names::Room;
+use crate::socketio::server::selector::Selector;
 use crate::socketio::server::server::Server;
 
 impl Server {

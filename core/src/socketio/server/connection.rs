@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engineio::Handshake;
 use crate::id::SocketId;
 use crate::socketio::packet::Decoder;
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::Namespace;
 use crate::timers::TimerId;
 
 /// The Socket.IO state of one Engine.IO session.
@@ -17,7 +17,7 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     /// The last namespaces that the client has left, or was disconnected from. Packets for them may
     /// still be under way.
-    left: Vec<Room>,
+    left: Vec<Namespace>,
     pub(super) refusals: Refusals,
     /// Set until a namespace is joined.
     pub(super) connect_timer: Option<TimerId>,
@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// Removes a socket, and remembers its namespace as one of the last `limit` that were left.
-    pub(super) fn leave(&mut self, socket: SocketId, namespace: Room, limit: usize) {
+    pub(super) fn leave(&mut self, socket: SocketId, namespace: Namespace, limit: usize) {
         self.sockets.retain(|&other| other != socket);
         self.left.push(namespace);
         if self.left.len() > limit {
@@ -109,7 +109,7 @@ mod tests {
         let mut connection = Connection::default();
         let socket = SocketId { serial: 1, index: 0 };
         for name in ["/a", "/b", "/c"] {
-            connection.leave(socket, Room::from(name), 2);
+            connection.leave(socket, Namespace::from(name), 2);
         }
         connection.enter("/c");
         let left = ["/a", "/b", "/c"].map(|name| connection.has_left(name.as_bytes()));

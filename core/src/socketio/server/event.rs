@@ -4,7 +4,7 @@ use crate::args::{Args, Name};
 use crate::engineio::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::{Namespace, Room};
 
 /// An event that a [`Server`](crate::Server) reports, as [`Output::Event`](crate::Output::Event).
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum Event {
         /// The socket, which is not connected yet.
         socket: SocketId,
         /// The namespace.
-        namespace: Room,
+        namespace: Namespace,
         /// The auth of the CONNECT packet: one argument, an object, or none.
         auth: Args,
     },
@@ -36,7 +36,7 @@ pub enum Event {
         /// The new socket.
         socket: SocketId,
         /// The namespace.
-        namespace: Room,
+        namespace: Namespace,
         /// The auth of the CONNECT packet: one argument, an object, or none.
         auth: Args,
         /// Whether an earlier socket was restored, with its id and rooms.
@@ -98,7 +98,7 @@ pub enum Event {
     /// on. Those that come with the end of a socket follow its `Disconnected`.
     Room {
         /// The namespace.
-        namespace: Room,
+        namespace: Namespace,
         /// The room, which is never that of a socket's own id.
         room: Room,
         /// What changed.

@@ -7,8 +7,8 @@ use crate::error::{AckError, DisconnectReason};
 use crate::id::{SessionId, Sid, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::packet;
+use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::recovery::{RecoveryState, Restored};
-use crate::socketio::server::selector::Room;
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::{Phase, Socket};
 use crate::socketio::server::{Event, RoomChange};
@@ -108,7 +108,7 @@ impl Server {
         }
         let namespace = &mut self.namespaces[namespace];
         namespace.members.add(id);
-        let name = Room::clone(&namespace.name);
+        let name = Namespace::clone(&namespace.name);
         let answer = packet::connect(&*self.config.parser, &name, told, pid.as_ref());
         self.engine.send_first(session, &answer);
         self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
@@ -189,7 +189,7 @@ impl Server {
 
     pub(super) fn tell_room(&mut self, namespace: usize, room: &Room, change: RoomChange) {
         if self.config.room_events {
-            let namespace = Room::clone(&self.namespaces[namespace].name);
+            let namespace = Namespace::clone(&self.namespaces[namespace].name);
             self.tell(Event::Room { namespace, room: Room::clone(room), change });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::Room;
 
 /// The number of a packet in the log; that of the first one ever is 1.
 pub(super) type Number = u64;

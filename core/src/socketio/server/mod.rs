@@ -9,6 +9,7 @@ mod event;
 mod flow;
 mod lifecycle;
 mod membership;
+mod names;
 mod namespace;
 mod packet_log;
 mod packets;
@@ -31,7 +32,8 @@ pub use config::{
     NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig,
 };
 pub use event::{Event, Responder, RoomChange};
-pub use selector::{Room, Selector};
+pub use names::{Namespace, Room};
+pub use selector::Selector;
 pub use server::Server;
 pub use socket_mut::SocketMut;
 pub use stats::{Counts, Totals};

@@ -2,12 +2,12 @@
 
 use crate::engineio::server::Address;
 use crate::id::Hashing;
+use crate::socketio::server::names::Namespace;
 use crate::socketio::server::rooms::Members;
-use crate::socketio::server::selector::Room;
 
 /// A namespace.
-pub(super) struct Namespace {
-    pub(super) name: Room,
+pub(super) struct NamespaceState {
+    pub(super) name: Namespace,
     /// The application decides about each CONNECT.
     pub(super) manual_accept: bool,
     /// The connected sockets and their rooms.
@@ -20,8 +20,8 @@ pub(super) struct Namespace {
     pub(super) address: Address,
 }
 
-impl Namespace {
-    pub(super) fn new(name: Room, manual_accept: bool, hashing: Hashing) -> Self {
+impl NamespaceState {
+    pub(super) fn new(name: Namespace, manual_accept: bool, hashing: Hashing) -> Self {
         let (members, address) = (Members::new(hashing), Address::Unknown);
         Self { name, manual_accept, members, sockets: 0, dynamic: false, address }
     }

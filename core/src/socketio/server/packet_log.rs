@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::engineio::Encoded;
 use crate::id::Sid;
 use crate::socketio::server::membership::{Membership, Number};
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::{Namespace, Room};
 
 /// The packets of all namespaces, in the order of their numbers, of which some may be skipped.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(super) enum Target {
 
 /// The socket whose missed packets are looked up.
 pub(super) struct Receiver<'a> {
-    pub(super) namespace: &'a Room,
+    pub(super) namespace: &'a Namespace,
     pub(super) sid: &'a Sid,
     /// The first packet that it has not seen and may get.
     pub(super) from: Number,
@@ -71,7 +71,7 @@ struct Link {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Chain {
-    namespace: Room,
+    namespace: Namespace,
     receivers: Receivers,
 }
 
@@ -160,7 +160,13 @@ impl PacketLog {
         self.packets.front().map(|packet| packet.at)
     }
 
-    pub(super) fn push(&mut self, namespace: Room, target: Target, encoded: &Encoded, at: Instant) {
+    pub(super) fn push(
+        &mut self,
+        namespace: Namespace,
+        target: Target,
+        encoded: &Encoded,
+        at: Instant,
+    ) {
         let (receivers, except, sender) = match target {
             Target::Socket(sid) => (vec![Receivers::Socket(sid)], Vec::new(), None),
             Target::Broadcast { mut rooms, except, sender } => {
@@ -172,7 +178,7 @@ impl PacketLog {
             }
         };
         let link = |receivers| {
-            let namespace = Room::clone(&namespace);
+            let namespace = Namespace::clone(&namespace);
             self.lengthen(Chain { namespace, receivers })
         };
         let links = receivers.into_iter().map(link).collect();
@@ -224,7 +230,7 @@ impl PacketLog {
         let Receiver { namespace, sid, from, membership } = receiver;
         let mut numbers = Vec::new();
         let mut collect = |receivers, from: Number, last: Option<Number>| {
-            let chain = Chain { namespace: Room::clone(namespace), receivers };
+            let chain = Chain { namespace: Namespace::clone(namespace), receivers };
             let last = last.or_else(|| self.last.get(&chain).copied());
             self.follow(&chain, last.unwrap_or(0), from, &mut numbers);
         };
@@ -256,8 +262,9 @@ impl PacketLog {
     }
 
     /// The last packet for a room; 0 if there is none any more.
-    pub(super) fn last_for(&self, namespace: &Room, room: &Room) -> Number {
-        let (namespace, receivers) = (Room::clone(namespace), Receivers::Room(Room::clone(room)));
+    pub(super) fn last_for(&self, namespace: &Namespace, room: &Room) -> Number {
+        let (namespace, receivers) =
+            (Namespace::clone(namespace), Receivers::Room(Room::clone(room)));
         self.last.get(&Chain { namespace, receivers }).copied().unwrap_or(0)
     }
 
@@ -279,7 +286,7 @@ mod tests {
 
     struct World {
         log: PacketLog,
-        namespace: Room,
+        namespace: Namespace,
         sids: Vec<Sid>,
         now: Instant,
     }
@@ -290,11 +297,11 @@ mod tests {
             let sids = (0..100).map(|_| mint.sid()).collect();
             #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
             let now = Instant::now();
-            Self { log: PacketLog::new(), namespace: Room::from("/"), sids, now }
+            Self { log: PacketLog::new(), namespace: Namespace::from("/"), sids, now }
         }
 
         fn push(&mut self, target: Target) {
-            let namespace = Room::clone(&self.namespace);
+            let namespace = Namespace::clone(&self.namespace);
             self.log.push(namespace, target, &Encoded::text("2[\"e\"]"), self.now);
         }
 

@@ -14,7 +14,7 @@ use crate::socketio::server::alarm::{Alarm, Wait};
 use crate::socketio::server::config::is_valid_name;
 use crate::socketio::server::connection::Violation;
 use crate::socketio::server::event::{Event, Responder};
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::Namespace;
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Phase;
 use crate::socketio::server::v4::{auth_in_query, split_query, without_query};
@@ -103,7 +103,7 @@ impl Server {
     pub(super) fn note_left(&mut self, id: SocketId) {
         let Some(socket) = self.get(id) else { return };
         let (session, namespace) = (socket.session, socket.namespace);
-        let name = Room::clone(&self.namespaces[namespace].name);
+        let name = Namespace::clone(&self.namespaces[namespace].name);
         if let Some(client) = self.connections.get_mut(&session) {
             client.leave(id, name, self.config.max_namespaces_per_client);
         }

@@ -13,10 +13,10 @@ use crate::engineio::server::Address;
 use crate::id::{Mint, Sid, SocketId};
 use crate::socketio::server::config::RecoveryConfig;
 use crate::socketio::server::membership::{Membership, Number};
+use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::packet_log::{PacketLog, Receiver, Target};
 use crate::socketio::server::quotas::DirectByAddress;
 use crate::socketio::server::saved_sessions::{SavedSession, SavedSessions};
-use crate::socketio::server::selector::Room;
 
 /// The sockets whose clients may return, and the packets that were sent meanwhile.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Recovery {
     }
 
     /// The namespace, if a socket of it is saved.
-    pub(super) fn saved_namespace(&self, name: &str) -> Option<Room> {
+    pub(super) fn saved_namespace(&self, name: &str) -> Option<Namespace> {
         self.saved.namespace(name)
     }
 
@@ -139,7 +139,7 @@ impl Recovery {
     }
 
     /// Notes that a socket has left a room: later packets for the room are not for it.
-    pub(super) fn leave(&self, state: &mut RecoveryState, namespace: &Room, room: &Room) {
+    pub(super) fn leave(&self, state: &mut RecoveryState, namespace: &Namespace, room: &Room) {
         let last = self.log.last_for(namespace, room);
         state.membership.forget_before(self.log.first());
         state.membership.leave(room, last, self.log.next());
@@ -148,7 +148,7 @@ impl Recovery {
     /// Logs a broadcast.
     pub(super) fn log_broadcast(
         &mut self,
-        namespace: Room,
+        namespace: Namespace,
         target: Target,
         encoded: &Encoded,
         now: Instant,
@@ -164,7 +164,7 @@ impl Recovery {
     /// from an earlier offset.
     pub(super) fn log_direct(
         &mut self,
-        namespace: Room,
+        namespace: Namespace,
         sid: &Sid,
         state: Option<&mut RecoveryState>,
         encoded: &Encoded,
@@ -194,7 +194,7 @@ impl Recovery {
     pub(super) fn save(
         &mut self,
         sid: Sid,
-        namespace: Room,
+        namespace: Namespace,
         state: RecoveryState,
         now: Instant,
     ) -> Option<Sid> {
@@ -238,7 +238,7 @@ impl Recovery {
     /// them were dropped meanwhile.
     pub(super) fn missed(
         &self,
-        namespace: &Room,
+        namespace: &Namespace,
         sid: &Sid,
         state: &RecoveryState,
     ) -> Option<Vec<Encoded>> {

@@ -10,9 +10,10 @@ use crate::error::DisconnectReason;
 use crate::id::{Sid, SocketId};
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::event::Event;
+use crate::socketio::server::names::Namespace;
 use crate::socketio::server::packet_log::Target;
 use crate::socketio::server::recovery::Restored;
-use crate::socketio::server::selector::{Room, Selector};
+use crate::socketio::server::selector::Selector;
 use crate::socketio::server::server::Server;
 
 impl Server {
@@ -50,7 +51,7 @@ impl Server {
     /// application decided, or if they are more than may wait to be sent: its connection would end
     /// at once, again and again.
     pub(super) fn missed_packets(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
-        /// Room for the answer that follows, in bytes.
+        /// Namespace for the answer that follows, in bytes.
         const ANSWER: usize = 512;
         let recovery = self.recovery.as_ref()?;
         let socket = self.get(id)?;
@@ -96,7 +97,7 @@ impl Server {
         let Some(socket) = self.get_mut(id) else { return false };
         let Some(state) = socket.recovery.take() else { return false };
         let (sid, namespace) = (socket.sid.clone(), socket.namespace);
-        let namespace = Room::clone(&self.namespaces[namespace].name);
+        let namespace = Namespace::clone(&self.namespaces[namespace].name);
         let recovery = self.recovery.as_mut();
         let dropped = recovery.and_then(|recovery| recovery.save(sid, namespace, *state, now));
         self.tell_expired(dropped);
@@ -105,10 +106,10 @@ impl Server {
     }
 
     /// The namespace, if packets for it are to be logged: it exists, or a socket of it is saved.
-    pub(super) fn logged_namespace(&self, namespace: &str) -> Option<Room> {
+    pub(super) fn logged_namespace(&self, namespace: &str) -> Option<Namespace> {
         let recovery = self.recovery.as_ref()?;
         match self.namespace(namespace.as_bytes()) {
-            Some(index) => Some(Room::clone(&self.namespaces[index].name)),
+            Some(index) => Some(Namespace::clone(&self.namespaces[index].name)),
             None => recovery.saved_namespace(namespace),
         }
     }
@@ -116,7 +117,7 @@ impl Server {
     /// Logs a broadcast. Its sender is remembered by its id, which it keeps when it is restored.
     pub(super) fn log_broadcast(
         &mut self,
-        namespace: Room,
+        namespace: Namespace,
         selector: &Selector,
         encoded: &Encoded,
     ) {
@@ -136,7 +137,7 @@ impl Server {
             return;
         };
         if let Some((recovery, now)) = self.recovery.as_mut().zip(self.now) {
-            let namespace = Room::clone(&self.namespaces[socket.namespace].name);
+            let namespace = Namespace::clone(&self.namespaces[socket.namespace].name);
             let state = socket.recovery.as_deref_mut();
             recovery.log_direct(namespace, &socket.sid, state, encoded, now);
             self.schedule_purge();

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::id::{Hashing, SocketId};
-use crate::socketio::server::selector::{Room, Selector};
+use crate::socketio::server::names::Room;
+use crate::socketio::server::selector::Selector;
 
 /// The rooms, each once.
 fn distinct(rooms: &[Room]) -> Vec<&Room> {

@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::engineio::server::Address;
 use crate::id::Sid;
 use crate::socketio::server::membership::{Membership, Number};
+use crate::socketio::server::names::Namespace;
 use crate::socketio::server::quotas::AwayByAddress;
-use crate::socketio::server::selector::Room;
 
 /// The smallest share of the table that an address may fill, in sockets.
 const MIN_SHARE: usize = 1_000;
@@ -18,7 +18,7 @@ const MIN_SHARE: usize = 1_000;
 pub(super) struct SavedSession {
     pub(super) sid: Sid,
     pub(super) address: Address,
-    pub(super) namespace: Room,
+    pub(super) namespace: Namespace,
     /// The first packet that is for the socket.
     pub(super) since: Number,
     pub(super) membership: Membership,
@@ -32,7 +32,7 @@ pub(super) struct SavedSessions {
     expiry_queue: BTreeMap<u64, (Instant, Sid)>,
     by_address: AwayByAddress,
     /// The number of saved sockets of each namespace.
-    namespaces: BTreeMap<Room, usize>,
+    namespaces: BTreeMap<Namespace, usize>,
     /// The number of sockets that were saved so far.
     saved: u64,
 }
@@ -51,7 +51,7 @@ impl SavedSessions {
         self.saved += 1;
         let place = self.saved;
         self.expiry_queue.insert(place, (now, pid.clone()));
-        *self.namespaces.entry(Room::clone(&session.namespace)).or_default() += 1;
+        *self.namespaces.entry(Namespace::clone(&session.namespace)).or_default() += 1;
         let share = (limit / 4).max(MIN_SHARE);
         let oldest = self.by_address.add(session.address, place, share);
         self.by_pid.insert(pid, (place, session));
@@ -88,8 +88,8 @@ impl SavedSessions {
     }
 
     /// The namespace, if a socket of it is saved.
-    pub(super) fn namespace(&self, name: &str) -> Option<Room> {
-        self.namespaces.get_key_value(name).map(|(name, _)| Room::clone(name))
+    pub(super) fn namespace(&self, name: &str) -> Option<Namespace> {
+        self.namespaces.get_key_value(name).map(|(name, _)| Namespace::clone(name))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -108,7 +108,7 @@ mod tests {
         SavedSession {
             sid: Sid::new(name),
             address: Address::Unknown,
-            namespace: Room::from("/"),
+            namespace: Namespace::from("/"),
             since: 0,
             membership: Membership::default(),
         }

@@ -1,11 +1,7 @@
 //! The choice of sockets that a broadcast is for.
 
-use std::sync::Arc;
-
 use crate::id::SocketId;
-
-/// The name of a room. Cloning copies a pointer.
-pub type Room = Arc<str>;
+use crate::socketio::server::names::Room;
 
 /// A choice of sockets of a namespace: those in any of the rooms (all, if none is named) and in
 /// none of the excepted ones.

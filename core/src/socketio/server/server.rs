@@ -19,11 +19,11 @@ use crate::socketio::packet;
 use crate::socketio::server::alarm::{Alarm, Wait};
 use crate::socketio::server::broadcast_acks::BroadcastAcks;
 use crate::socketio::server::connection::Connection;
-use crate::socketio::server::namespace::Namespace;
+use crate::socketio::server::names::Namespace;
+use crate::socketio::server::namespace::NamespaceState;
 use crate::socketio::server::quotas::CountByAddress;
 use crate::socketio::server::recovery::Recovery;
 use crate::socketio::server::retirement::Retirement;
-use crate::socketio::server::selector::Room;
 use crate::socketio::server::socket::{Phase, Socket};
 use crate::socketio::server::{Counts, Event, NamespaceConfig, ServerConfig, Totals};
 use crate::timers::Timers;
@@ -49,8 +49,8 @@ pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) engine: Engine,
     pub(super) connections: IdMap<SessionId, Connection>,
-    pub(super) namespaces: Slab<Namespace>,
-    pub(super) by_name: HashMap<Room, usize, Hashing>,
+    pub(super) namespaces: Slab<NamespaceState>,
+    pub(super) by_name: HashMap<Namespace, usize, Hashing>,
     /// The number of dynamic namespaces of each address.
     pub(super) dynamic: CountByAddress,
     pub(super) sockets: Slab<Socket>,
@@ -84,8 +84,8 @@ impl Server {
         let mut namespaces = Slab::new();
         let mut by_name = HashMap::with_hasher(hashing);
         for NamespaceConfig { name, manual_accept } in &config.namespaces {
-            let name = Room::from(name.as_str());
-            let namespace = Namespace::new(Room::clone(&name), *manual_accept, hashing);
+            let name = Namespace::from(name.as_str());
+            let namespace = NamespaceState::new(Namespace::clone(&name), *manual_accept, hashing);
             by_name.insert(name, namespaces.insert(namespace));
         }
         let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
@@ -364,12 +364,12 @@ impl Server {
         if !has_room || !self.dynamic.add(address, (limit / 4).max(100)) {
             return None;
         }
-        let name = Room::from(name);
+        let name = Namespace::from(name);
         let hashing = *self.by_name.hasher();
-        let namespace = Namespace {
+        let namespace = NamespaceState {
             dynamic: true,
             address,
-            ..Namespace::new(Room::clone(&name), true, hashing)
+            ..NamespaceState::new(Namespace::clone(&name), true, hashing)
         };
         let index = self.namespaces.insert(namespace);
         self.by_name.insert(name, index);

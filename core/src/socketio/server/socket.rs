@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::args::Args;
 use crate::id::{SessionId, Sid, SocketId};
+use crate::socketio::server::names::Room;
 use crate::socketio::server::recovery::RecoveryState;
-use crate::socketio::server::selector::Room;
 use crate::timers::TimerId;
 
 /// A client in a namespace.

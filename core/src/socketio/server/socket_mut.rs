@@ -13,7 +13,7 @@ use crate::socketio::emission::Emission;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, Carried, EventPayload};
 use crate::socketio::server::alarm::Alarm;
-use crate::socketio::server::selector::Room;
+use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Socket;
 use crate::socketio::server::{Responder, RoomChange};
@@ -56,7 +56,7 @@ impl SocketMut<'_> {
 
     /// Returns the name of the namespace.
     #[must_use]
-    pub fn namespace(&self) -> &Room {
+    pub fn namespace(&self) -> &Namespace {
         &self.server.namespaces[self.get().namespace].name
     }
 
