@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use sockeye_core::{
-    Args, Closure, DisconnectReason, Emission, Event, Frame, Input, Output, Request, Server,
+    Args, CloseCause, DisconnectReason, Emission, Event, Frame, Input, Output, Request, Server,
     ServerConfig, SocketId, WsId,
 };
 
@@ -124,7 +124,7 @@ impl Play {
                 }
                 Output::Close { .. } => {
                     self.open = false;
-                    let cause = Closure::Peer;
+                    let cause = CloseCause::Peer;
                     self.server.handle(Input::Closed { ws: WS, cause }, self.now);
                 }
                 Output::Event(event) => self.react(event),

@@ -160,15 +160,15 @@ impl BuildHasher for Hashing {
     }
 }
 
-/// A map by ids of this crate's, or of the driver's, in no particular order.
+/// A map for look-up by ids of this crate or of the driver.
 ///
-/// Its hashing is quick, and withstands nobody who chooses keys: those on the wire, such as
-/// [`Sid`], belong into an ordinary map.
-pub type IdMap<K, V> = HashMap<K, V, IdHashing>;
+/// Its hasher is fast but does not resist chosen keys. Keys that a peer chooses, such as [`Sid`],
+/// need an ordinary map.
+pub(crate) type IdMap<K, V> = HashMap<K, V, IdHashing>;
 
 /// Makes the hashers of an [`IdMap`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct IdHashing;
+pub(crate) struct IdHashing;
 
 impl BuildHasher for IdHashing {
     type Hasher = IdHasher;
@@ -180,9 +180,9 @@ impl BuildHasher for IdHashing {
 
 /// The hasher of an [`IdMap`].
 ///
-/// Multiplies by an odd constant near 2^64 divided by the golden ratio, which spreads counters.
+/// It multiplies by an odd constant near 2^64 divided by the golden ratio, which spreads counters.
 #[derive(Debug)]
-pub struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {

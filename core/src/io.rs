@@ -81,13 +81,13 @@ pub enum Input<'a> {
         /// The WebSocket that is gone.
         ws: WsId,
         /// How it ended.
-        cause: Closure,
+        cause: CloseCause,
     },
 }
 
 /// How a WebSocket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closure {
+pub enum CloseCause {
     /// The peer closed it: a Close frame, or the end of the stream.
     Peer,
     /// It broke: a reset, or a violation of the WebSocket protocol.
@@ -131,7 +131,7 @@ pub enum Output<E> {
         /// Headers to add to the answer.
         headers: Headers,
         /// The greatest size in bytes of a message from the client. A longer one is not to be
-        /// read: close with code 1009, then feed [`Input::Closed`] with [`Closure::TooLarge`].
+        /// read: close with code 1009, then feed [`Input::Closed`] with [`CloseCause::TooLarge`].
         limit: usize,
     },
     /// Answer a WebSocket handshake with an ordinary response.
@@ -172,12 +172,13 @@ pub enum Output<E> {
 }
 
 impl<E> Output<E> {
-    /// Takes the event out, or gives back what is the driver's to do, for drivers that hand
-    /// events to somebody else.
+    /// Returns the event, or the output with events of another type.
+    ///
+    /// For layers above a machine, which handle its events and pass everything else to their driver.
     ///
     /// # Errors
     ///
-    /// Gives back what is no event.
+    /// Every output other than an event.
     pub fn into_event<F>(self) -> Result<E, Output<F>> {
         Err(match self {
             Self::Event(event) => return Ok(event),

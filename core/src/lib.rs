@@ -165,8 +165,10 @@ mod timers;
 
 pub use args::{ArgError, Args, Name, TypedEvent, Value};
 pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
-pub use id::{AckId, IdHasher, IdHashing, IdMap, SessionId, Sid, SocketId};
-pub use io::{Closure, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId};
+pub use id::{AckId, SessionId, Sid, SocketId};
+pub use io::{
+    CloseCause, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId,
+};
 pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, WebSocketClient, secs};
-use sockeye_core::{AckId, Closure, EmitError, Event, Server};
+use sockeye_core::{AckId, CloseCause, EmitError, Event, Server};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -246,7 +246,7 @@ fn an_ack_timeout_may_be_zero_or_huge() {
 fn the_end_of_a_socket_fails_its_pending_acks() {
     type End = fn(&mut Harness<Server>, &WebSocketClient);
     let ends: [(End, &str); 3] = [
-        (|h, c| h.closed(c.ws, Closure::Peer), "transport close"),
+        (|h, c| h.closed(c.ws, CloseCause::Peer), "transport close"),
         (|h, c| h.frame(c.ws, "41"), "client namespace disconnect"),
         (
             |h, c| {

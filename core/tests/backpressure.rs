@@ -159,7 +159,7 @@ fn disconnected_replaces_drained() {
     h.emit(client.socket, "a", &());
     assert!(!h.socket(client.socket).watch_drained());
 
-    h.closed(client.ws, sockeye_core::Closure::Peer);
+    h.closed(client.ws, sockeye_core::CloseCause::Peer);
 
     assert_eq!(h.told(), ["#1 disconnected: transport close"]);
 }
@@ -285,7 +285,7 @@ fn a_paused_client_that_only_pretends_to_upgrade_has_to_wait_with_its_posts() {
             break;
         }
         h.body(post, r#"42["more"]"#);
-        h.closed(ws, sockeye_core::Closure::Peer);
+        h.closed(ws, sockeye_core::CloseCause::Peer);
         read += 1;
         assert!(read < 10, "it goes round in circles");
     }
@@ -310,7 +310,7 @@ fn a_client_that_pretends_to_upgrade_gains_nothing_when_it_is_paused_again_and_a
             break;
         }
         h.body(post, r#"42["more"]"#);
-        h.closed(ws, sockeye_core::Closure::Peer);
+        h.closed(ws, sockeye_core::CloseCause::Peer);
         read += 1;
     }
     assert_eq!(read, 2);

@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient, secs};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{
-    AckId, Closure, Counts, Emission, EmitError, Event, NamespaceConfig, Selector, Server,
+    AckId, CloseCause, Counts, Emission, EmitError, Event, NamespaceConfig, Selector, Server,
 };
 
 fn all() -> Selector {
@@ -89,7 +89,7 @@ fn a_socket_that_leaves_before_its_ack_counts_as_disconnected() {
     ask(&mut h, &all());
 
     answer(&mut h, &clients[0], "0");
-    h.closed(clients[1].ws, Closure::Error);
+    h.closed(clients[1].ws, CloseCause::Error);
     assert_eq!(h.told(), ["#2 disconnected: transport error"]);
     h.frame(clients[2].ws, "41");
 
@@ -104,7 +104,7 @@ fn a_socket_that_does_not_ack_in_time_counts_as_timed_out() {
     let (mut h, clients) = clients(3);
     ask(&mut h, &all());
     answer(&mut h, &clients[1], "1");
-    h.closed(clients[2].ws, Closure::Error);
+    h.closed(clients[2].ws, CloseCause::Error);
     h.told();
 
     h.advance(secs(9));
@@ -208,7 +208,7 @@ fn a_broadcast_without_a_timeout_waits_for_all_acks() {
     }
     assert!(h.told().is_empty());
 
-    h.closed(clients[1].ws, Closure::Peer);
+    h.closed(clients[1].ws, CloseCause::Peer);
 
     assert_eq!(
         h.told(),

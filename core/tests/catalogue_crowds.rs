@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, WebSocketClient, secs};
-use sockeye_core::{Closure, Selector, Server};
+use sockeye_core::{CloseCause, Selector, Server};
 
 fn crowd(size: usize) -> (Harness<Server>, Vec<WebSocketClient>) {
     let mut h: Harness<Server> = Harness::new();
@@ -21,7 +21,7 @@ fn a_socket_in_very_many_rooms_leaves_none_of_them_behind() {
     assert_eq!(h.server.counts().rooms, 20_000);
     h.socket(client.socket).leave("never joined");
     assert_eq!(h.server.counts().rooms, 20_000);
-    h.closed(client.ws, Closure::Peer);
+    h.closed(client.ws, CloseCause::Peer);
     h.events();
     assert_eq!(h.server.counts().rooms, 0);
 }
@@ -62,7 +62,7 @@ fn a_broadcast_reaches_each_remaining_socket_once_while_half_of_them_leave() {
     for round in 0..3 {
         h.emit_to(&Selector::all(), &format!("news {round}"));
         for (_, client) in leave.iter().skip(round).step_by(3) {
-            h.closed(client.ws, Closure::Peer);
+            h.closed(client.ws, CloseCause::Peer);
         }
     }
     for (_, client) in &stay {

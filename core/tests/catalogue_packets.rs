@@ -12,7 +12,7 @@ use bytes::Bytes;
 use common::{Harness, WebSocketClient, secs};
 use hostile::Victim;
 use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins, Transport};
-use sockeye_core::{Closure, NamespaceConfig, Selector, Server, ServerConfig};
+use sockeye_core::{CloseCause, NamespaceConfig, Selector, Server, ServerConfig};
 
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
@@ -239,7 +239,7 @@ fn wrong_claims_find_nothing_among_very_many_packets_that_are_kept() {
         assert_eq!(received.len(), 1, "{claim}");
         assert_ne!(recovery_support::joined(&h, ws, &received[0]).id, client.id);
         h.frame(ws, "41");
-        h.closed(ws, Closure::Peer);
+        h.closed(ws, CloseCause::Peer);
     }
     assert_eq!(h.server.counts().away, 0);
 }

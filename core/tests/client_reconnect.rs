@@ -5,7 +5,7 @@
 mod pair;
 
 use pair::{POLLING, Pair, WEBSOCKET, millis, secs};
-use sockeye_core::Closure;
+use sockeye_core::CloseCause;
 use sockeye_core::client::{Client, Config, Event, Input, Output, SocketConfig};
 
 #[test]
@@ -333,7 +333,7 @@ fn a_close_frame_is_reported_with_its_code() {
     let Some(Output::Open { ws, .. }) = client.poll_output() else { panic!("no WebSocket") };
     client.handle(Input::Opened { ws }, now);
     let (code, message) = (Some(1001), "going away".to_owned());
-    client.handle(Input::Closed { ws, cause: Closure::Peer, code, message }, now);
+    client.handle(Input::Closed { ws, cause: CloseCause::Peer, code, message }, now);
     let Some(Output::Event(Event::Failed { fault, .. })) = client.poll_output() else {
         panic!("no failure")
     };

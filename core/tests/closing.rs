@@ -4,7 +4,7 @@ mod common;
 
 use common::{Harness, secs};
 use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
-use sockeye_core::{Closure, Server};
+use sockeye_core::{CloseCause, Server};
 
 fn engine() -> Harness<Engine> {
     Harness::engine(EngineConfig::default())
@@ -192,7 +192,7 @@ fn inputs_for_what_is_closed_are_ignored() {
 
     h.frame(ws, "4a");
     h.feed(sockeye_core::Input::Drained { ws });
-    h.feed(sockeye_core::Input::Closed { ws, cause: Closure::Error });
+    h.feed(sockeye_core::Input::Closed { ws, cause: CloseCause::Error });
 
     assert_eq!(h.told().len(), 0);
 }
@@ -202,8 +202,8 @@ fn inputs_for_what_is_closed_are_ignored() {
 #[test]
 fn a_websocket_that_closes_or_breaks_is_told_apart() {
     for (cause, reason) in [
-        (Closure::Peer, "#1 disconnected: transport close"),
-        (Closure::Error, "#1 disconnected: transport error"),
+        (CloseCause::Peer, "#1 disconnected: transport close"),
+        (CloseCause::Error, "#1 disconnected: transport error"),
     ] {
         let mut h: Harness<Server> = Harness::new();
         let client = h.connect_websocket("/");
@@ -252,7 +252,7 @@ fn the_end_of_a_connection_ends_all_its_namespaces() {
     h.frame(client.ws, "40/secret,");
     h.told();
 
-    h.closed(client.ws, Closure::Peer);
+    h.closed(client.ws, CloseCause::Peer);
 
     assert_eq!(
         h.told(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use common::Harness;
 use sockeye_core::{
-    Closure, Emission, Frame, Input, Output, Request, RequestId, Selector, Server, ServerConfig,
+    CloseCause, Emission, Frame, Input, Output, Request, RequestId, Selector, Server, ServerConfig,
     WsId,
 };
 
@@ -44,7 +44,7 @@ fn scenario() -> Vec<String> {
         h.frame(ws, "5");
     }
     h.frame(websockets[3].ws, "4x");
-    h.closed(websockets[5].ws, Closure::Error);
+    h.closed(websockets[5].ws, CloseCause::Error);
     h.server.shut_down(h.now);
     h.advance(common::secs(60));
     h.transcript.take().unwrap()
@@ -155,7 +155,7 @@ fn play(drain: bool) -> Bytes {
         Input::Drained { ws: probing },
         text(ws, "42/admin,[\"wrong\"]"),
         get(7, &poll),
-        Input::Closed { ws: probing, cause: Closure::Peer },
+        Input::Closed { ws: probing, cause: CloseCause::Peer },
     ];
     for (n, input) in inputs.into_iter().enumerate() {
         server.handle(input, now);

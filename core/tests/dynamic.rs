@@ -3,7 +3,7 @@
 mod common;
 
 use common::Harness;
-use sockeye_core::{Closure, Counts, Emission, Selector, Server, ServerConfig, SocketId, WsId};
+use sockeye_core::{CloseCause, Counts, Emission, Selector, Server, ServerConfig, SocketId, WsId};
 
 const UNKNOWN: &str = "{\"message\":\"Invalid namespace\"}";
 
@@ -94,7 +94,7 @@ fn a_dynamic_namespace_ends_with_its_last_socket() {
                 h.frame(first, "41/room-1,");
                 h.frame(second, "40/room-2,");
                 assert_eq!(h.received(second), [format!("44/room-2,{UNKNOWN}")]);
-                h.closed(ws, Closure::Error);
+                h.closed(ws, CloseCause::Error);
             }
             "expel" => h.socket(socket).disconnect(false, now),
             _ => {
@@ -118,7 +118,7 @@ fn an_aborted_connect_removes_its_dynamic_namespace() {
     let ws = h.open_websocket();
     let socket = ask(&mut h, ws, "/room-1");
 
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
     h.server.accept(socket);
     h.server.reject_namespace(socket);
 
@@ -267,7 +267,7 @@ fn a_socket_of_a_removed_dynamic_namespace_is_recovered() {
     let (id, pid) = (answer.split('"').nth(3).unwrap(), answer.split('"').nth(7).unwrap());
     h.emit(socket, "e", &());
     let seen = h.received(ws).concat().split('"').nth(3).unwrap().to_owned();
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.told();
     assert_eq!(h.server.len("/room-1"), 0);
     h.server.emit("/room-1", &Selector::all(), "missed", &(), Emission::default()).unwrap();

@@ -387,7 +387,7 @@ fn arguments_outlive_their_connection() {
     h.frame(client.ws, r#"42["a","x"]"#);
     let (_, _, args, _) = h.arrived();
 
-    h.closed(client.ws, sockeye_core::Closure::Peer);
+    h.closed(client.ws, sockeye_core::CloseCause::Peer);
 
     assert_eq!(args.get::<String>(0).unwrap(), "x");
 }

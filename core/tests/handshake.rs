@@ -357,7 +357,7 @@ fn a_handshake_over_max_sessions_is_answered_with_503() {
     assert_eq!(upgrade(&mut h, query), "503 Too many sessions");
 
     assert_eq!(answer_to_join(&mut h, &sid), "200 ok");
-    h.closed(ws, sockeye_core::Closure::Peer);
+    h.closed(ws, sockeye_core::CloseCause::Peer);
     assert!(get(&mut h, "?EIO=4&transport=polling").starts_with("200 0{"));
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{Harness, cost, secs};
-use sockeye_core::{Closure, Counts, Emission, EmitError, Input, Server};
+use sockeye_core::{CloseCause, Counts, Emission, EmitError, Input, Server};
 
 fn placeholder(num: usize) -> String {
     format!("{{\"_placeholder\":true,\"num\":{num}}}")
@@ -305,7 +305,7 @@ fn ids_are_not_used_twice() {
     for _ in 0..100 {
         let client = h.connect_websocket("/");
         assert!(seen.insert(client.socket));
-        h.closed(client.ws, Closure::Peer);
+        h.closed(client.ws, CloseCause::Peer);
         assert!(h.server.socket(client.socket).is_none());
     }
 }

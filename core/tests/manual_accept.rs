@@ -161,7 +161,7 @@ fn an_id_can_be_used_again_when_its_session_is_over() {
     let mut h = engine();
     let (ws, id) = upgrade(&mut h);
     allow(&mut h, id, named("again"));
-    h.closed(ws, sockeye_core::Closure::Peer);
+    h.closed(ws, sockeye_core::CloseCause::Peer);
 
     let (req, id) = poll(&mut h);
     allow(&mut h, id, named("again"));

@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sockeye_core::{
-    AckId, Closure, Emission, Event, RecoveryConfig, Selector, Server, SocketId, WsId,
+    AckId, CloseCause, Emission, Event, RecoveryConfig, Selector, Server, SocketId, WsId,
 };
 
 // Acknowledgements.
@@ -319,7 +319,7 @@ proptest! {
                         }
                     }
                     prop_assert!(sent.starts_with(&seen));
-                    h.closed(ws, Closure::Error);
+                    h.closed(ws, CloseCause::Error);
                 },
                 RecoveryOp::Return => if ws.is_none() {
                     let claim = offset.as_ref().map_or_else(String::new, |offset| {

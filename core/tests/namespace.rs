@@ -6,7 +6,7 @@ mod common;
 
 use common::{Harness, secs};
 use serde_json::json;
-use sockeye_core::{Closure, Emission, Event, Selector, Server, SocketId};
+use sockeye_core::{CloseCause, Emission, Event, Selector, Server, SocketId};
 
 fn server() -> Harness<Server> {
     Harness::new()
@@ -346,7 +346,7 @@ fn a_client_that_leaves_before_the_decision_is_reported_as_aborted() {
     h.frame(ws, "40/secret,");
     let socket = asked(&mut h);
 
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
 
     assert_eq!(h.told(), ["#1 withdrawn"]);
     h.server.accept(socket);

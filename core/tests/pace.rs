@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::secs;
 use relay::{Relay, events};
-use sockeye_core::Closure;
+use sockeye_core::CloseCause;
 
 #[test]
 fn a_flood_of_broadcasts_is_handled_in_slices_at_the_pace_of_the_receivers() {
@@ -102,12 +102,12 @@ fn a_client_that_closes_while_its_receivers_lag_is_forgotten_at_once() {
     relay.h.frame(flooder, format!("42[\"{}\"]", "a".repeat(20_000)));
     relay.turn();
 
-    relay.h.closed(flooder, Closure::Peer);
+    relay.h.closed(flooder, CloseCause::Peer);
     relay.turn();
 
     assert_eq!(relay.heard[1..], ["transport close"]);
     for reader in &readers[1..] {
-        relay.h.closed(reader.ws, Closure::Peer);
+        relay.h.closed(reader.ws, CloseCause::Peer);
     }
     relay.turn();
     assert_eq!(relay.h.server.counts(), sockeye_core::Counts::default());

@@ -8,7 +8,7 @@ use recovery_support::{
     ask, away, back, connect, connect_to, expired, is_new, joined, names, offset, returns, server,
 };
 use sockeye_core::{
-    Closure, Emission, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig,
+    CloseCause, Emission, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn nothing_is_recovered_by_default() {
     h.emit(client.socket, "e", &1);
     h.emit_to(&Selector::all(), "all");
     assert_eq!(h.received(client.ws), ["42[\"e\",1]", "42[\"all\"]"]);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(returns(&mut h), [false]);
 
     let (_, received) = ask(&mut h, &back("x", "y"));
@@ -59,7 +59,7 @@ fn a_client_gets_its_id_its_rooms_and_what_it_has_missed_before_the_answer() {
     h.socket(client.socket).join("b");
     let seen = offset(&mut h, &client);
     h.emit(client.socket, "lost on the way", &());
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     h.told();
     assert_eq!(h.server.counts().away, 1);
     assert_eq!(h.server.find(&client.id), None);
@@ -112,7 +112,7 @@ fn the_sender_of_a_broadcast_does_not_get_it_later_either() {
     h.emit_to(&others, "mine");
     let others = Selector::all().except_socket(other.socket);
     h.emit_to(&others, "of the other");
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
 
     let (_, received) = ask(&mut h, &back(&client.pid, &seen));
 
@@ -134,7 +134,7 @@ fn volatile_events_and_those_with_an_acknowledgement_have_no_offset_and_are_not_
         h.received(client.ws),
         ["42[\"volatile\"]", "420[\"ask\"]", "421[\"ask all\"]", "42[\"volatile all\"]"]
     );
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     h.server.emit("/", &Selector::all(), "volatile all", &(), volatile).unwrap();
 
     let (_, received) = ask(&mut h, &back(&client.pid, &seen));
@@ -244,7 +244,7 @@ fn a_socket_of_another_namespace_is_recovered_there() {
     let client = connect_to(&mut h, "40/admin,");
     h.emit(client.socket, "first", &());
     let seen = h.received(client.ws)[0].split('"').nth(3).unwrap().to_owned();
-    h.closed(client.ws, Closure::Peer);
+    h.closed(client.ws, CloseCause::Peer);
     h.emit_to(&Selector::all(), "not here");
     h.server.emit("/admin", &Selector::all(), "here", &(), Emission::default()).unwrap();
 
@@ -292,7 +292,7 @@ fn a_client_can_come_back_while_its_last_messages_wait_to_be_handled() {
     let now = h.now;
     h.socket(client.socket).pause(now);
     h.frame(client.ws, r#"42["not handled"]"#);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     h.emit(client.socket, "missed", &());
     h.advance(secs(1));
     assert_eq!(returns(&mut h), [false; 0]);
@@ -334,7 +334,7 @@ fn a_key_works_once_per_disconnection() {
         let again = joined(&h, ws, &received[0]);
         assert_eq!(again.id, client.id);
         h.told();
-        h.closed(ws, Closure::Error);
+        h.closed(ws, CloseCause::Error);
         assert_eq!(returns(&mut h), [true]);
     }
 }
@@ -373,8 +373,8 @@ fn lost_connections_are_recoverable() {
         let seen = offset(&mut h, &client);
         let now = h.now;
         match end {
-            "peer" => h.closed(client.ws, Closure::Peer),
-            "error" => h.closed(client.ws, Closure::Error),
+            "peer" => h.closed(client.ws, CloseCause::Peer),
+            "error" => h.closed(client.ws, CloseCause::Error),
             "ping" => h.advance(secs(45)),
             "close" => h.socket(client.socket).close(now),
             packet => h.frame(client.ws, packet.to_owned()),

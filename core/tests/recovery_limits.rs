@@ -7,7 +7,7 @@ use common::{Harness, secs};
 use recovery_support::{
     ask, away, back, connect, expired, is_new, joined, names, offset, returns, server, server_with,
 };
-use sockeye_core::{Closure, Counts, Emission, Event, Selector, Server};
+use sockeye_core::{CloseCause, Counts, Emission, Event, Selector, Server};
 
 const POLICY: &str = "/secret";
 
@@ -32,7 +32,7 @@ fn away_by_policy(h: &mut Harness<Server>) -> (recovery_support::Client, String)
     let client = connect_by_policy(h);
     h.socket(client.socket).join("room");
     let seen = offset(h, &client);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(returns(h), [true]);
     let packet = back(&client.pid, &seen).replacen("40", &format!("40{POLICY},"), 1);
     (client, packet)
@@ -66,7 +66,7 @@ fn a_client_that_returns_just_in_time_is_recovered() {
     assert!(received[0].contains(&client.id));
     h.advance(secs(40));
     assert!(expired(&mut h).is_empty(), "it is there");
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.advance(secs(1000));
     assert_eq!(expired(&mut h), [client.id.as_str()]);
 }
@@ -80,7 +80,7 @@ fn each_disconnection_has_its_own_deadline() {
     let client = joined(&h, ws, &received[0]);
     let seen = offset(&mut h, &client);
     h.advance(secs(10));
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.told();
 
     h.advance(secs(119));
@@ -98,7 +98,7 @@ fn repeated_disconnections_are_saved_once() {
     let (client, seen) = away(&mut h);
     for _ in 0..10 {
         let (ws, _) = ask(&mut h, &back(&client.pid, &seen));
-        h.closed(ws, Closure::Peer);
+        h.closed(ws, CloseCause::Peer);
     }
     assert_eq!(returns(&mut h), [true; 10]);
     let (other, _) = away(&mut h);
@@ -114,7 +114,7 @@ fn repeated_disconnections_are_saved_once() {
 fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (recovery_support::Client, String) {
     let client = connect(h);
     let seen = offset(h, &client);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(expired(h), ids);
     (client, seen)
 }
@@ -123,7 +123,7 @@ fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (recovery_support:
 fn nothing_is_saved_with_max_sessions_zero() {
     let mut h = server_with(|config| config.max_sessions = 0);
     let client = connect(&mut h);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
 
     let events = h.events();
     assert!(matches!(events[..], [Event::Disconnected { may_return: false, .. }]), "{events:?}");
@@ -141,7 +141,7 @@ fn a_client_that_missed_dropped_packets_is_not_recovered() {
     let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
     assert_eq!(received.len(), 6);
     let client = joined(&h, ws, received.last().unwrap());
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.told();
     for _ in 0..20 {
         h.server.emit("/", &all, "e", &"x".repeat(1000), Emission::default()).unwrap();
@@ -173,12 +173,12 @@ fn a_packet_that_is_too_large_for_the_log_is_sent() {
     let large = h.received(client.ws).pop().unwrap();
     assert!(large.starts_with("42[\"large\""));
     let large_seen = large.split('"').nth(5).unwrap().to_owned();
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     h.told();
 
     let (ws, received) = ask(&mut h, &back(&client.pid, &large_seen));
     assert!(received[0].contains(&client.id), "it has missed nothing");
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.told();
     is_new(&mut h, &back(&client.pid, &seen), &client);
 }
@@ -188,7 +188,7 @@ fn packets_are_logged_for_max_disconnection() {
     let mut h = server();
     let client = connect(&mut h);
     h.frame(client.ws, "41");
-    h.closed(client.ws, Closure::Peer);
+    h.closed(client.ws, CloseCause::Peer);
     assert_eq!(h.server.counts(), Counts::default());
     h.emit_to(&Selector::all(), "e");
     assert_eq!(h.server.counts().timers, 1);
@@ -260,7 +260,7 @@ fn a_client_that_leaves_before_the_decision_may_return_again() {
     let (client, packet) = away_by_policy(&mut h);
     emit_by_policy(&mut h, "missed");
     let (ws, _) = ask(&mut h, &packet);
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     assert_eq!(h.told().last().unwrap(), "#2 withdrawn");
     assert_eq!(h.server.counts().away, 1);
 
@@ -272,7 +272,7 @@ fn a_client_that_leaves_before_the_decision_may_return_again() {
     assert_eq!(names(&received), ["missed", "sid"]);
     assert!(received[1].contains(&client.id));
     h.told();
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     let (ws, _) = ask(&mut h, &packet);
     h.frame(ws, "7");
     assert_eq!(expired(&mut h), [client.id.as_str()], "it broke the rules");
@@ -374,7 +374,7 @@ fn v4_clients_get_offsets_and_are_not_recovered() {
     assert_eq!(h.received(ws), ["40/admin,"]);
     h.told();
 
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
 
     assert_eq!(returns(&mut h), [false, false]);
     assert_eq!(h.server.counts().away, 1);
@@ -419,7 +419,7 @@ fn a_client_whose_packets_were_left_out_is_not_recovered() {
     h.advance(secs(1));
     let last = h.received(flooder.ws).pop().expect("an event");
     let last = last.split('"').nth(3).expect("an offset").to_owned();
-    h.closed(flooder.ws, Closure::Error);
+    h.closed(flooder.ws, CloseCause::Error);
     h.told();
 
     let (_, received) = ask(&mut h, &back(&flooder.pid, &last));

@@ -6,7 +6,7 @@ mod recovery_support;
 use common::Harness;
 use proptest::prelude::*;
 use recovery_support::{ask, back, connect, connect_to, is_new, names, offset, returns, server};
-use sockeye_core::{Closure, Emission, Selector, Server};
+use sockeye_core::{CloseCause, Emission, Selector, Server};
 
 fn all() -> Selector {
     Selector::all()
@@ -19,7 +19,7 @@ fn parts(offset: &str) -> (&str, u64) {
 }
 
 fn leave(h: &mut Harness<Server>, client: &recovery_support::Client) {
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(returns(h), [true]);
 }
 
@@ -68,7 +68,7 @@ fn a_client_recovered_twice_keeps_its_rights() {
     h.emit_to(&all(), "first");
     leave(&mut h, &client);
     let (ws, _) = ask(&mut h, &back(&client.pid, &seen));
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     h.told();
 
     let (_, received) = ask(&mut h, &back(&client.pid, &seen));
@@ -123,7 +123,7 @@ fn packets_from_before_a_join_are_not_replayed() {
     assert_eq!(names(&received), missed);
 
     // To come back is not to join: that is still as long ago as it was.
-    h.closed(ws, Closure::Error);
+    h.closed(ws, CloseCause::Error);
     let (_, received) = ask(&mut h, &back(&client.pid, &seen));
     assert_eq!(names(&received), missed);
 }
@@ -324,7 +324,7 @@ proptest! {
         prop_assert_eq!(&received, &missed);
 
         // Whatever it says that it has seen, there is nothing but what it may have missed.
-        h.closed(ws, Closure::Error);
+        h.closed(ws, CloseCause::Error);
         let (life, _) = parts(&seen);
         let (_, mut received) = ask(&mut h, &back(&client.pid, &format!("{life}{forged:x}")));
         let all = first.iter().chain(&live).chain(&missed);

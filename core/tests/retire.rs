@@ -61,7 +61,7 @@ fn a_client_that_leaves_during_retire_keeps_its_reason_and_the_schedule() {
     h.server.retire(secs(40), now);
     h.told();
 
-    h.closed(clients[1].ws, sockeye_core::Closure::Peer);
+    h.closed(clients[1].ws, sockeye_core::CloseCause::Peer);
     assert_eq!(h.told(), ["#2 disconnected: transport close"]);
     h.advance(Duration::from_millis(19_900));
     assert!(h.is_open(clients[2].ws));

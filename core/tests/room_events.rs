@@ -48,7 +48,7 @@ fn those_that_come_with_the_end_of_a_socket_follow_it() {
     h.socket(client.socket).join("red");
     h.told();
 
-    h.closed(client.ws, sockeye_core::Closure::Peer);
+    h.closed(client.ws, sockeye_core::CloseCause::Peer);
 
     let expected =
         ["#1 disconnected: transport close, was in red", "red in /: left", "red in /: deleted"];
@@ -81,7 +81,7 @@ fn a_room_joined_by_one_who_is_then_refused_is_left() {
     let told = h.told();
     assert_eq!(told.len(), 4);
     assert_eq!(told[3], "red in /secret: deleted");
-    h.closed(ws, sockeye_core::Closure::Peer);
+    h.closed(ws, sockeye_core::CloseCause::Peer);
     h.events();
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, WebSocketClient};
-use sockeye_core::{Closure, Selector, Server, SocketId};
+use sockeye_core::{CloseCause, Selector, Server, SocketId};
 
 fn all() -> Selector {
     Selector::all()
@@ -95,7 +95,7 @@ fn the_room_of_an_own_id_cannot_be_left() {
     assert_eq!(receivers(&mut h, &clients, &all().to(id.as_str())), [0]);
     h.socket(clients[0].socket).join(&id);
     assert_eq!(h.socket(clients[0].socket).rooms().count(), 0, "it was in it before");
-    h.closed(clients[0].ws, Closure::Peer);
+    h.closed(clients[0].ws, CloseCause::Peer);
 
     assert_eq!(h.told(), ["#1 disconnected: transport close"]);
 }
@@ -140,7 +140,7 @@ fn rooms_are_listed_in_alphabetical_order() {
 fn disconnected_names_the_rooms_of_the_socket() {
     let (mut h, clients) = clients(&[&["b", "a"], &["a"]]);
 
-    h.closed(clients[0].ws, Closure::Peer);
+    h.closed(clients[0].ws, CloseCause::Peer);
 
     assert_eq!(h.told(), ["#1 disconnected: transport close, was in a, was in b"]);
     assert_eq!(h.server.counts().rooms, 1);

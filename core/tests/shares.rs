@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use common::{Harness, secs};
 use sockeye_core::engineio::{Admission, Encoded, Engine, EngineConfig, Event};
-use sockeye_core::{Closure, Counts, RequestId, Server, ServerConfig};
+use sockeye_core::{CloseCause, Counts, RequestId, Server, ServerConfig};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -190,7 +190,7 @@ fn the_bytes_of_handshakes_that_are_kept_are_counted() {
     assert!((5_000..5_500).contains(&one), "{one}");
     let ws = h.upgrade_with("/socket.io/?EIO=4&transport=websocket", &headers);
     assert!((2 * one..2 * one + 10).contains(&count(&h)));
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
     assert_eq!(count(&h), one);
     h.advance(secs(100));
     assert_eq!(h.server.counts(), Counts::default());
@@ -274,7 +274,7 @@ fn an_address_has_no_more_than_its_share_of_sessions() {
     assert!(h.is_open(upgrade), "that is no further session");
 
     h.remote = address("192.0.2.1");
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
     open(&mut h, "192.0.2.1");
     assert_eq!(handshake(&mut h, "192.0.2.1", &[]), Err(BUSY.to_owned()));
 }

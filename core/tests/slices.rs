@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use relay::{Relay, events};
-use sockeye_core::{Closure, Emission, Input, OnExceeded, Output, RateLimit, Server};
+use sockeye_core::{CloseCause, Emission, Input, OnExceeded, Output, RateLimit, Server};
 
 #[test]
 fn a_bystander_is_served_between_the_slices_of_a_flood() {
@@ -159,7 +159,7 @@ fn draining_ends_after_close_timeout() {
     relay.h.frame(client.ws, events(&["pause"]));
     relay.h.frame(client.ws, events(&["never"]));
     relay.turn();
-    relay.h.closed(client.ws, Closure::Peer);
+    relay.h.closed(client.ws, CloseCause::Peer);
 
     relay.turn();
     assert_eq!(relay.heard, ["pause"]);
@@ -285,7 +285,7 @@ fn outputs_that_were_not_taken_keep_the_order_of_what_follows() {
     for n in 0..50 {
         relay.h.frame(client.ws, events(&[&n.to_string()]));
     }
-    relay.h.feed(Input::Closed { ws: client.ws, cause: Closure::Peer });
+    relay.h.feed(Input::Closed { ws: client.ws, cause: CloseCause::Peer });
     while let Some(output) = relay.h.server.poll_output() {
         if let Output::Event(event) = output {
             relay.on_event(event);

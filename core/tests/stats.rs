@@ -5,7 +5,7 @@ mod common;
 use bytes::Bytes;
 use common::{Harness, secs};
 use sockeye_core::engineio::{Encoded, EngineConfig};
-use sockeye_core::{Closure, DisconnectReason, Event, Input, Server};
+use sockeye_core::{CloseCause, DisconnectReason, Event, Input, Server};
 
 const TEXT: &str = "42[\"a\"]";
 const BINARY: &str = "451-[\"b\",{\"_placeholder\":true,\"num\":0}]";
@@ -65,16 +65,16 @@ fn websocket_messages_that_are_too_large_are_counted_and_end_as_transport_errors
     let mut h: Harness<Server> = Harness::new();
     for number in 1..=2 {
         let client = h.connect_websocket("/");
-        h.closed(client.ws, Closure::TooLarge);
+        h.closed(client.ws, CloseCause::TooLarge);
         // Its WebSocket is gone already.
-        h.feed(Input::Closed { ws: client.ws, cause: Closure::TooLarge });
+        h.feed(Input::Closed { ws: client.ws, cause: CloseCause::TooLarge });
         let events = h.events();
         let Some(Event::Disconnected { reason, .. }) = events.last() else { panic!("{events:?}") };
         assert_eq!(*reason, DisconnectReason::TransportError);
         assert_eq!(h.server.totals().too_large, number);
     }
     let client = h.connect_websocket("/");
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(h.server.totals().too_large, 2);
 }
 

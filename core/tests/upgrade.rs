@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use sockeye_core::engineio::{Encoded, Engine, EngineConfig, Transport};
-use sockeye_core::{Closure, SessionId, WsId};
+use sockeye_core::{CloseCause, SessionId, WsId};
 
 fn engine() -> Harness<Engine> {
     Harness::engine(EngineConfig::default())
@@ -217,7 +217,7 @@ fn the_time_of_an_upgrade_that_was_given_up_does_not_end_the_next_one() {
     let (sid, _) = h.open_polling();
     let first = h.upgrade(&sid);
     h.advance(secs(5));
-    h.closed(first, Closure::Error);
+    h.closed(first, CloseCause::Error);
     let second = h.upgrade(&sid);
 
     h.advance(secs(9));
@@ -228,7 +228,7 @@ fn the_time_of_an_upgrade_that_was_given_up_does_not_end_the_next_one() {
 
 #[test]
 fn a_websocket_that_breaks_during_the_probe_leaves_polling_intact() {
-    for cause in [Closure::Peer, Closure::Error] {
+    for cause in [CloseCause::Peer, CloseCause::Error] {
         let mut h = engine();
         let (sid, session, ws) = probed(&mut h);
         send(&mut h, session, "a");
@@ -322,7 +322,7 @@ fn closing_the_websocket_before_the_overtaken_post_is_read_ends_the_session() {
     h.frame(ws, "5");
     h.frame(ws, "4c");
 
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
 
     assert_eq!(h.answer(post), "400");
     assert_eq!(h.told(), ["upgraded", "closed: transport close"]);

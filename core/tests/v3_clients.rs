@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, secs};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{
-    Closure, Event, NamespaceConfig, Selector, Server, ServerConfig, SocketId, WsId,
+    CloseCause, Event, NamespaceConfig, Selector, Server, ServerConfig, SocketId, WsId,
 };
 
 const TARGET: &str = "/socket.io/?EIO=3&transport=websocket";
@@ -341,7 +341,7 @@ fn a_lost_connection_of_a_v3_client_leaves_nothing() {
     h.frame(ws, "40/secret");
     h.events();
 
-    h.closed(ws, Closure::Peer);
+    h.closed(ws, CloseCause::Peer);
 
     assert_eq!(
         h.told(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use sockeye_core::engineio::EngineConfig;
 use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, EventPayload, IdMap, Input, Name,
+    AckId, Args, ConfigError, EmitError, Event, EventPayload, Input, Name,
     Namespace as NamespaceName, Output, Request, Response, Room, Selector, Server, ServerConfig,
     Sid, SocketId,
 };
@@ -58,13 +58,13 @@ struct Published {
 /// What is changed under the lock.
 pub(crate) struct State {
     pub(crate) server: Server,
-    pub(crate) waiting: IdMap<(SocketId, AckId), Arc<Slot>>,
-    pub(crate) gathering: IdMap<AckId, Arc<Slot<Gathered>>>,
+    pub(crate) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
+    pub(crate) gathering: HashMap<AckId, Arc<Slot<Gathered>>>,
     /// The sockets whose clients are away, or are back and not let in yet.
     pub(crate) kept: HashMap<Sid, (SocketId, Origin)>,
-    pub(crate) sockets: IdMap<SocketId, Socket>,
+    pub(crate) sockets: HashMap<SocketId, Socket>,
     /// Who waits until everything is sent to a socket.
-    draining: IdMap<SocketId, Vec<Arc<Slot<bool>>>>,
+    draining: HashMap<SocketId, Vec<Arc<Slot<bool>>>>,
     /// The rooms of the socket whose end is being told.
     pub(crate) leaving: Option<(SocketId, Vec<Room>)>,
     /// What was emitted, for those who want to hear it.
@@ -151,11 +151,11 @@ impl Shard {
         let is_watched = handlers.all().any(|handlers| !handlers.any_outgoing.is_empty());
         let state = State {
             server,
-            waiting: IdMap::default(),
-            gathering: IdMap::default(),
+            waiting: HashMap::default(),
+            gathering: HashMap::default(),
             kept: HashMap::new(),
-            sockets: IdMap::default(),
-            draining: IdMap::default(),
+            sockets: HashMap::default(),
+            draining: HashMap::default(),
             leaving: None,
             sent: VecDeque::new(),
         };

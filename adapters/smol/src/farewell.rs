@@ -11,7 +11,7 @@ use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use bytes::Bytes;
 use smol::future::{self, poll_fn};
-use sockeye_core::{Closure, Input};
+use sockeye_core::{CloseCause, Input};
 
 use crate::codec::Codec;
 use crate::hub::Hub;
@@ -108,9 +108,9 @@ pub(crate) async fn say<S: Stream>(
 fn tell_machine(ticket: &mut Ticket, ending: Ending) {
     let cause = match ending {
         Ending::Asked => return ticket.close(),
-        Ending::Left | Ending::Gone => Closure::Peer,
-        Ending::TooLarge => Closure::TooLarge,
-        Ending::LeftBadly | Ending::Broken(_) => Closure::Error,
+        Ending::Left | Ending::Gone => CloseCause::Peer,
+        Ending::TooLarge => CloseCause::TooLarge,
+        Ending::LeftBadly | Ending::Broken(_) => CloseCause::Error,
     };
     ticket.close();
     ticket.hub().feed(Input::Closed { ws: ticket.websocket(), cause });

@@ -1,6 +1,7 @@
 //! What the tasks of one shard share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +13,7 @@ use hyper::server::conn::http1;
 use smol::LocalExecutor;
 use smol::future::FutureExt;
 use sockeye_app::{Machine, Runtime, Task};
-use sockeye_core::{IdMap, Input, Output};
+use sockeye_core::{Input, Output};
 
 use crate::clock::Clock;
 use crate::codec::Tools;
@@ -35,7 +36,7 @@ pub(crate) struct Hub {
     shard: Arc<dyn Machine>,
     /// The executor owns the tasks, and the tasks own the hub.
     executor: Weak<LocalExecutor<'static>>,
-    slots: RefCell<IdMap<u64, Rc<Slot>>>,
+    slots: RefCell<HashMap<u64, Rc<Slot>>>,
     last_id: Cell<u64>,
     /// When the last input came, or what it led to was begun.
     now: Cell<Instant>,
@@ -278,7 +279,7 @@ mod tests {
         let (id, slot) = hub.open_slot();
         assert_eq!(id, 1);
         slot.open(Rc::new(Open), &hub.tools);
-        hub.feed(Input::Closed { ws: WsId(2), cause: sockeye_core::Closure::Peer });
+        hub.feed(Input::Closed { ws: WsId(2), cause: sockeye_core::CloseCause::Peer });
         std::thread::sleep(Duration::from_millis(2));
         let before = Instant::now();
         hub.drive();

@@ -1,12 +1,11 @@
 //! Who is connected, so that all can be told when the server closes.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-
-use sockeye_core::IdMap;
 
 use crate::hub::Hub;
 
@@ -15,7 +14,7 @@ use crate::hub::Hub;
 pub(crate) struct Seats {
     phase: Cell<Phase>,
     last: Cell<u64>,
-    taken: RefCell<IdMap<u64, Option<Waker>>>,
+    taken: RefCell<HashMap<u64, Option<Waker>>>,
     watcher: Cell<Option<Waker>>,
 }
 

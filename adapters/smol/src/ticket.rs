@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use sockeye_core::{Closure, Input, RequestId, WsId};
+use sockeye_core::{CloseCause, Input, RequestId, WsId};
 
 use crate::hub::Hub;
 use crate::slot::{Slot, Verdict};
@@ -75,7 +75,7 @@ impl Drop for Ticket {
             // Handlers must not run where a task is torn down, perhaps by a panic: not from here.
             self.hub.feed_later(match self.kind {
                 Kind::Request => Input::Aborted { req: self.request() },
-                Kind::WebSocket => Input::Closed { ws: self.websocket(), cause: Closure::Peer },
+                Kind::WebSocket => Input::Closed { ws: self.websocket(), cause: CloseCause::Peer },
             });
         }
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    Closure, Emission, Event, Frame, Input, Output, Request, RequestId, Response, Selector, Server,
-    ServerConfig, SocketId, WsId,
+    CloseCause, Emission, Event, Frame, Input, Output, Request, RequestId, Response, Selector,
+    Server, ServerConfig, SocketId, WsId,
 };
 
 /// The server and, in place of a driver, what was made of its outputs.
@@ -81,7 +81,7 @@ impl Hall {
     }
 
     pub(crate) fn leave(&mut self, ws: WsId) {
-        self.feed(Input::Closed { ws, cause: Closure::Peer });
+        self.feed(Input::Closed { ws, cause: CloseCause::Peer });
     }
 
     pub(crate) fn receive(&mut self, ws: WsId, frame: Frame) {

@@ -56,7 +56,9 @@ impl ArgError {
         Self { index, path: shorten(path), problem }
     }
 
-    /// The same fault, in what is the field of this name to the reader.
+    /// Returns the same error with the name of a field in front of its path; for
+    /// [`events!`](crate::events) alone.
+    #[doc(hidden)]
     #[must_use]
     pub fn in_field(mut self, name: &str) -> Self {
         self.path = match self.path.as_str() {

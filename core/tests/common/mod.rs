@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockeye_core::{Closure, Frame, Headers, Input, Output, RequestId, Response, WsId};
+use sockeye_core::{CloseCause, Frame, Headers, Input, Output, RequestId, Response, WsId};
 
 #[allow(unused_imports, reason = "each test file uses some of them")]
 pub(crate) use server::{PollingClient, WebSocketClient, unpack};
@@ -394,7 +394,7 @@ impl<M: Machine> Harness<M> {
         self.server.handle(input, self.now);
     }
 
-    pub(crate) fn closed(&mut self, ws: WsId, cause: Closure) {
+    pub(crate) fn closed(&mut self, ws: WsId, cause: CloseCause) {
         self.collect();
         let pipe = self.pipe(ws, &State::Open);
         pipe.state = State::Closed;
@@ -406,7 +406,7 @@ impl<M: Machine> Harness<M> {
     pub(crate) fn given_up(&mut self, ws: WsId) {
         self.collect();
         self.pipe(ws, &State::Asking).state = State::Closed;
-        self.feed(Input::Closed { ws, cause: Closure::Error });
+        self.feed(Input::Closed { ws, cause: CloseCause::Error });
     }
 
     pub(crate) fn is_open(&mut self, ws: WsId) -> bool {
@@ -486,7 +486,7 @@ impl<M: Machine> Harness<M> {
             .collect();
         for ws in open {
             if self.is_open(ws) {
-                self.closed(ws, Closure::Error);
+                self.closed(ws, CloseCause::Error);
             }
         }
         let waiting: Vec<_> = self.requests.keys().copied().collect();

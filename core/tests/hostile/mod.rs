@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::client::{Client, Config, Event, Fault, Input, Output, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{Closure, Frame, RequestId, Response, SocketId, WsId};
+use sockeye_core::{CloseCause, Frame, RequestId, Response, SocketId, WsId};
 
 pub(crate) const OPEN: &str = "0{\"sid\":\"secret\",\"upgrades\":[],\"pingInterval\":25000,\
      \"pingTimeout\":20000,\"maxPayload\":1000000}";
@@ -210,7 +210,7 @@ impl Victim {
         if let Some(ws) = self.websockets.pop() {
             self.busy.remove(&ws);
             let message = String::new();
-            self.feed(Input::Closed { ws, cause: Closure::Peer, code: Some(1000), message });
+            self.feed(Input::Closed { ws, cause: CloseCause::Peer, code: Some(1000), message });
         }
     }
 
@@ -224,7 +224,7 @@ impl Victim {
         self.feed(Input::Frame { ws, frame: Frame::from("x") });
         self.feed(Input::Drained { ws });
         let message = String::new();
-        self.feed(Input::Closed { ws, cause: Closure::Error, code: None, message });
+        self.feed(Input::Closed { ws, cause: CloseCause::Error, code: None, message });
     }
 
     pub(crate) fn feed(&mut self, input: Input) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::client::{self, HttpRequest, Output as FromClient};
 use sockeye_core::{
-    Closure, Event, Frame, Frames, Headers, Output as FromServer, RequestId, Response, WsId,
+    CloseCause, Event, Frame, Frames, Headers, Output as FromServer, RequestId, Response, WsId,
 };
 
 /// A small generator of numbers that look random.
@@ -100,7 +100,7 @@ pub(crate) enum Arrival {
     Aborted(u64),
     Upgrade(u64, String, Headers),
     ServerFrame(u64, Frame),
-    ServerClosed(u64, Closure),
+    ServerClosed(u64, CloseCause),
     ServerDrained(u64),
     // At the client.
     Response(u64, Response),
@@ -108,7 +108,7 @@ pub(crate) enum Arrival {
     Opened(u64),
     Refused(u64, Response),
     ClientFrame(u64, Frame),
-    ClientClosed(u64, Closure),
+    ClientClosed(u64, CloseCause),
     ClientDrained(u64),
     Pong(u64),
 }
@@ -221,12 +221,12 @@ impl Net {
             let link = &self.links[&id];
             let (client, server, websocket) = (link.client, link.server, link.websocket);
             match (websocket, client) {
-                (true, true) => self.at(now, Arrival::ClientClosed(id, Closure::Error)),
+                (true, true) => self.at(now, Arrival::ClientClosed(id, CloseCause::Error)),
                 (false, true) => self.at(now, Arrival::Failed(id)),
                 _ => {}
             }
             match (websocket, server) {
-                (true, true) => self.at(now, Arrival::ServerClosed(id, Closure::Error)),
+                (true, true) => self.at(now, Arrival::ServerClosed(id, CloseCause::Error)),
                 (false, true) => self.at(now, Arrival::Aborted(id)),
                 _ => {}
             }
@@ -252,7 +252,7 @@ impl Net {
                 let session = self.session(id);
                 assert!(session.is_none_or(|session| !session.failed), "a failed session is over");
                 if self.down {
-                    self.at(now, Arrival::ClientClosed(id, Closure::Error));
+                    self.at(now, Arrival::ClientClosed(id, CloseCause::Error));
                 } else if let Some(status) = self.refuse_websockets {
                     self.toward_client(id, Arrival::Refused(id, Response::empty(status)), now);
                 } else {
@@ -266,7 +266,7 @@ impl Net {
             }
             FromClient::Close { ws: WsId(id) } => {
                 self.hang_up(id);
-                self.toward_server(id, Arrival::ServerClosed(id, Closure::Peer), now);
+                self.toward_server(id, Arrival::ServerClosed(id, CloseCause::Peer), now);
             }
             FromClient::Event(_) => unreachable!("events are no work for the network"),
         }
@@ -366,7 +366,7 @@ impl Net {
             }
             FromServer::Close { ws: WsId(id) } => {
                 self.conclude(id);
-                self.toward_client(id, Arrival::ClientClosed(id, Closure::Peer), now);
+                self.toward_client(id, Arrival::ClientClosed(id, CloseCause::Peer), now);
             }
             FromServer::Pause { .. } | FromServer::Resume { .. } => {}
             FromServer::Event(_) => unreachable!("events are no work for the network"),

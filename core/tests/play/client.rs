@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::client::{Auth, Client, Config, Counts, Event, Input, Output, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{Closure, Emission, Frame, RequestId, Response, SocketId, WsId};
+use sockeye_core::{CloseCause, Emission, Frame, RequestId, Response, SocketId, WsId};
 
 use super::tape::{Tape, packet};
 
@@ -156,8 +156,11 @@ impl World {
             }
             2 => {
                 self.websockets.remove(&ws);
-                let (cause, code) =
-                    if tape.flip() { (Closure::Peer, Some(1001)) } else { (Closure::Error, None) };
+                let (cause, code) = if tape.flip() {
+                    (CloseCause::Peer, Some(1001))
+                } else {
+                    (CloseCause::Error, None)
+                };
                 self.feed(Input::Closed { ws, cause, code, message: String::new() });
             }
             3 if in_flight => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_core::engineio::{Cookie, Cors, Engine, EngineConfig, Origins};
-use sockeye_core::{Closure, Headers, Input, Output, Request, RequestId, WsId};
+use sockeye_core::{CloseCause, Headers, Input, Output, Request, RequestId, WsId};
 
 /// Feeds requests: each is a line `METHOD target`, then lines `name: value`, until an empty line.
 /// The method `WS` stands for the handshake of a WebSocket. Bodies are the packet `2`.
@@ -53,7 +53,7 @@ pub(crate) fn heads(data: &[u8]) {
     for (n, websocket) in open {
         engine.handle(
             match websocket {
-                true => Input::Closed { ws: WsId(n), cause: Closure::Peer },
+                true => Input::Closed { ws: WsId(n), cause: CloseCause::Peer },
                 false => Input::Aborted { req: RequestId(n) },
             },
             now,

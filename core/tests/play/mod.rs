@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{
-    Closure, Counts, Emission, Event, Frame, Input, NamespaceConfig, Output, Request, RequestId,
+    CloseCause, Counts, Emission, Event, Frame, Input, NamespaceConfig, Output, Request, RequestId,
     Selector, Server, ServerConfig, WsId, engineio,
 };
 
@@ -65,7 +65,7 @@ pub(crate) fn packets(data: &[u8]) {
             break;
         }
     }
-    server.handle(Input::Closed { ws, cause: Closure::Peer }, now);
+    server.handle(Input::Closed { ws, cause: CloseCause::Peer }, now);
     while server.poll_output().is_some() {}
     while let Some(due) = server.poll_timeout() {
         assert!(due > now, "no busy loop");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockeye_core::{
-    Closure, Counts, Emission, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
+    CloseCause, Counts, Emission, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
 };
 use sockeye_msgpack::MsgpackParser;
 
@@ -49,7 +49,7 @@ pub(crate) fn packed(data: &[u8]) {
         message = Bytes::copy_from_slice(&behind[..length]);
         rest = &behind[length..];
     }
-    server.handle(Input::Closed { ws, cause: Closure::Peer }, now);
+    server.handle(Input::Closed { ws, cause: CloseCause::Peer }, now);
     while server.poll_output().is_some() {}
     while let Some(due) = server.poll_timeout() {
         assert!(due > now, "no busy loop");

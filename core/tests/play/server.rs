@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    Closure, Counts, Emission, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
+    CloseCause, Counts, Emission, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
     OverflowPolicy, RateLimit, RecoveryConfig, Request, RequestId, Responder, Selector, Server,
     ServerConfig, SocketId, WsId,
 };
@@ -176,7 +176,7 @@ impl World {
         if tape.flip() {
             if let Some(ws) = self.websocket(tape) {
                 self.websockets.remove(&ws);
-                let cause = if tape.flip() { Closure::Peer } else { Closure::Error };
+                let cause = if tape.flip() { CloseCause::Peer } else { CloseCause::Error };
                 self.feed(Input::Closed { ws, cause });
             }
         } else {
@@ -349,7 +349,7 @@ impl World {
         self.drain();
         for ws in self.websockets.keys().copied().collect::<Vec<_>>() {
             if self.websockets.remove(&ws).is_some() {
-                self.feed(Input::Closed { ws, cause: Closure::Peer });
+                self.feed(Input::Closed { ws, cause: CloseCause::Peer });
                 self.drain();
             }
         }

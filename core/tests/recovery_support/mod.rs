@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses some of the helpers")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the test")]
 
-use sockeye_core::{Closure, Event, RecoveryConfig, Server, SocketId, WsId};
+use sockeye_core::{CloseCause, Event, RecoveryConfig, Server, SocketId, WsId};
 
 use crate::common::Harness;
 
@@ -69,7 +69,7 @@ pub(crate) fn back(pid: &str, offset: &str) -> String {
 pub(crate) fn away(h: &mut Harness<Server>) -> (Client, String) {
     let client = connect(h);
     let offset = offset(h, &client);
-    h.closed(client.ws, Closure::Error);
+    h.closed(client.ws, CloseCause::Error);
     assert_eq!(returns(h), [true]);
     (client, offset)
 }

@@ -1,7 +1,7 @@
 //! What goes wrong.
 
 use sockeye_core::client::Input as ToClient;
-use sockeye_core::{Closure, Response, Server};
+use sockeye_core::{CloseCause, Response, Server};
 
 use super::World;
 use super::agenda::Task;
@@ -34,7 +34,7 @@ impl Net {
         self.harm(key);
         let (server, client) = {
             let link = self.link(key);
-            let cause = if matches!(how, Cut::Fin) { Closure::Peer } else { Closure::Error };
+            let cause = if matches!(how, Cut::Fin) { CloseCause::Peer } else { CloseCause::Error };
             if link.websocket {
                 (Arrival::ServerClosed(cause), Arrival::ClientClosed(cause))
             } else {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use sockeye_core::client::{self, HttpRequest, Output as FromClient};
 use sockeye_core::{
-    Closure, Event, Frame, Headers, Output as FromServer, RequestId, Response, WsId,
+    CloseCause, Event, Frame, Headers, Output as FromServer, RequestId, Response, WsId,
 };
 
 use super::agenda::{Agenda, Task};
@@ -31,7 +31,7 @@ pub(crate) enum Arrival {
     Aborted,
     Upgrade,
     ServerFrame(Frame),
-    ServerClosed(Closure),
+    ServerClosed(CloseCause),
     ServerDrained,
     // At the client.
     Response(Response),
@@ -39,7 +39,7 @@ pub(crate) enum Arrival {
     Opened,
     Refused(Response),
     ClientFrame(Frame),
-    ClientClosed(Closure),
+    ClientClosed(CloseCause),
     ClientDrained,
 }
 
@@ -256,7 +256,7 @@ impl Net {
             }
             FromClient::Close { ws: WsId(id) } => {
                 let key = self.hang_up(client, id);
-                self.toward(To::Server, key, Arrival::ServerClosed(Closure::Peer), 0);
+                self.toward(To::Server, key, Arrival::ServerClosed(CloseCause::Peer), 0);
             }
             FromClient::Event(_) => unreachable!("events are no work for the network"),
         }
@@ -323,7 +323,7 @@ impl Net {
     fn on_open(&mut self, client: usize, key: u64) {
         if self.down[client] {
             self.harm(key);
-            return self.locally(key, Arrival::ClientClosed(Closure::Error), MS);
+            return self.locally(key, Arrival::ClientClosed(CloseCause::Error), MS);
         }
         if self.rng.per_mille(self.swarm.faults.refuse) {
             self.harm(key);
@@ -391,7 +391,7 @@ impl Net {
             }
             FromServer::Close { ws: WsId(key) } => {
                 self.conclude(key);
-                self.toward(To::Client, key, Arrival::ClientClosed(Closure::Peer), 0);
+                self.toward(To::Client, key, Arrival::ClientClosed(CloseCause::Peer), 0);
             }
             FromServer::Event(_) => unreachable!("events are no work for the network"),
         }

@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use sockeye_core::{
-    Closure, Emission, Event, Frame, Frames, Input, Output, Request, Server, ServerConfig, WsId,
+    CloseCause, Emission, Event, Frame, Frames, Input, Output, Request, Server, ServerConfig, WsId,
 };
 use tungstenite::error::ProtocolError;
 use tungstenite::protocol::CloseFrame;
@@ -119,9 +119,9 @@ impl Echo {
                 client.socket.close(Some(CloseFrame { code: CloseCode::Size, reason: "".into() }));
         }
         let cause = match (left, too_large) {
-            (true, _) => Closure::Peer,
-            (_, true) => Closure::TooLarge,
-            _ => Closure::Error,
+            (true, _) => CloseCause::Peer,
+            (_, true) => CloseCause::TooLarge,
+            _ => CloseCause::Error,
         };
         self.server.handle(Input::Closed { ws, cause }, Instant::now());
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use sockeye_app::core::{Closure, Frame, Input, Output, Request, RequestId, Response, WsId};
+use sockeye_app::core::{CloseCause, Frame, Input, Output, Request, RequestId, Response, WsId};
 use sockeye_app::{IntoMachine, Machine, Runtime, Task};
 
 /// Runs this on a thread of its own: what waits for a lock for ever is a failure, not a hang.
@@ -125,7 +125,7 @@ impl World {
     }
 
     pub(crate) fn hang_up(&mut self, ws: WsId) {
-        self.feed(Input::Closed { ws, cause: Closure::Peer });
+        self.feed(Input::Closed { ws, cause: CloseCause::Peer });
     }
 
     pub(crate) fn advance(&mut self, time: Duration) {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use smol::Timer;
 use smol::future::{self, poll_fn};
 use sockeye_core::client::Input;
-use sockeye_core::{Closure, Frame, Headers, WsId};
+use sockeye_core::{CloseCause, Frame, Headers, WsId};
 
 use super::driver::Hub;
 use super::handshake::{self, Failure};
@@ -70,7 +70,7 @@ pub(super) async fn serve(hub: Rc<Hub>, wishes: Rc<Wishes>, wanted: Wanted) {
             return hub.feed(match failure {
                 Failure::Refused(response) => Input::Refused { ws, response },
                 Failure::Broken(message) => {
-                    Input::Closed { ws, cause: Closure::Error, code: None, message }
+                    Input::Closed { ws, cause: CloseCause::Error, code: None, message }
                 }
             });
         }
@@ -173,11 +173,11 @@ impl Socket {
                 let code = frame.as_ref().map(|frame| frame.code.into());
                 let message = frame.as_ref().map(|frame| frame.reason.to_string());
                 let message = message.unwrap_or_default();
-                Some(Input::Closed { ws, cause: Closure::Peer, code, message })
+                Some(Input::Closed { ws, cause: CloseCause::Peer, code, message })
             }
             Ending::Broken(error) => {
                 let message = error.to_string();
-                Some(Input::Closed { ws, cause: Closure::Error, code: None, message })
+                Some(Input::Closed { ws, cause: CloseCause::Error, code: None, message })
             }
         };
         if let Some(told) = told {

@@ -5,6 +5,7 @@
 //! wait costs no system call, and all that has happened meanwhile is learned with one.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -20,7 +21,6 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::{Async, Timer};
-use sockeye_core::IdMap;
 
 /// How many events are taken at once.
 const EVENTS: usize = 256;
@@ -32,7 +32,7 @@ pub(crate) struct Reactor {
     epoll: Async<OwnedFd>,
     /// Can always be read, so smol's reactor says so each time it looks at all sockets.
     always: Async<OwnedFd>,
-    watched: RefCell<IdMap<u64, Rc<Watched>>>,
+    watched: RefCell<HashMap<u64, Rc<Watched>>>,
     last_id: Cell<u64>,
 }
 

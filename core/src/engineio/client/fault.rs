@@ -10,7 +10,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::engineio::Transport;
-use crate::io::{Closure, Response};
+use crate::io::{CloseCause, Response};
 
 /// What went wrong with a transport or with the Engine.IO session on it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -101,13 +101,13 @@ impl TransportFault {
 
     /// Describes the end of a WebSocket.
     pub(crate) const fn websocket_closed(
-        cause: Closure,
+        cause: CloseCause,
         code: Option<u16>,
         message: String,
     ) -> Self {
         match cause {
-            Closure::Peer => Self::WebSocketClosed { code, message },
-            Closure::Error | Closure::TooLarge => {
+            CloseCause::Peer => Self::WebSocketClosed { code, message },
+            CloseCause::Error | CloseCause::TooLarge => {
                 Self::Network { transport: Transport::WebSocket, message }
             }
         }

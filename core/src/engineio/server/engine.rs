@@ -16,7 +16,7 @@ use crate::engineio::server::stats::{Counts, Totals};
 use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
 use crate::error::ConfigError;
 use crate::id::{Hashing, Mint, SessionId, Sid};
-use crate::io::{Closure, Frame, Input, Output, RequestId, WsId};
+use crate::io::{CloseCause, Frame, Input, Output, RequestId, WsId};
 
 /// A server of Engine.IO sessions.
 ///
@@ -470,15 +470,15 @@ impl Engine {
         self.with_websocket(ws, frame_for);
     }
 
-    fn on_closed(&mut self, ws: WsId, cause: Closure) {
+    fn on_closed(&mut self, ws: WsId, cause: CloseCause) {
         let reason = match cause {
-            Closure::Peer => CloseReason::TransportClose,
-            Closure::Error | Closure::TooLarge => CloseReason::TransportError,
+            CloseCause::Peer => CloseReason::TransportClose,
+            CloseCause::Error | CloseCause::TooLarge => CloseReason::TransportError,
         };
         if !self.cx.websockets.contains_key(&ws) {
             return self.abort_handshake(Source::WebSocket(ws));
         }
-        self.cx.totals.too_large += u64::from(cause == Closure::TooLarge);
+        self.cx.totals.too_large += u64::from(cause == CloseCause::TooLarge);
         self.with_websocket(ws, |session, cx, probing| {
             cx.websockets.remove(&ws);
             if probing { session.abandon_upgrade(cx) } else { session.end(reason, cx) }

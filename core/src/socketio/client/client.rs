@@ -32,7 +32,7 @@ use crate::engineio::client::{Context, Output, Session, TransportFault};
 use crate::engineio::{CloseReason, Transport};
 use crate::error::ConfigError;
 use crate::id::{Mint, SocketId};
-use crate::io::{Closure, RequestId, WsId};
+use crate::io::{CloseCause, RequestId, WsId};
 use crate::socketio::ack::Acks;
 use crate::socketio::packet::Decoder;
 use crate::timers::{TimerId, Timers};
@@ -182,8 +182,8 @@ impl Client {
                 // A Close frame is an orderly end, as a browser sends it when a page is left; all
                 // else is an error.
                 let reason = match cause {
-                    Closure::Peer => CloseReason::TransportClose,
-                    Closure::Error | Closure::TooLarge => CloseReason::TransportError,
+                    CloseCause::Peer => CloseReason::TransportClose,
+                    CloseCause::Error | CloseCause::TooLarge => CloseReason::TransportError,
                 };
                 let fault = TransportFault::websocket_closed(cause, code, message);
                 self.with_websocket(ws, |session, cx| {

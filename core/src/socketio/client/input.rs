@@ -1,6 +1,6 @@
 //! What the driver of a client reports. What it must do is [`Output`](crate::client::Output).
 
-use crate::io::{Closure, Frame, RequestId, Response, WsId};
+use crate::io::{CloseCause, Frame, RequestId, Response, WsId};
 
 /// Something that happened outside.
 ///
@@ -59,7 +59,7 @@ pub enum Input {
         /// The WebSocket that is gone.
         ws: WsId,
         /// How it ended.
-        cause: Closure,
+        cause: CloseCause,
         /// The code of the Close frame, if there was one.
         code: Option<u16>,
         /// What happened, for people to read; perhaps empty.
