@@ -32,7 +32,7 @@ mod tests {
     use crate::engineio::Encoded;
     use crate::io::Frame;
     use crate::socketio::packet::{
-        Carried, Decoder, DefaultParser, EventPayload, Incoming, Limits, Outgoing, Packet,
+        Decoder, DefaultParser, EventMeta, EventPayload, Incoming, Limits, Outgoing, Packet,
         PacketError, Parser, event,
     };
 
@@ -117,10 +117,10 @@ mod tests {
     }
 
     fn send_on(parser: &dyn Parser, args: &Args, length: usize) {
-        let carried = Carried { ack: None, offset: None, compress: true };
+        let meta = EventMeta { ack: None, offset: None, compress: true };
         let (sent, scanned) = cost(length, || {
             let payload = EventPayload::new("e", args, limits())?;
-            event(parser, "/", payload, carried, limits())
+            event(parser, "/", payload, meta, limits())
         });
         assert!(scanned <= 9, "{scanned} for each byte when it is sent on: {args:.99?}");
         drop(sent);

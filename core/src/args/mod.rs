@@ -7,7 +7,7 @@ mod error;
 mod name;
 mod relay;
 mod shape;
-pub(crate) mod share;
+pub(crate) mod shared;
 mod typed;
 mod value;
 

@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 use crate::args::Args;
 use crate::args::de::{Cursor, Next};
-use crate::args::share;
-use crate::args::share::Shared;
+use crate::args::shared;
+use crate::args::shared::Shared;
 use crate::json::unescape::unescape;
 
 /// Writes the arguments as they came: as a tuple of them, so that emitting `Args` sends each one.
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(share::NAME, &Tuple(self))
+        serializer.serialize_newtype_struct(shared::NAME, &Tuple(self))
     }
 }
 
@@ -25,7 +25,7 @@ impl Serialize for Tuple<'_> {
         let args = self.0;
         let mut tuple = serializer
             .serialize_tuple(args.len())
-            .inspect_err(|error| share::accept(error, || Shared::Args(args.clone())))?;
+            .inspect_err(|error| shared::respond(error, || Shared::Args(args.clone())))?;
         let cursor = RefCell::new(args.all());
         let mut first = true;
         while next(&cursor, &mut first, None)? {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::args::share;
-use crate::args::share::Shared;
+use crate::args::shared;
+use crate::args::shared::Shared;
 
 /// An argument of any form: for those who do not know what they get, or pass it on.
 ///
@@ -37,7 +37,7 @@ impl Serialize for Value {
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),
             Self::String(text) => serializer.serialize_str(text),
-            Self::Bytes(data) => serializer.serialize_newtype_struct(share::NAME, &Data(data)),
+            Self::Bytes(data) => serializer.serialize_newtype_struct(shared::NAME, &Data(data)),
             Self::Array(values) => serializer.collect_seq(values),
             Self::Object(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
@@ -56,7 +56,7 @@ struct Data<'a>(&'a Bytes);
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = serializer.serialize_bytes(self.0);
-        written.inspect_err(|error| share::accept(error, || Shared::Bytes(self.0.clone())))
+        written.inspect_err(|error| shared::respond(error, || Shared::Bytes(self.0.clone())))
     }
 }
 

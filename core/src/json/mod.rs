@@ -321,10 +321,10 @@ pub(crate) fn validate(bytes: &[u8], max_depth: u32) -> Result<Outline, Invalid>
     if scanner.peek().is_none() { Ok(outline) } else { Err(Invalid) }
 }
 
-/// How many keys of valid JSON are `_placeholder`, wherever they stand and however they are spelt.
+/// Counts the keys `_placeholder` in valid JSON, at any depth, with or without escapes.
 ///
-/// Receivers in JavaScript take an object for a placeholder by this key alone.
-pub(crate) fn markers(bytes: &[u8]) -> usize {
+/// Receivers in JavaScript recognize a placeholder by this key alone.
+pub(crate) fn placeholder_keys(bytes: &[u8]) -> usize {
     let is_marker = |key: &[u8]| {
         key == b"\"_placeholder\""
             || key.contains(&b'\\')

@@ -40,7 +40,7 @@ impl Auth {
     ///
     /// If the data can't be written as JSON, is not an object, or is deeper than a server takes.
     pub fn value(data: &(impl Serialize + ?Sized)) -> Result<Self, AuthError> {
-        let json = packet::object(data)?;
+        let json = packet::auth_object(data)?;
         match json.as_bytes().first() {
             // Servers of the official kind take nothing but an object for the payload.
             Some(b'{') => Ok(Self(Kind::Object(json.into()))),

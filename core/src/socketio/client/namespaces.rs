@@ -88,7 +88,7 @@ impl Client {
             socket.recovery.reset(None);
         }
         let claim = socket.recovery.claim();
-        let packet = packet::join(&*parser, &socket.namespace, auth, claim)
+        let packet = packet::connect_request(&*parser, &socket.namespace, auth, claim)
             .expect("texts can be written as JSON");
         // The key and the offset stay: the connection may be lost before the answer.
         socket.phase = Phase::Connecting;

@@ -25,7 +25,7 @@ use crate::args::{Args, Name};
 use crate::engineio::client::TransportFault;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
-use crate::socketio::packet::{FromServer, Packet};
+use crate::socketio::packet::{Packet, ServerPacket};
 
 impl Client {
     /// Handles a message of the session, which is a packet, the head of one, or an attachment.
@@ -46,30 +46,30 @@ impl Client {
 
     /// Handles a packet. Packets for namespaces without a socket are ignored, as by the official
     /// client.
-    fn on_packet(&mut self, packet: FromServer, now: Instant) {
+    fn on_packet(&mut self, packet: ServerPacket, now: Instant) {
         let name = |namespace: bytes::Bytes| String::from_utf8(namespace.to_vec()).ok();
         match packet {
-            FromServer::Refusal { namespace, error } => {
+            ServerPacket::ConnectError { namespace, error } => {
                 if let Some(name) = name(namespace) {
                     self.on_connect_error(&name, &error, now);
                 }
             }
-            FromServer::Packet(Packet::Connect { namespace, auth }) => {
+            ServerPacket::Packet(Packet::Connect { namespace, auth }) => {
                 if let Some(name) = name(namespace) {
                     self.on_connect(&name, &auth, now);
                 }
             }
-            FromServer::Packet(Packet::Disconnect { namespace }) => {
+            ServerPacket::Packet(Packet::Disconnect { namespace }) => {
                 if let Some(id) = self.find_addressee(&namespace) {
                     self.on_disconnect(id, now);
                 }
             }
-            FromServer::Packet(Packet::Event { namespace, name, args, ack }) => {
+            ServerPacket::Packet(Packet::Event { namespace, name, args, ack }) => {
                 if let Some(id) = self.find_addressee(&namespace) {
                     self.on_event(id, EarlyEvent { name, args, ack }, now);
                 }
             }
-            FromServer::Packet(Packet::Ack { namespace, id: ack, args }) => {
+            ServerPacket::Packet(Packet::Ack { namespace, id: ack, args }) => {
                 if let Some(id) = self.find_addressee(&namespace) {
                     self.on_ack(id, AckId(ack), args, now);
                 }

@@ -18,7 +18,7 @@ use crate::error::EmitError;
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::emission::Emission;
 use crate::socketio::packet;
-use crate::socketio::packet::{AckPayload, Carried, EventPayload};
+use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 
 /// A socket of a [`Client`], to command it and to ask about it; made by [`Client::socket`].
 pub struct SocketMut<'a> {
@@ -303,9 +303,9 @@ impl SocketMut<'_> {
 
     fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
         let config = &self.client.config;
-        let carried = Carried { ack: ack.map(|ack| ack.0), offset: None, compress: true };
+        let meta = EventMeta { ack: ack.map(|ack| ack.0), offset: None, compress: true };
         let limits = config.limits_out();
         payload.check(limits)?;
-        packet::event(&*config.parser, self.namespace(), payload, carried, limits)
+        packet::event(&*config.parser, self.namespace(), payload, meta, limits)
     }
 }

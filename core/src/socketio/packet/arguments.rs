@@ -1,29 +1,34 @@
-//! Tells several arguments from one, and from none.
+//! Serializes the arguments of an event or acknowledgement: what is between the brackets of
+//! `["name",...]`.
+//!
+//! A tuple is several arguments, `()` none, everything else one. All values within an argument are
+//! left to `serializer.rs`.
 
 use std::fmt;
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::args::share;
-use crate::args::share::Shared;
+use crate::args::shared;
+use crate::args::shared::Shared;
 use crate::error::EmitError;
-use crate::socketio::packet::failure::{Done, Failure};
-use crate::socketio::packet::writer::{Found, Parts, Writer};
+use crate::socketio::packet::serializer::Compound;
+use crate::socketio::packet::write_error::{WriteError, WriteResult};
+use crate::socketio::packet::writer::{Summary, Writer};
 
-/// Writes arguments with commas between them, and in front unless they are the first: a tuple is
-/// several, `()` none, everything else one.
+/// Writes arguments with commas between them, and one in front unless they are the first.
 pub(super) fn write(
     mut writer: Writer<'_>,
     data: &(impl Serialize + ?Sized),
     is_first: bool,
-) -> Result<Found, EmitError> {
-    // Others say that they are units, too, such as the `null` of serde_json, but they take room.
+) -> Result<Summary, EmitError> {
+    // `serde_json::Value::Null` serializes as a unit, too, but is an argument. Its size tells it from
+    // `()`.
     let is_unit = size_of_val(data) == 0;
     let written = data.serialize(Arguments { writer: &mut writer, is_first, is_unit });
     writer.finish(written)
 }
 
-/// All arguments.
+/// Serializes the outermost value.
 struct Arguments<'w, 'a> {
     writer: &'w mut Writer<'a>,
     is_first: bool,
@@ -31,12 +36,13 @@ struct Arguments<'w, 'a> {
 }
 
 impl<'w, 'a> Arguments<'w, 'a> {
-    /// Writes everything that follows as one argument.
+    /// Begins a single argument.
     fn one(self) -> &'w mut Writer<'a> {
-        self.writer.found.arguments += 1;
+        self.writer.summary.arguments += 1;
         self.several(1)
     }
 
+    /// Begins so many arguments.
     fn several(self, count: usize) -> &'w mut Writer<'a> {
         if !self.is_first && count > 0 {
             self.writer.push(b',');
@@ -47,7 +53,7 @@ impl<'w, 'a> Arguments<'w, 'a> {
 
 macro_rules! one {
     ($($method:ident($($name:ident: $type:ty),*) $(-> $parts:ident)?;)*) => {
-        $(fn $method(self, $($name: $type),*) -> Result<one!(@ $($parts)?), Failure> {
+        $(fn $method(self, $($name: $type),*) -> Result<one!(@ $($parts)?), WriteError> {
             self.one().$method($($name),*)
         })*
     };
@@ -57,14 +63,14 @@ macro_rules! one {
 
 impl<'w, 'a> Serializer for Arguments<'w, 'a> {
     type Ok = ();
-    type Error = Failure;
-    type SerializeSeq = Parts<'w, 'a>;
-    type SerializeTuple = Parts<'w, 'a>;
-    type SerializeTupleStruct = Parts<'w, 'a>;
-    type SerializeTupleVariant = Parts<'w, 'a>;
-    type SerializeMap = Parts<'w, 'a>;
-    type SerializeStruct = Parts<'w, 'a>;
-    type SerializeStructVariant = Parts<'w, 'a>;
+    type Error = WriteError;
+    type SerializeSeq = Compound<'w, 'a>;
+    type SerializeTuple = Compound<'w, 'a>;
+    type SerializeTupleStruct = Compound<'w, 'a>;
+    type SerializeTupleVariant = Compound<'w, 'a>;
+    type SerializeMap = Compound<'w, 'a>;
+    type SerializeStruct = Compound<'w, 'a>;
+    type SerializeStructVariant = Compound<'w, 'a>;
 
     one! {
         serialize_bool(value: bool);
@@ -86,31 +92,31 @@ impl<'w, 'a> Serializer for Arguments<'w, 'a> {
         serialize_none();
         serialize_unit_struct(name: &'static str);
         serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
-        serialize_seq(length: Option<usize>) -> Parts;
-        serialize_tuple_struct(name: &'static str, length: usize) -> Parts;
+        serialize_seq(length: Option<usize>) -> Compound;
+        serialize_tuple_struct(name: &'static str, length: usize) -> Compound;
         serialize_tuple_variant(
             name: &'static str, index: u32, variant: &'static str, length: usize
-        ) -> Parts;
-        serialize_map(length: Option<usize>) -> Parts;
-        serialize_struct(name: &'static str, length: usize) -> Parts;
+        ) -> Compound;
+        serialize_map(length: Option<usize>) -> Compound;
+        serialize_struct(name: &'static str, length: usize) -> Compound;
         serialize_struct_variant(
             name: &'static str, index: u32, variant: &'static str, length: usize
-        ) -> Parts;
+        ) -> Compound;
     }
 
-    fn serialize_unit(self) -> Done {
+    fn serialize_unit(self) -> WriteResult {
         if self.is_unit { Ok(()) } else { self.one().serialize_unit() }
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Parts<'w, 'a>, Failure> {
-        Ok(Parts::bare(self.writer, self.is_first))
+    fn serialize_tuple(self, _: usize) -> Result<Compound<'w, 'a>, WriteError> {
+        Ok(Compound::bare(self.writer, self.is_first))
     }
 
-    fn collect_str<T: ?Sized + fmt::Display>(self, value: &T) -> Done {
+    fn collect_str<T: ?Sized + fmt::Display>(self, value: &T) -> WriteResult {
         self.one().collect_str(value)
     }
 
-    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Done {
+    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> WriteResult {
         self.one().serialize_some(value)
     }
 
@@ -118,14 +124,14 @@ impl<'w, 'a> Serializer for Arguments<'w, 'a> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Done {
-        if name != share::NAME {
+    ) -> WriteResult {
+        if name != shared::NAME {
             return self.one().serialize_newtype_struct(name, value);
         }
         match self.writer.shared(value)? {
             Shared::Bytes(bytes) => self.one().binary(&bytes, || bytes.clone()),
             Shared::Args(args) => {
-                self.writer.found.arguments += args.len();
+                self.writer.summary.arguments += args.len();
                 self.several(args.len()).args(&args)
             }
         }
@@ -137,7 +143,7 @@ impl<'w, 'a> Serializer for Arguments<'w, 'a> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Done {
+    ) -> WriteResult {
         self.one().serialize_newtype_variant(name, index, variant, value)
     }
 }

@@ -1,4 +1,8 @@
-//! From Engine.IO messages to packets, the reassembly of those in several messages included.
+//! From Engine.IO messages to packets, including the reassembly of packets with attachments.
+//!
+//! In the protocol document: "Packet encoding" and "Binary attachments". A parser reads the first
+//! message; here is what holds for all parsers: limits, the order of messages, and what each type of
+//! packet may contain. Whether a packet is allowed in the state of its socket is decided above.
 
 use bytes::{Buf, Bytes};
 
@@ -8,7 +12,7 @@ use crate::io::Frame;
 use crate::json::{Outline, Scanner};
 use crate::socketio::packet::{Incoming, Limits, PacketError, PacketKind, Parser, RESERVED};
 
-/// A packet that arrived whole.
+/// A complete packet, as both sides may send it.
 #[derive(Debug)]
 pub(crate) enum Packet {
     Connect { namespace: Bytes, auth: Args },
@@ -17,108 +21,113 @@ pub(crate) enum Packet {
     Ack { namespace: Bytes, id: u64, args: Args },
 }
 
-/// A packet as only a server may send it.
+/// A complete packet from a server.
 #[derive(Debug)]
-pub(crate) enum FromServer {
-    /// The client is not let in; with what is said about it.
-    Refusal {
+pub(crate) enum ServerPacket {
+    /// The server refuses a CONNECT: `4{"message":"..","data":..}`.
+    ConnectError {
         namespace: Bytes,
         error: Args,
     },
     Packet(Packet),
 }
 
-/// Puts the messages of one session together to packets.
+/// Reassembles the packets of one session.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder(Option<Box<Partial>>);
+pub(crate) struct Decoder(Option<Box<Incomplete>>);
 
+/// A packet whose attachments have not all arrived.
 #[derive(Debug)]
-struct Partial {
+struct Incomplete {
     packet: Incoming,
     outline: Outline,
+    /// The bytes that count for the limit, so far.
     bytes: usize,
 }
 
 impl Decoder {
-    /// Whether a packet still lacks binary messages.
+    /// Returns whether attachments of a packet are missing.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Adds a message, which is valid UTF-8 if it is text; returns the packet that it completes.
+    /// Handles a message from a client and returns the packet that it completes. Text must be valid
+    /// UTF-8.
     ///
-    /// `admit` is asked about the namespace of a packet before any message that follows is kept.
+    /// `accepts` decides by its namespace whether a packet with attachments is kept until they arrive,
+    /// so that only clients in a namespace can make the server wait for them.
     pub(crate) fn add(
         &mut self,
         parser: &dyn Parser,
         message: Frame,
         limits: Limits,
-        admit: impl FnOnce(&[u8]) -> bool,
+        accepts: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Option<Packet>, PacketError> {
-        let whole = self.gather(parser, message, limits, admit)?;
-        whole.map(|(packet, outline)| finish(packet, outline)).transpose()
+        let complete = self.reassemble(parser, message, limits, accepts)?;
+        complete.map(|(packet, outline)| check(packet, outline)).transpose()
     }
 
-    /// Adds a message of a server's; returns the packet that it completes.
+    /// Handles a message from a server and returns the packet that it completes.
     pub(crate) fn add_from_server(
         &mut self,
         parser: &dyn Parser,
         message: Frame,
         limits: Limits,
-    ) -> Result<Option<FromServer>, PacketError> {
-        let whole = self.gather(parser, message, limits, |_| true)?;
-        whole.map(|(packet, outline)| finish_from_server(packet, outline)).transpose()
+    ) -> Result<Option<ServerPacket>, PacketError> {
+        let complete = self.reassemble(parser, message, limits, |_| true)?;
+        complete.map(|(packet, outline)| check_server_packet(packet, outline)).transpose()
     }
 
-    fn gather(
+    fn reassemble(
         &mut self,
         parser: &dyn Parser,
         message: Frame,
         limits: Limits,
-        admit: impl FnOnce(&[u8]) -> bool,
+        accepts: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Option<(Incoming, Outline)>, PacketError> {
-        let Some(mut partial) = self.0.take() else {
+        let Some(mut incomplete) = self.0.take() else {
             let packet = parser.decode(message, limits)?;
             let (bytes, outline) = packet.check(limits)?;
             if packet.awaited == 0 {
                 return Ok(Some((packet, outline)));
             }
-            if !admit(&packet.namespace) {
+            if !accepts(&packet.namespace) {
                 return Err(PacketError::State);
             }
-            self.0 = Some(Box::new(Partial { packet, outline, bytes }));
+            self.0 = Some(Box::new(Incomplete { packet, outline, bytes }));
             return Ok(None);
         };
         let Frame::Binary(data) = message else { return Err(PacketError::Text) };
-        partial.bytes += data.len();
-        if partial.bytes > limits.bytes {
+        incomplete.bytes += data.len();
+        if incomplete.bytes > limits.bytes {
             return Err(PacketError::TooLarge);
         }
-        partial.packet.attachments.push(data);
-        partial.packet.awaited -= 1;
-        if partial.packet.awaited > 0 {
-            self.0 = Some(partial);
+        incomplete.packet.attachments.push(data);
+        incomplete.packet.awaited -= 1;
+        if incomplete.packet.awaited > 0 {
+            self.0 = Some(incomplete);
             return Ok(None);
         }
-        Ok(Some((partial.packet, partial.outline)))
+        Ok(Some((incomplete.packet, incomplete.outline)))
     }
 }
 
-fn finish_from_server(packet: Incoming, outline: Outline) -> Result<FromServer, PacketError> {
+fn check_server_packet(packet: Incoming, outline: Outline) -> Result<ServerPacket, PacketError> {
     if packet.kind != PacketKind::ConnectError {
-        return finish(packet, outline).map(FromServer::Packet);
+        return check(packet, outline).map(ServerPacket::Packet);
     }
     let Incoming { namespace, data, attachments, .. } = packet;
     match data.first() {
-        None => Ok(FromServer::Refusal { namespace, error: Args::none() }),
-        Some(b'{' | b'"') if attachments.is_empty() => {
-            Ok(FromServer::Refusal { namespace, error: Args::new(data, attachments, one(outline)) })
-        }
+        None => Ok(ServerPacket::ConnectError { namespace, error: Args::none() }),
+        Some(b'{' | b'"') if attachments.is_empty() => Ok(ServerPacket::ConnectError {
+            namespace,
+            error: Args::new(data, attachments, one(outline)),
+        }),
         Some(_) => Err(PacketError::Payload),
     }
 }
 
-fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
+fn check(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
     let Incoming { kind, namespace, id, data, attachments, .. } = packet;
     match kind {
         PacketKind::Connect => match data.first() {
@@ -146,25 +155,25 @@ fn finish(packet: Incoming, outline: Outline) -> Result<Packet, PacketError> {
             let args = args(data, attachments, Outline { depth, ..outline })?;
             Ok(Packet::Ack { namespace, id, args })
         }
-        // It comes from servers alone.
+        // Only servers send it.
         PacketKind::ConnectError => Err(PacketError::Type),
     }
 }
 
-/// The outline of values of which there is one.
+/// The outline of a single argument.
 const fn one(outline: Outline) -> Outline {
     Outline { elements: 1, ..outline }
 }
 
-/// Takes values, each of whose binary values is named at most once, as all encoders do:
-/// otherwise few bytes could stand for very many.
+/// Makes arguments of JSON values, each of whose placeholders names an attachment of its own, as all
+/// encoders write them. Otherwise few bytes could stand for very many.
 #[inline]
 fn args(json: Bytes, attachments: Vec<Bytes>, outline: Outline) -> Result<Args, PacketError> {
     let args = Args::new(json, attachments, outline);
     if args.is_complete() { Ok(args) } else { Err(PacketError::Placeholder) }
 }
 
-/// What stands between the brackets of an array.
+/// The text between the brackets of an array.
 fn elements(mut array: Bytes) -> Result<Bytes, PacketError> {
     if array.first() != Some(&b'[') {
         return Err(PacketError::Payload);
@@ -175,9 +184,9 @@ fn elements(mut array: Bytes) -> Result<Bytes, PacketError> {
     Ok(array)
 }
 
-/// Takes the name of the event off the elements of its payload.
+/// Takes the name off the front of the elements of an event, `"name",...`.
 ///
-/// A name may be an integer, as from JavaScript; it counts as the text of its digits.
+/// A JavaScript client can send an integer as the name; it counts as its digits.
 fn event_name(elements: &mut Bytes) -> Result<Name, PacketError> {
     let (value, more, end) = {
         let mut scanner = Scanner::new(elements, 0);

@@ -1,6 +1,7 @@
-//! From what the application says to Engine.IO messages, each encoded once for all receivers.
+//! Encodes outgoing packets as Engine.IO messages, each once for all of its receivers.
 //!
-//! What stands in the comments is the form of the default parser.
+//! In the protocol document: "Packet encoding" and "Exchange protocol". The comments quote the form
+//! of the default parser.
 
 use serde::{Serialize, ser};
 
@@ -10,14 +11,14 @@ use crate::id::Sid;
 use crate::socketio::packet::writer::Writer;
 use crate::socketio::packet::{AckPayload, EventPayload, Limits, Outgoing, PacketKind, Parser};
 
-/// What an event carries besides its name and data.
+/// The properties of an event besides its name and data.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Carried<'a> {
-    /// The acknowledgement that it asks for.
+pub(crate) struct EventMeta<'a> {
+    /// The id of the acknowledgement that it requests.
     pub(crate) ack: Option<u64>,
-    /// Where it stands among the events that can be recovered: one more argument, at the end.
+    /// Its offset for connection state recovery: one more argument, at the end.
     pub(crate) offset: Option<&'a str>,
-    /// Whether answers to GETs that hold it may be compressed.
+    /// Whether responses of long-polling that contain it may be compressed.
     pub(crate) compress: bool,
 }
 
@@ -26,15 +27,15 @@ pub(crate) fn event(
     parser: &dyn Parser,
     namespace: &str,
     payload: EventPayload,
-    carried: Carried<'_>,
+    meta: EventMeta<'_>,
     limits: Limits,
 ) -> Result<Encoded, EmitError> {
     let kind = PacketKind::Event;
-    let mut packet = Outgoing::with(payload.0, kind, namespace, carried.ack, limits);
-    if let Some(offset) = carried.offset {
+    let mut packet = Outgoing::with(payload.0, kind, namespace, meta.ack, limits);
+    if let Some(offset) = meta.offset {
         packet.append(offset)?;
     }
-    packet.set_compress(carried.compress);
+    packet.set_compress(meta.compress);
     Ok(parser.encode(packet.within_size()?))
 }
 
@@ -51,9 +52,9 @@ pub(crate) fn ack(
     Ok(parser.encode(packet.within_size()?))
 }
 
-/// `0<namespace>,{"sid":"..."}`, with the key to recover the socket if there is one; nothing
-/// about an id for old clients.
-pub(crate) fn connect(
+/// `0<namespace>,{"sid":"...","pid":"..."}`: the response to a CONNECT, with the key for connection
+/// state recovery if there is one. Clients of protocol 4 get no data.
+pub(crate) fn connect_response(
     parser: &dyn Parser,
     namespace: &str,
     sid: Option<&Sid>,
@@ -72,26 +73,26 @@ pub(crate) fn connect(
     parser.encode(packet)
 }
 
-/// What a client may send along when it asks to be let in, as JSON. Binary values are arrays of
-/// numbers.
-pub(crate) fn object(data: &(impl Serialize + ?Sized)) -> Result<String, EmitError> {
+/// Encodes the `auth` of a CONNECT as JSON. Binary values become arrays of numbers, as the official
+/// client does not send attachments with it.
+pub(crate) fn auth_object(data: &(impl Serialize + ?Sized)) -> Result<String, EmitError> {
     let limits = Limits { depth: Limits::DEPTH_TO_SERVER, ..Limits::default() };
     let mut json = Vec::new();
     Writer::new(&mut json, None, limits, 0).value(data)?;
     String::from_utf8(json).map_err(|_| EmitError::Serialize(ser::Error::custom("not UTF-8")))
 }
 
-/// `0<namespace>,{"pid":"..","offset":"..",...}`, by which a client asks to be let in: with the
-/// key and the offset to recover a socket, if there are any, and the JSON text of an object.
-pub(crate) fn join(
+/// `0<namespace>,{"pid":"..","offset":"..",...}`: the CONNECT of a client, with the key and the
+/// offset for connection state recovery if there are any, and the entries of `auth`, an object.
+pub(crate) fn connect_request(
     parser: &dyn Parser,
     namespace: &str,
     auth: Option<&str>,
-    claim: Option<(&str, &str)>,
+    recovery: Option<(&str, &str)>,
 ) -> Result<Encoded, EmitError> {
     let mut packet = Outgoing::new(PacketKind::Connect, namespace, None, Limits::default());
     let rest = auth.and_then(|object| object.strip_prefix('{'));
-    match (claim, rest) {
+    match (recovery, rest) {
         (None, None) => {}
         (None, Some(rest)) => {
             packet.raw(b"{");
@@ -115,7 +116,8 @@ pub(crate) fn disconnect(parser: &dyn Parser, namespace: &str) -> Encoded {
     parser.encode(Outgoing::new(PacketKind::Disconnect, namespace, None, Limits::default()))
 }
 
-/// `4<namespace>,{"message":"...","data":...}`; the data or the message alone for old clients.
+/// `4<namespace>,{"message":"...","data":...}`. Clients of protocol 4 get the data, or else the
+/// message, in its place.
 pub(crate) fn connect_error<T: Serialize + ?Sized>(
     parser: &dyn Parser,
     namespace: &str,
@@ -140,7 +142,7 @@ pub(crate) fn connect_error<T: Serialize + ?Sized>(
     Ok(parser.encode(packet.within_size()?))
 }
 
-/// `4<namespace>,{"message":"Invalid namespace"}`, also for old clients.
+/// `4<namespace>,{"message":"Invalid namespace"}`, also for clients of protocol 4.
 pub(crate) fn unknown_namespace(parser: &dyn Parser, namespace: &str) -> Encoded {
     let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None, Limits::default());
     packet.raw(b"{\"message\":\"Invalid namespace\"}");

@@ -1,16 +1,19 @@
-//! The types of packets.
+//! The types of packets; in the protocol document: "Packet types".
 
-/// What a packet is for. Its number on the wire is that of its place here.
+/// The type of a packet. The variants have the order of their numbers on the wire.
+///
+/// On the wire of the default parser, events and acknowledgements with attachments have numbers of
+/// their own, 5 (BINARY_EVENT) and 6 (BINARY_ACK).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PacketKind {
-    /// 0: a client asks to join a namespace, or the server lets it in.
+    /// 0: a client requests a namespace, or the server accepts it.
     Connect,
-    /// 1: one side leaves the namespace.
+    /// 1: one side disconnects from the namespace.
     Disconnect,
     /// 2: an event; the data is an array that begins with its name.
     Event,
-    /// 3: the answer to an event; the data is an array.
+    /// 3: the acknowledgement of an event; the data is an array.
     Ack,
-    /// 4: the server does not let a client in.
+    /// 4: the server refuses the namespace.
     ConnectError,
 }

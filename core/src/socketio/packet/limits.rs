@@ -1,6 +1,6 @@
-//! The limits of packets.
+//! The limits that hold for one packet.
 
-/// What may come in at most.
+/// The greatest packet that is accepted or sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -15,17 +15,17 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How deep data may be that a server sends, and a client takes: 128.
+    /// The greatest depth of data that a server sends and a client accepts: 128.
     ///
-    /// Those who read it with serde_json get an error for data that is deeper.
+    /// serde_json does not read deeper data.
     pub const DEPTH_TO_CLIENT: usize = 128;
 
-    /// How deep data may be that a client sends, and a server takes: 120.
+    /// The greatest depth of data that a client sends and a server accepts: 120.
     ///
-    /// What a server has taken it can send on within eight more arrays or objects.
+    /// So a server can forward data within up to eight more arrays or objects.
     pub const DEPTH_TO_SERVER: usize = 120;
 
-    /// What `depth` is to those who read JSON.
+    /// Returns `depth` as the JSON scanner takes it.
     pub(super) fn levels(self) -> u32 {
         u32::try_from(self.depth).unwrap_or(u32::MAX)
     }

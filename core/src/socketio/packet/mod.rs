@@ -1,9 +1,10 @@
-//! The Socket.IO packets, protocol 5, and the parsers that translate them.
+//! Packets of Socket.IO, protocol 5, and the parsers that translate them.
 //!
-//! A [`Parser`] translates between the messages on the wire and one form of packet in which all
-//! else happens: a kind, a namespace, perhaps an id, and data as JSON text in which
-//! `{"_placeholder":true,"num":0}` stands for the first binary value, and so on. Both sides of a
-//! connection must use the same parser.
+//! In the protocol document: "Packet types" and "Packet encoding". A packet has a type, a namespace,
+//! perhaps an id, and data: JSON text in which `{"_placeholder":true,"num":0}` stands for the first
+//! attachment. A [`Parser`] translates between packets and messages on the wire; both sides of a
+//! connection must use the same one. What packets do is in [`Server`](crate::Server) and
+//! [`Client`](crate::Client).
 //!
 //! [`DefaultParser`] writes what every client understands. The crate `sockeye-msgpack` has the parser
 //! for clients with the npm package `socket.io-msgpack-parser`.
@@ -11,14 +12,15 @@
 mod arguments;
 mod decode;
 mod encode;
-mod failure;
 mod kind;
 mod limits;
 mod outgoing;
 mod parser;
 mod payload;
+mod serializer;
 mod text;
 mod tokens;
+mod write_error;
 mod writer;
 
 pub use kind::PacketKind;
@@ -29,14 +31,15 @@ pub use payload::{AckPayload, EventPayload};
 pub use text::DefaultParser;
 pub use tokens::{Token, Tokens};
 
-pub(crate) use decode::{Decoder, FromServer, Packet};
+pub(crate) use decode::{Decoder, Packet, ServerPacket};
 pub(crate) use encode::{
-    Carried, ack, connect, connect_error, disconnect, event, join, object, unknown_namespace,
+    EventMeta, ack, auth_object, connect_error, connect_request, connect_response, disconnect,
+    event, unknown_namespace,
 };
 
-/// The names that no event may have, on either side.
+/// The names that the protocol reserves: neither side may send an event with one.
 pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-/// The greatest number that every peer can hold in a JavaScript number, 2^53 - 1.
+/// The greatest integer that a JavaScript number holds exactly, 2^53 - 1; so the greatest ack id.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

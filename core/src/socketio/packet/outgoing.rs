@@ -1,4 +1,4 @@
-//! A packet on its way out, with room for a header in front of its data.
+//! A packet to be encoded, with room for a header in front of its data.
 
 use bytes::{Buf, Bytes};
 use serde::Serialize;
@@ -12,19 +12,19 @@ use crate::socketio::packet::tokens::Tokens;
 use crate::socketio::packet::writer::Writer;
 use crate::socketio::packet::{Limits, PacketKind};
 
-/// A packet that is to be written.
+/// A packet that a [`Parser`](crate::packet::Parser) encodes.
 ///
-/// There is room in front of the data, so that a parser which sends it as it is need not copy it.
+/// There is room in front of the data: a parser that sends JSON adds a header without a copy.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
     kind: PacketKind,
     namespace: &'a str,
     id: Option<u64>,
-    /// Room, then perhaps a part of the header, then the data.
+    /// Room, then the part of the header that is written, then the data.
     json: Vec<u8>,
-    /// Where the room ends.
+    /// The end of the room.
     start: usize,
-    /// Where the data begins.
+    /// The start of the data.
     data: usize,
     attachments: Vec<Bytes>,
     compress: bool,
@@ -35,7 +35,7 @@ impl<'a> Outgoing<'a> {
     /// The types of message and packet, and two numbers with their separators.
     const HEADER: usize = 2 + 21 + 21;
 
-    /// A packet without data, which is to keep to limits.
+    /// Creates a packet without data. Data that is written to it is held to the limits.
     pub(super) fn new(
         kind: PacketKind,
         namespace: &'a str,
@@ -50,7 +50,7 @@ impl<'a> Outgoing<'a> {
         Self { kind, namespace, id, json, start, data, attachments, compress: true, limits }
     }
 
-    /// A packet whose data is written already, and kept to limits.
+    /// Creates a packet of encoded data, which was held to the limits.
     pub(super) fn with(
         payload: Payload,
         kind: PacketKind,
@@ -63,31 +63,31 @@ impl<'a> Outgoing<'a> {
         Self { kind, namespace, id, json, start, data, attachments, compress: true, limits }
     }
 
-    /// What the packet is for.
+    /// Returns the type of the packet.
     #[must_use]
     pub const fn kind(&self) -> PacketKind {
         self.kind
     }
 
-    /// The namespace, which begins with a slash.
+    /// Returns the namespace, which begins with a slash.
     #[must_use]
     pub const fn namespace(&self) -> &'a str {
         self.namespace
     }
 
-    /// The id that ties an event and its answer together.
+    /// Returns the id of the acknowledgement that an event requests, or that this is.
     #[must_use]
     pub const fn id(&self) -> Option<u64> {
         self.id
     }
 
-    /// The data as JSON, in UTF-8; empty if there is none.
+    /// Returns the data as JSON in UTF-8; empty if there is none.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.json[self.data..]
     }
 
-    /// The data as tokens, for parsers that do not send JSON; none if there is no data.
+    /// Returns the data as tokens, for parsers that do not send JSON; none if there is no data.
     ///
     /// It takes time in proportion to the length of the data and of its attachments.
     #[must_use]
@@ -95,14 +95,14 @@ impl<'a> Outgoing<'a> {
         Tokens::new(self.data(), &self.attachments)
     }
 
-    /// The binary values, which the data has placeholders for, each one once.
+    /// Returns the attachments. The data has one placeholder for each.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
     }
 
-    /// Makes a text message of a header and the data as it is, with the binary values following
-    /// as messages of their own.
+    /// Makes a text message, the header followed by the data, and a binary message of each
+    /// attachment.
     #[must_use]
     pub fn into_text(mut self, header: &str) -> Encoded {
         self.prepend(header.as_bytes());
@@ -112,7 +112,7 @@ impl<'a> Outgoing<'a> {
         Encoded::from_wire(Some(text), self.attachments, self.compress)
     }
 
-    /// Makes one message, which must hold all of the packet.
+    /// Makes a single message of the whole encoded packet.
     #[must_use]
     pub fn into_message(self, message: impl Into<Frame>) -> Encoded {
         match message.into() {
@@ -124,7 +124,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Puts text in front of the data and of what was put there before.
+    /// Writes text in front of the data and of the header so far.
     pub(super) fn prepend(&mut self, text: &[u8]) {
         match self.start.checked_sub(text.len()) {
             Some(start) => {
@@ -138,7 +138,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    // The data is written by these, before anything is put in front.
+    // The methods below write the data. They come before any `prepend`.
 
     pub(super) const fn set_compress(&mut self, compress: bool) {
         self.compress = compress;
@@ -153,8 +153,8 @@ impl<'a> Outgoing<'a> {
         json::write_text(text, &mut self.json).map_err(EmitError::Serialize)
     }
 
-    /// Writes a value in which binary values are arrays of numbers, within so many containers;
-    /// false if it is `null`, and not written.
+    /// Writes a value within `depth` containers, with binary values as arrays of numbers. Writes
+    /// nothing and returns false if it is `null`.
     pub(super) fn plain(
         &mut self,
         data: &(impl Serialize + ?Sized),
@@ -169,13 +169,13 @@ impl<'a> Outgoing<'a> {
         Ok(!is_null)
     }
 
-    /// Takes back what was written last.
+    /// Removes the last bytes, which must be these.
     pub(super) fn cut(&mut self, json: &[u8]) {
         debug_assert!(self.json.ends_with(json));
         self.json.truncate(self.json.len() - json.len());
     }
 
-    /// Adds one more argument to an array that is closed already.
+    /// Adds an argument to a closed array.
     pub(super) fn append(&mut self, text: &str) -> Result<(), EmitError> {
         self.json.pop();
         self.json.push(b',');
@@ -184,7 +184,7 @@ impl<'a> Outgoing<'a> {
         Ok(())
     }
 
-    /// Makes sure that the packet is not larger than packets may be.
+    /// Checks that the packet is below 4 GiB, since lengths have 32 bits in some formats.
     pub(super) fn within_size(self) -> Result<Self, EmitError> {
         let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
         if u32::try_from(bytes).is_err() {

@@ -1,4 +1,6 @@
-//! What a parser is, and what it reads.
+//! The interface of parsers: [`Parser`], what it reads ([`Incoming`]), and why it cannot.
+//!
+//! In the protocol document and in the documentation of Socket.IO: "Custom parser".
 
 use std::fmt::Debug;
 
@@ -14,85 +16,83 @@ use crate::socketio::packet::kind::PacketKind;
 use crate::socketio::packet::limits::Limits;
 use crate::socketio::packet::outgoing::Outgoing;
 
-/// Translates between packets and the messages that stand for them on the wire.
+/// Translates between packets and messages on the wire.
 ///
-/// A parser remembers nothing between two calls. That the binary messages which belong to a packet
-/// really follow it, and how many bytes and how much time they may take, is watched for all
-/// parsers alike; so is whether a packet makes sense: a parser may pass on whatever it reads, as
-/// long as it does not panic.
+/// A parser has no state. The machines check for all parsers that attachments follow their packet,
+/// within the limits of bytes and time, and that a packet is well-formed: a parser may return
+/// whatever it reads, but must not panic.
 pub trait Parser: Debug + Send + Sync {
-    /// Writes a packet. It is called once for all who receive the packet.
+    /// Encodes a packet, once for all of its receivers.
     fn encode(&self, packet: Outgoing<'_>) -> Encoded;
 
-    /// Reads the message with which a packet begins. The bytes of a text message are valid UTF-8.
+    /// Decodes the first message of a packet. The bytes of a text message are valid UTF-8.
     ///
-    /// What breaks the limits is refused in any case; a parser may look at them in order to stop
-    /// early.
+    /// The limits are checked after it in any case; a parser may use them to stop early.
     ///
     /// # Errors
     ///
-    /// If the message is no packet, which costs the sender its connection.
+    /// If the packet is malformed. The machine then closes the connection of its sender.
     fn decode(&self, message: Frame, limits: Limits) -> Result<Incoming, PacketError>;
 }
 
-/// Why a message is no packet.
+/// Why a message could not be decoded.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// There is no such kind of packet, or it comes from servers alone.
+    /// There is no such type of packet, or only servers send it.
     #[error("unknown packet type")]
     Type,
-    /// It is not said properly how many binary messages follow.
+    /// The number of attachments is missing or malformed.
     #[error("illegal number of attachments")]
     Count,
-    /// There are more binary values than allowed.
+    /// There are more attachments than [`Limits::attachments`].
     #[error("too many attachments")]
     TooMany,
-    /// There are more bytes than allowed.
+    /// There are more bytes than [`Limits::bytes`].
     #[error("packet too large")]
     TooLarge,
-    /// The namespace is missing or no text.
+    /// The namespace is missing or not text.
     #[error("invalid namespace")]
     Namespace,
-    /// The id is missing, or no number from 0 to 2^53 - 1.
+    /// The id is missing, or not an integer from 0 to 2^53 - 1.
     #[error("illegal ack id")]
     AckId,
-    /// The data is malformed, nested too deeply, or not what packets of this kind hold.
+    /// The data is malformed, nested too deeply, or invalid for this type of packet.
     #[error("invalid payload")]
     Payload,
-    /// The name of the event is missing, no text or integer, or reserved.
+    /// The name of the event is missing, neither text nor an integer, or reserved.
     #[error("invalid event name")]
     EventName,
-    /// A placeholder names a binary value that is not there, or that another one names, or could
-    /// be mistaken for data.
+    /// A placeholder names a missing attachment or one that another placeholder names, or data
+    /// could be mistaken for a placeholder.
     #[error("illegal attachments")]
     Placeholder,
-    /// A packet of several messages is for a namespace that the client is not in.
+    /// A packet with attachments is for a namespace that the client has not joined.
     #[error("binary packet for a namespace that is not joined")]
     State,
-    /// A text message comes where a binary one has to.
+    /// A text message arrived where a binary one was expected.
     #[error("got plaintext data when reconstructing a packet")]
     Text,
-    /// A binary message comes where none can.
+    /// A binary message arrived where none was expected.
     #[error("got binary data when not reconstructing a packet")]
     Binary,
 }
 
-/// A packet that was read, perhaps without the binary messages that follow it.
+/// A decoded packet, perhaps without the attachments that follow as messages of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     pub(super) kind: PacketKind,
     pub(super) namespace: Bytes,
     pub(super) id: Option<u64>,
-    /// Valid UTF-8, empty if there is none.
+    /// Valid UTF-8; empty if there is none.
     pub(super) data: Bytes,
     pub(super) attachments: Vec<Bytes>,
-    /// How many binary messages follow.
+    /// The number of attachments that follow as messages.
     pub(super) awaited: usize,
 }
 
 impl Incoming {
-    /// Makes a packet without id or data.
+    /// Creates a packet without id or data.
     ///
     /// A namespace that is not valid UTF-8 is refused like one that does not exist.
     #[must_use]
@@ -107,36 +107,36 @@ impl Incoming {
         }
     }
 
-    /// Adds the id that ties an event and its answer together.
+    /// Adds the id of the acknowledgement that an event requests, or that this is.
     #[must_use]
     pub const fn with_id(mut self, id: u64) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Adds the data, which is JSON text without white space in front.
+    /// Adds the data: JSON text without white space in front.
     #[must_use]
     pub fn with_data(mut self, json: impl Into<String>) -> Self {
         self.data = Bytes::from(json.into());
         self
     }
 
-    /// Adds the binary values that came in the same message, which placeholders stand for.
+    /// Adds the attachments that were in the same message. The data has a placeholder for each.
     #[must_use]
     pub fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
         self.attachments = attachments;
         self
     }
 
-    /// Says how many binary messages follow that belong to this packet.
+    /// Adds the number of attachments that follow as messages of their own.
     #[must_use]
     pub const fn followed_by(mut self, messages: usize) -> Self {
         self.awaited = messages;
         self
     }
 
-    /// Checks what does not depend on the kind of packet; returns the size that
-    /// counts, and the outline of the data.
+    /// Checks what all types of packets have in common; returns the size that counts for the limit,
+    /// and the outline of the data.
     pub(super) fn check(&self, limits: Limits) -> Result<(usize, Outline), PacketError> {
         let attached: usize = self.attachments.iter().map(Bytes::len).sum();
         let bytes = self.data.len() + attached;
@@ -152,7 +152,6 @@ impl Incoming {
         if self.data.is_empty() {
             return Ok((bytes, Outline::default()));
         }
-        // JSON may have white space around it.
         let outline =
             json::validate(&self.data, limits.levels()).map_err(|_| PacketError::Payload)?;
         Ok((bytes, outline))

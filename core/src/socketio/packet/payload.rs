@@ -1,4 +1,7 @@
-//! The data of events and acknowledgements, written before it is known what else a packet carries.
+//! The encoded data of events and acknowledgements: `["name",...]` or `[...]`.
+//!
+//! It is written before the namespace and the id of the packet are known, with room for them in
+//! front.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -8,15 +11,14 @@ use crate::args::Name;
 use crate::error::EmitError;
 use crate::json;
 use crate::json::Outline;
-use crate::socketio::packet::writer::{Found, Writer};
+use crate::socketio::packet::writer::{Summary, Writer};
 use crate::socketio::packet::{Limits, RESERVED, arguments};
 
 /// The name and the arguments of an event, encoded.
 ///
-/// Encoding runs code of the application: that of its types' `Serialize`. Callers that share a
-/// machine behind a lock encode first and lock then: what is left to do, with
-/// [`Server::emit_payload`](crate::Server::emit_payload) and its like, copies nothing of the data
-/// and runs no code of the application.
+/// Encoding runs code of the application, its implementations of `Serialize`. Callers that share a
+/// machine behind a lock encode before they lock: [`Server::emit_payload`](crate::Server::emit_payload)
+/// and the other methods that take a payload copy no data and run no code of the application.
 ///
 /// ```
 /// use sockeye_core::{Emission, EventPayload, Selector, Server, ServerConfig};
@@ -36,17 +38,17 @@ pub struct EventPayload(pub(super) Payload);
 #[derive(Clone, Debug)]
 pub struct AckPayload(pub(super) Payload);
 
-/// An array of arguments, with room for a header in front of it.
+/// An encoded array of arguments, with room for a header in front of it.
 #[derive(Clone, Debug)]
 pub(super) struct Payload {
     /// Room, then the array.
     pub(super) json: Vec<u8>,
     pub(super) attachments: Vec<Bytes>,
-    /// Where the arguments begin, behind the name of an event.
+    /// The start of the arguments, behind the name of an event.
     first: usize,
-    /// How many arguments there are.
+    /// The number of arguments.
     count: usize,
-    /// How many arrays and objects are within each other.
+    /// The greatest number of arrays and objects within each other.
     depth: usize,
 }
 
@@ -59,7 +61,11 @@ impl EventPayload {
     ///
     /// # Errors
     ///
-    /// If the event can't be sent to anybody, because of its name or data.
+    /// - [`EmitError::Reserved`] for a name that the protocol reserves,
+    /// - [`EmitError::Serialize`] if `Serialize` fails,
+    /// - [`EmitError::TooDeep`], [`EmitError::TooManyAttachments`] and [`EmitError::TooLarge`] beyond
+    ///   the limits,
+    /// - [`EmitError::Placeholder`] for data that looks like a placeholder next to binary values.
     pub fn new(
         name: &str,
         data: &(impl Serialize + ?Sized),
@@ -74,19 +80,20 @@ impl EventPayload {
         Ok(Self(payload))
     }
 
-    /// The arguments, with a copy of their JSON text. Binary values are shared.
+    /// Returns the arguments, with a copy of their JSON text. Binary values are shared.
     #[must_use]
     pub fn args(&self) -> Args {
         self.0.args()
     }
 
-    /// The name of the event.
+    /// Returns the name of the event.
     pub(crate) fn name(&self) -> Name {
         let json = &self.0.json[Payload::ROOM + 1..self.0.first];
         Name::from_json(Bytes::copy_from_slice(json))
     }
 
-    /// Makes sure that the machine that sends it may do so.
+    /// Checks the limits of the machine that sends it, which may differ from those it was encoded
+    /// with.
     pub(crate) fn check(&self, limits: Limits) -> Result<(), EmitError> {
         self.0.check(limits)
     }
@@ -98,7 +105,7 @@ impl AckPayload {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent to anybody.
+    /// As [`EventPayload::new`], without those of the name.
     pub fn new(data: &(impl Serialize + ?Sized), limits: Limits) -> Result<Self, EmitError> {
         let mut payload = Payload::new();
         payload.write(data, true, limits)?;
@@ -107,7 +114,7 @@ impl AckPayload {
 }
 
 impl Payload {
-    /// Room for the types of message and packet, two numbers, and a namespace that is not long.
+    /// Room for the types of message and packet, two numbers, and a short namespace.
     pub(super) const ROOM: usize = 64;
 
     fn new() -> Self {
@@ -126,7 +133,7 @@ impl Payload {
     ) -> Result<(), EmitError> {
         self.first = self.json.len();
         let writer = Writer::new(&mut self.json, Some(&mut self.attachments), limits, 1);
-        let Found { arguments, attachments: count, depth } =
+        let Summary { arguments, attachments: count, depth } =
             arguments::write(writer, data, is_first)?;
         self.json.push(b']');
         (self.count, self.depth) = (arguments, depth);
@@ -134,8 +141,8 @@ impl Payload {
         if count > limit {
             return Err(EmitError::TooManyAttachments { count, limit });
         }
-        // Data that looks like a placeholder would be taken for one by the receiver.
-        if count > 0 && json::markers(&self.json[Self::ROOM..]) != count {
+        // A receiver in JavaScript would take data with the key `_placeholder` for a placeholder.
+        if count > 0 && json::placeholder_keys(&self.json[Self::ROOM..]) != count {
             return Err(EmitError::Placeholder);
         }
         let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
@@ -174,7 +181,7 @@ impl Payload {
 }
 
 impl Args {
-    /// Takes data for arguments: a tuple is several, `()` none, everything else one.
+    /// Encodes data as arguments. A tuple is several, `()` none, everything else one.
     ///
     /// ```
     /// let args = sockeye_core::Args::of(&(1, "two"))?;
@@ -184,7 +191,7 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent to anybody, for other reasons than the number of binary values.
+    /// As [`EventPayload::new`], without those of the name and of the number of binary values.
     pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
         let limits = Limits { attachments: usize::MAX, ..Limits::default() };
         Ok(AckPayload::new(data, limits)?.0.into_args())

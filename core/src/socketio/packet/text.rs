@@ -1,5 +1,7 @@
-//! The packets as everybody understands them:
-//! `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
+//! The default parser: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
+//!
+//! In the protocol document: "Packet encoding". Attachments are Engine.IO messages of their own and
+//! follow the text. The order of messages is checked in `decode.rs`.
 
 use bytes::{Buf, Bytes};
 
@@ -58,9 +60,10 @@ impl Parser for DefaultParser {
         text.advance(1);
         let mut attachments = 0;
         if binary {
-            let zero = text.first() == Some(&b'0');
+            // `50-[...]` would be a second way to write `2[...]`.
+            let starts_with_zero = text.first() == Some(&b'0');
             attachments = number(&mut text).ok_or(PacketError::Count)?;
-            if zero || text.first() != Some(&b'-') {
+            if starts_with_zero || text.first() != Some(&b'-') {
                 return Err(PacketError::Count);
             }
             text.advance(1);
@@ -73,7 +76,7 @@ impl Parser for DefaultParser {
         }
         let mut packet = Incoming::new(kind, namespace);
         packet.awaited = usize::try_from(attachments).map_err(|_| PacketError::TooMany)?;
-        // White space may stand before JSON only where no ack id could be meant.
+        // A digit begins the ack id. So JSON that is a number needs white space in front.
         if let Some(b'0'..=b'9') = text.first() {
             packet.id = Some(number(&mut text).ok_or(PacketError::AckId)?);
         }
@@ -82,8 +85,9 @@ impl Parser for DefaultParser {
     }
 }
 
-/// Takes a number of decimal digits off the front; `None` if there is none, or one too large.
+/// Takes a decimal number off the front; `None` if there is none, or if it exceeds 2^53 - 1.
 fn number(text: &mut Bytes) -> Option<u64> {
+    // 2^53 - 1 has 16 digits.
     let digits = text.iter().take(17).take_while(|byte| byte.is_ascii_digit()).count();
     let number = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
     text.advance(digits);

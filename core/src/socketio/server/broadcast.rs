@@ -10,7 +10,7 @@ use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::emission::Emission;
 use crate::socketio::packet;
-use crate::socketio::packet::{Carried, EventPayload};
+use crate::socketio::packet::{EventMeta, EventPayload};
 use crate::socketio::server::Event;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::broadcast_acks::BroadcastAcks;
@@ -59,8 +59,8 @@ impl Server {
         }
         let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
-        let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
+        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let encoded = packet::event(&*self.config.parser, namespace, payload, meta, limits)?;
         for socket in sockets {
             self.send(socket, &encoded, emission.volatile);
         }
@@ -109,8 +109,8 @@ impl Server {
         let limits = self.config.limits_out();
         payload.check(limits)?;
         let ack = self.acks.next_id();
-        let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let encoded = packet::event(&*self.config.parser, namespace, payload, carried, limits)?;
+        let meta = EventMeta { ack: Some(ack.0), offset: None, compress: true };
+        let encoded = packet::event(&*self.config.parser, namespace, payload, meta, limits)?;
         let (sockets, full): (Vec<_>, Vec<_>) = {
             let most = self.config.max_pending_acks;
             let can_owe =

@@ -109,7 +109,7 @@ impl Server {
         let namespace = &mut self.namespaces[namespace];
         namespace.members.add(id);
         let name = Namespace::clone(&namespace.name);
-        let answer = packet::connect(&*self.config.parser, &name, told, pid.as_ref());
+        let answer = packet::connect_response(&*self.config.parser, &name, told, pid.as_ref());
         self.engine.send_first(session, &answer);
         self.tell(Event::Connected { socket: id, namespace: name, auth, recovered });
     }

@@ -11,7 +11,7 @@ use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::emission::Emission;
 use crate::socketio::packet;
-use crate::socketio::packet::{AckPayload, Carried, EventPayload};
+use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::server::Server;
@@ -170,8 +170,8 @@ impl SocketMut<'_> {
         self.check_connected()?;
         let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
         let offset = recovery.map(|recovery| recovery.next_offset());
-        let carried = Carried { ack: None, offset: offset.as_deref(), compress: emission.compress };
-        let encoded = self.encode(payload, carried)?;
+        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let encoded = self.encode(payload, meta)?;
         if !emission.volatile {
             self.check_room(&encoded)?;
         }
@@ -222,8 +222,8 @@ impl SocketMut<'_> {
             return Err(EmitError::TooManyAcks { limit });
         }
         let ack = self.server.acks.next_id();
-        let carried = Carried { ack: Some(ack.0), offset: None, compress: true };
-        let encoded = self.encode(payload, carried)?;
+        let meta = EventMeta { ack: Some(ack.0), offset: None, compress: true };
+        let encoded = self.encode(payload, meta)?;
         self.check_room(&encoded)?;
         let alarm = Alarm::Ack(self.id, ack);
         let timer = timeout.map(|timeout| self.server.timers.set(now, timeout, alarm));
@@ -307,12 +307,12 @@ impl SocketMut<'_> {
     fn encode(
         &self,
         payload: EventPayload,
-        carried: Carried<'_>,
+        meta: EventMeta<'_>,
     ) -> Result<crate::engineio::Encoded, EmitError> {
         let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
         payload.check(limits)?;
-        packet::event(parser, self.namespace(), payload, carried, limits)
+        packet::event(parser, self.namespace(), payload, meta, limits)
     }
 }
 

@@ -1,50 +1,50 @@
-//! Why data can't be written.
+//! The error of the serializer. It is internal: callers get [`EmitError`](crate::EmitError).
 
 use std::error::Error;
 use std::fmt;
 
 use serde::ser;
 
-use crate::args::share::Offer;
+use crate::args::shared::ShareRequest;
 
-/// Why data can't be written.
+/// Why a value was not written.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum WriteError {
     Json(serde_json::Error),
     TooDeep,
-    /// It can, but something in it could be shared.
-    Offer(Offer),
+    /// It was not tried: the value is to hand over its content, see `args/shared.rs`.
+    ShareRequested(ShareRequest),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(error) => error.fmt(f),
             Self::TooDeep => f.write_str("the data is nested too deeply"),
-            Self::Offer(offer) => offer.fmt(f),
+            Self::ShareRequested(request) => request.fmt(f),
         }
     }
 }
 
-impl Error for Failure {
+impl Error for WriteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Offer(offer) => Some(offer),
+            Self::ShareRequested(request) => Some(request),
             Self::Json(_) | Self::TooDeep => None,
         }
     }
 }
 
-impl ser::Error for Failure {
+impl ser::Error for WriteError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::Json(ser::Error::custom(message))
     }
 }
 
-impl From<serde_json::Error> for Failure {
+impl From<serde_json::Error> for WriteError {
     fn from(error: serde_json::Error) -> Self {
         Self::Json(error)
     }
 }
 
-pub(super) type Done = Result<(), Failure>;
+pub(super) type WriteResult = Result<(), WriteError>;
