@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use sockeye_core::{
-    Args, CloseCause, DisconnectReason, Emission, Event, Frame, Input, Output, Request, Server,
+    Args, CloseCause, DisconnectReason, EmitOptions, Event, Frame, Input, Output, Request, Server,
     ServerConfig, SocketId, WsId,
 };
 
@@ -187,7 +187,7 @@ impl Play {
 }
 
 fn emit(socket: &mut sockeye_core::SocketMut<'_>, name: &str, args: &Args) {
-    let _ = socket.emit(name, args, Emission::default());
+    let _ = socket.emit(name, args, EmitOptions::default());
 }
 
 /// A message without the mark of Engine.IO in front.

@@ -32,7 +32,7 @@
 //! use std::time::Instant;
 //!
 //! use sockeye_core::{
-//!     Emission, Event, Frames, Headers, Input, Output, RequestId, Response, Server, WsId,
+//!     EmitOptions, Event, Frames, Headers, Input, Output, RequestId, Response, Server, WsId,
 //! };
 //!
 //! /// What a runtime provides.
@@ -79,7 +79,7 @@
 //!         let Some(mut socket) = server.socket(socket) else { return };
 //!         let sent = match ack {
 //!             Some(ack) => socket.ack(ack, &args),
-//!             None => socket.emit(&name, &args, Emission::default()).map(drop),
+//!             None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
 //!         };
 //!         if let Err(error) = sent {
 //!             eprintln!("not sent: {error}");
@@ -173,7 +173,7 @@ pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
-    Counts, Emission, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
+    Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
     RecoveryConfig, Responder, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
 };
 pub use socketio::{client, packet};

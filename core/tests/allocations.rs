@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use allocation_counter::{AllocationInfo, measure};
 use sockeye_core::{
-    Emission, Event, Frame, Input, Output, Request, Selector, Server, ServerConfig, WsId,
+    EmitOptions, Event, Frame, Input, Output, Request, Selector, Server, ServerConfig, WsId,
 };
 
 /// A server with WebSockets that everything sent to arrives on at once.
@@ -47,7 +47,7 @@ impl Hall {
                     let mut socket = self.server.socket(socket).expect("it is connected");
                     match ack {
                         Some(ack) => socket.ack(ack, &args),
-                        None => socket.emit(&name, &args, Emission::default()).map(drop),
+                        None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
                     }
                     .expect("what came can be sent");
                 }
@@ -66,7 +66,7 @@ impl Hall {
 
     fn broadcast(&mut self, payload: &str) {
         let everybody = Selector::all();
-        let emitted = self.server.emit("/", &everybody, "news", payload, Emission::default());
+        let emitted = self.server.emit("/", &everybody, "news", payload, EmitOptions::default());
         emitted.expect("text can be sent");
         self.settle();
     }

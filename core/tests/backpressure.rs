@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use sockeye_core::{
-    Emission, EmitError, OnExceeded, OverflowPolicy, RateLimit, Selector, Server, ServerConfig,
+    EmitError, EmitOptions, OnExceeded, OverflowPolicy, RateLimit, Selector, Server, ServerConfig,
 };
 
 const LIMIT: usize = 1000;
@@ -66,7 +66,7 @@ fn emit_to_a_full_client_returns_full_with_overflow_policy_refuse() {
     h.emit(client.socket, "first", &"x".repeat(500));
     assert!(h.emit(client.socket, "fits", &()));
 
-    let refused = h.socket(client.socket).emit("second", &(), Emission::default());
+    let refused = h.socket(client.socket).emit("second", &(), EmitOptions::default());
 
     assert!(matches!(refused, Err(EmitError::Full { limit: LIMIT })), "{refused:?}");
     assert_eq!(h.server.totals().refused, 1);

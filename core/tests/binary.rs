@@ -7,7 +7,7 @@ use common::{Harness, WebSocketClient, secs, unpack};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{Args, Emission, EmitError, Frame, Input, Server, Value};
+use sockeye_core::{Args, EmitError, EmitOptions, Frame, Input, Server, Value};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -58,7 +58,7 @@ fn wire(data: &(impl Serialize + ?Sized)) -> Vec<String> {
 
 fn refused(data: &impl Serialize) -> EmitError {
     let (mut h, client) = connected();
-    let result = h.socket(client.socket).emit("e", data, Emission::default());
+    let result = h.socket(client.socket).emit("e", data, EmitOptions::default());
     assert_eq!(h.received(client.ws).len(), 0);
     result.expect_err("it is refused")
 }
@@ -424,7 +424,7 @@ fn what_a_client_slipped_in_is_not_sent_on_as_a_placeholder() {
     let (socket, _, evil, _) = h.arrived();
 
     let data = (evil, Bytes::from_static(b"secret"));
-    let result = h.socket(socket).emit("e", &data, Emission::default());
+    let result = h.socket(socket).emit("e", &data, EmitOptions::default());
 
     assert!(matches!(result, Err(EmitError::Placeholder)));
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient, secs};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{
-    AckId, CloseCause, Counts, Emission, EmitError, Event, NamespaceConfig, Selector, Server,
+    AckId, CloseCause, Counts, EmitError, EmitOptions, Event, NamespaceConfig, Selector, Server,
 };
 
 fn all() -> Selector {
@@ -372,8 +372,8 @@ fn a_server_may_emit_without_clients() {
         config.namespaces.push(NamespaceConfig::new("/empty"));
     });
 
-    h.server.emit("/empty", &all(), "e", &(), Emission::default()).unwrap();
-    h.server.emit("/nowhere", &all(), "e", &(), Emission::default()).unwrap();
+    h.server.emit("/empty", &all(), "e", &(), EmitOptions::default()).unwrap();
+    h.server.emit("/nowhere", &all(), "e", &(), EmitOptions::default()).unwrap();
 
     assert!(h.told().is_empty());
 }

@@ -118,8 +118,8 @@ proptest! {
                 Deed::Open => victim.open(),
                 Deed::OpenUpgradable => victim.say(hostile::UPGRADABLE),
                 Deed::Emit => {
-                    let emission = sockeye_core::Emission::default();
-                    let _ = victim.client.socket(id).unwrap().emit("e", &1, emission, now);
+                    let options = sockeye_core::EmitOptions::default();
+                    let _ = victim.client.socket(id).unwrap().emit("e", &1, options, now);
                 }
                 Deed::Ask => {
                     let _ = victim.client.socket(id).unwrap().emit_with_ack("e", &1, None, now);

@@ -7,7 +7,7 @@ mod pair;
 use pair::{Pair, WEBSOCKET, millis, secs};
 use sockeye_core::client::SocketConfig;
 use sockeye_core::engineio::Encoded;
-use sockeye_core::{Emission, EmitError};
+use sockeye_core::{EmitError, EmitOptions};
 
 fn strings(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|&line| line.to_owned()).collect()
@@ -63,7 +63,7 @@ fn the_buffer_is_bounded_in_bytes() {
     let now = pair.now;
     let mut sent = 0;
     let error = loop {
-        match pair.socket(id).emit("event", &sent, Emission::default(), now) {
+        match pair.socket(id).emit("event", &sent, EmitOptions::default(), now) {
             Ok(true) if sent < 1000 => sent += 1,
             Ok(true) => panic!("there is no end to it"),
             Ok(false) => panic!("it was dropped"),
@@ -99,7 +99,7 @@ fn packets_that_a_slow_connection_has_not_taken_count_against_the_limit() {
     let text = "x".repeat(900);
     let mut full = false;
     for _ in 0..20 {
-        let sent = pair.socket(id).emit("event", &text, Emission::default(), now);
+        let sent = pair.socket(id).emit("event", &text, EmitOptions::default(), now);
         full |= matches!(sent, Err(EmitError::BufferFull { .. }));
         pair.settle();
         assert!(pair.client.counts().buffered <= 10_000);

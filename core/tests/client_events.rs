@@ -12,7 +12,7 @@ use std::sync::Arc;
 use pair::{POLLING, Pair, WEBSOCKET, secs};
 use sockeye_core::client::{Auth, AuthError, Client, Config, Event, Input, Output, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{Emission, EmitError, Frame, Value};
+use sockeye_core::{EmitError, EmitOptions, Frame, Value};
 use sockeye_msgpack::MsgpackParser;
 
 #[test]
@@ -269,11 +269,11 @@ fn an_event_that_cannot_be_sent_is_an_error_without_effect() {
     let now = pair.now;
     let mut socket = pair.socket(id);
     let many: Vec<_> = (0..11).map(|_| Value::Bytes("x".into())).collect();
-    let emission = Emission::default();
+    let options = EmitOptions::default();
 
-    let reserved = socket.emit("disconnect", &(), emission, now);
+    let reserved = socket.emit("disconnect", &(), options, now);
     assert!(matches!(reserved, Err(EmitError::Reserved)));
-    let many = socket.emit("e", &many, emission, now);
+    let many = socket.emit("e", &many, options, now);
     assert!(matches!(many, Err(EmitError::TooManyAttachments { count: 11, limit: 10 })));
     pair.settle();
     pair.run(secs(1));

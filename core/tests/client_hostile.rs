@@ -344,8 +344,8 @@ fn queued_packets_are_dropped_when_the_server_closes() {
     victim.drains = false;
     let (now, socket) = (victim.now, victim.socket);
     for name in ["on its way", "waiting"] {
-        let emission = sockeye_core::Emission::default();
-        victim.client.socket(socket).unwrap().emit(name, &(), emission, now).unwrap();
+        let options = sockeye_core::EmitOptions::default();
+        victim.client.socket(socket).unwrap().emit(name, &(), options, now).unwrap();
     }
     victim.collect();
     victim.say("1");
@@ -360,8 +360,8 @@ fn an_upgrade_that_fails_midway_leaves_the_connection_with_polling() {
         victim.drains = false;
         victim.say_to_probe("3probe");
         let (now, socket) = (victim.now, victim.socket);
-        let emission = sockeye_core::Emission::default();
-        victim.client.socket(socket).unwrap().emit("e", &1, emission, now).unwrap();
+        let options = sockeye_core::EmitOptions::default();
+        victim.client.socket(socket).unwrap().emit("e", &1, options, now).unwrap();
         victim.collect();
         assert_eq!(victim.client.counts().requests, 1, "the event waits for the way to be clear");
         if silent {

@@ -5,7 +5,7 @@
 mod hostile;
 
 use hostile::{Victim, secs};
-use sockeye_core::Emission;
+use sockeye_core::EmitOptions;
 use sockeye_core::client::{Config, Counts, Fault, SocketConfig, TransportFault};
 use sockeye_core::engineio::{Encoded, Transport};
 
@@ -57,8 +57,8 @@ fn events_are_delivered_in_order_however_late_they_are_taken() {
     let mut victim = Victim::connected(Transport::Polling);
     victim.drains = false;
     let (now, id) = (victim.now, victim.socket);
-    let emission = Emission::default();
-    victim.client.socket(id).unwrap().emit("e", &1, emission, now).unwrap();
+    let options = EmitOptions::default();
+    victim.client.socket(id).unwrap().emit("e", &1, options, now).unwrap();
     victim.collect();
     victim.answer_and_fail(&vec!["42[0]"; 1000].join("\x1e"));
     let told = victim.told();
@@ -226,7 +226,7 @@ fn retries_of_unsent_events_stay_within_the_buffer_limit() {
     let (now, id) = (victim.now, victim.socket);
     for _ in 0..2 {
         let mut socket = victim.client.socket(id).unwrap();
-        socket.emit("a", &"x".repeat(200), Emission::default(), now).unwrap();
+        socket.emit("a", &"x".repeat(200), EmitOptions::default(), now).unwrap();
     }
     victim.collect();
     for _ in 0..30 {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pair::{POLLING, Pair, Rng, WEBSOCKET, millis, secs};
 use sockeye_core::client::{Event, SocketConfig};
-use sockeye_core::{AckId, Emission, Event as Heard, RecoveryConfig, SocketId, Value};
+use sockeye_core::{AckId, EmitOptions, Event as Heard, RecoveryConfig, SocketId, Value};
 
 /// What the client has heard between `Connected` and `Disconnected`.
 struct Life {
@@ -170,13 +170,13 @@ impl Run {
         for peer in connected {
             let number = self.served;
             let volatile = self.rng.one_in(5);
-            let emission = Emission { volatile, ..Emission::default() };
+            let options = EmitOptions { volatile, ..EmitOptions::default() };
             let binary = self.rng.one_in(4).then(|| Value::Bytes(vec![9; 200].into()));
             if let Some(mut socket) = self.pair.server.socket(peer) {
                 if volatile {
-                    socket.emit("volatile", "a volatile text", emission).unwrap();
+                    socket.emit("volatile", "a volatile text", options).unwrap();
                 } else {
-                    socket.emit("s", &(number, binary), emission).unwrap();
+                    socket.emit("s", &(number, binary), options).unwrap();
                     let sid = socket.sid().to_string();
                     self.sent.entry(sid).or_default().push(number);
                     self.served += 1;

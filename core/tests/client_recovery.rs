@@ -7,7 +7,7 @@ mod pair;
 
 use pair::{Pair, WEBSOCKET, millis, secs};
 use sockeye_core::client::{Event, Input};
-use sockeye_core::{Emission, RecoveryConfig, Selector, SocketId};
+use sockeye_core::{EmitOptions, RecoveryConfig, Selector, SocketId};
 
 fn recovering() -> Pair {
     Pair::with(
@@ -17,8 +17,8 @@ fn recovering() -> Pair {
 }
 
 fn serve_volatile(pair: &mut Pair, peer: SocketId, name: &str, data: &str) {
-    let emission = Emission { volatile: true, ..Emission::default() };
-    assert!(pair.server.socket(peer).unwrap().emit(name, data, emission).unwrap());
+    let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+    assert!(pair.server.socket(peer).unwrap().emit(name, data, options).unwrap());
     pair.settle();
     pair.run(millis(100));
 }
@@ -51,8 +51,10 @@ fn a_client_that_returns_soon_is_recovered_with_the_missed_events() {
     pair.serve(peer, "lost on the way", &2);
     pair.cut();
     pair.run(millis(1));
-    pair.server.emit("/", &Selector::all().to("room"), "missed", &3, Emission::default()).unwrap();
-    pair.server.emit("/", &Selector::all().to("other"), "no", &4, Emission::default()).unwrap();
+    pair.server
+        .emit("/", &Selector::all().to("room"), "missed", &3, EmitOptions::default())
+        .unwrap();
+    pair.server.emit("/", &Selector::all().to("other"), "no", &4, EmitOptions::default()).unwrap();
     pair.emit(id, "buffered", &());
     pair.run(secs(10));
 
@@ -83,7 +85,7 @@ fn a_socket_that_left_before_it_was_recovered_is_new() {
     }
     pair.disconnect(id);
     pair.run(secs(60));
-    pair.server.emit("/admin", &Selector::all(), "missed", &2, Emission::default()).unwrap();
+    pair.server.emit("/admin", &Selector::all(), "missed", &2, EmitOptions::default()).unwrap();
     events(&mut pair);
 
     pair.connect(id);
@@ -197,7 +199,7 @@ fn a_connection_that_is_lost_during_the_recovery_loses_nothing() {
         pair.run(secs(1));
         pair.cut();
         for n in 1..4 {
-            pair.server.emit("/", &Selector::all(), "e", &n, Emission::default()).unwrap();
+            pair.server.emit("/", &Selector::all(), "e", &n, EmitOptions::default()).unwrap();
         }
         while !pair.client.is_connected() {
             pair.run(millis(1));

@@ -7,7 +7,7 @@ use std::io::Read as _;
 
 use common::Harness;
 use sockeye_core::engineio::{Compression, Encoded, Engine, EngineConfig, StaticFile};
-use sockeye_core::{Emission, Response, Selector, Server};
+use sockeye_core::{EmitOptions, Response, Selector, Server};
 
 /// Fetches a message of this many bytes; returns the encoding and the body, which is checked.
 fn fetch(length: usize, accept: &str, config: impl FnOnce(&mut EngineConfig)) -> (String, Vec<u8>) {
@@ -94,10 +94,10 @@ fn an_event_may_ask_not_to_be_compressed() {
         encodings(&response).concat()
     };
 
-    let plain = Emission { compress: false, ..Emission::default() };
+    let plain = EmitOptions { compress: false, ..EmitOptions::default() };
     h.socket(client.socket).emit("e", &text, plain).unwrap();
     assert_eq!(encoding(&mut h), "");
-    h.socket(client.socket).emit("e", &text, Emission::default()).unwrap();
+    h.socket(client.socket).emit("e", &text, EmitOptions::default()).unwrap();
     assert_eq!(encoding(&mut h), "gzip");
     h.socket(client.socket).emit("e", &text, plain).unwrap();
     h.emit(client.socket, "e", "another one that may be");
@@ -165,7 +165,7 @@ fn a_message_for_many_is_compressed_once() {
         |_| {},
         |h| {
             h.server
-                .emit("/", &Selector::all(), "e", &text, Emission::default())
+                .emit("/", &Selector::all(), "e", &text, EmitOptions::default())
                 .expect("it is sent");
         },
     );
@@ -187,7 +187,7 @@ fn a_binary_message_for_many_is_written_once() {
         |config| config.compression = None,
         |h| {
             h.server
-                .emit("/", &Selector::all(), "e", &data, Emission::default())
+                .emit("/", &Selector::all(), "e", &data, EmitOptions::default())
                 .expect("it is sent");
         },
     );

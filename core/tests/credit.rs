@@ -231,14 +231,14 @@ fn a_broadcast_reaches_each_client_with_its_next_credit() {
 
 #[test]
 fn receivers_of_a_broadcast_share_its_bytes() {
-    use sockeye_core::{Emission, Frame, Output, Selector};
+    use sockeye_core::{EmitOptions, Frame, Output, Selector};
     let mut h = server();
     for _ in 0..3 {
         h.connect_websocket("/");
     }
 
     let data = "x".repeat(1000);
-    h.server.emit("/", &Selector::all(), "a", &data, Emission::default()).unwrap();
+    h.server.emit("/", &Selector::all(), "a", &data, EmitOptions::default()).unwrap();
 
     let mut addresses = Vec::new();
     while let Some(output) = h.server.poll_output() {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use common::Harness;
 use sockeye_core::{
-    CloseCause, Emission, Frame, Input, Output, Request, RequestId, Selector, Server, ServerConfig,
-    WsId,
+    CloseCause, EmitOptions, Frame, Input, Output, Request, RequestId, Selector, Server,
+    ServerConfig, WsId,
 };
 
 /// Many clients of every kind do a bit of everything.
@@ -163,7 +163,7 @@ fn play(drain: bool) -> Bytes {
             bytes.drain(&mut server);
         }
         if n % 3 == 2 {
-            server.emit("/", &Selector::all(), "tick", &n, Emission::default()).unwrap();
+            server.emit("/", &Selector::all(), "tick", &n, EmitOptions::default()).unwrap();
         }
     }
     bytes.drain(&mut server);

@@ -3,7 +3,9 @@
 mod common;
 
 use common::Harness;
-use sockeye_core::{CloseCause, Counts, Emission, Selector, Server, ServerConfig, SocketId, WsId};
+use sockeye_core::{
+    CloseCause, Counts, EmitOptions, Selector, Server, ServerConfig, SocketId, WsId,
+};
 
 const UNKNOWN: &str = "{\"message\":\"Invalid namespace\"}";
 
@@ -60,7 +62,7 @@ fn a_dynamic_namespace_is_made_on_connect() {
     join(&mut h, second, "/room-2");
 
     assert_eq!((h.server.len("/room-1"), h.server.len("/room-2")), (2, 1));
-    h.server.emit("/room-1", &Selector::all(), "e", &(), Emission::default()).unwrap();
+    h.server.emit("/room-1", &Selector::all(), "e", &(), EmitOptions::default()).unwrap();
     assert_eq!(h.received(first), ["42/room-1,[\"e\"]"]);
     assert_eq!(h.received(second), ["42/room-1,[\"e\"]"]);
 }
@@ -270,7 +272,7 @@ fn a_socket_of_a_removed_dynamic_namespace_is_recovered() {
     h.closed(ws, CloseCause::Error);
     h.told();
     assert_eq!(h.server.len("/room-1"), 0);
-    h.server.emit("/room-1", &Selector::all(), "missed", &(), Emission::default()).unwrap();
+    h.server.emit("/room-1", &Selector::all(), "missed", &(), EmitOptions::default()).unwrap();
 
     let ws = h.open_websocket();
     h.frame(ws, format!("40/room-1,{{\"pid\":\"{pid}\",\"offset\":\"{seen}\"}}"));

@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye_core::{Args, Emission, EmitError, Event, Selector, Server};
+use sockeye_core::{Args, EmitError, EmitOptions, Event, Selector, Server};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -222,7 +222,7 @@ fn an_event_carries_the_name_of_its_namespace() {
     let client = h.connect_websocket("/admin");
 
     h.emit(client.socket, "e", &1);
-    h.server.emit("/admin", &Selector::all(), "f", &2, Emission::default()).unwrap();
+    h.server.emit("/admin", &Selector::all(), "f", &2, EmitOptions::default()).unwrap();
 
     assert_eq!(h.received(client.ws), [r#"42/admin,["e",1]"#, r#"42/admin,["f",2]"#]);
 }
@@ -234,9 +234,9 @@ fn reserved_names_cannot_be_emitted() {
     for name in
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
     {
-        let one = h.socket(client.socket).emit(name, &(), Emission::default());
+        let one = h.socket(client.socket).emit(name, &(), EmitOptions::default());
         assert!(matches!(one, Err(EmitError::Reserved)), "{name}");
-        let all = h.server.emit("/", &Selector::all(), name, &(), Emission::default());
+        let all = h.server.emit("/", &Selector::all(), name, &(), EmitOptions::default());
         assert!(matches!(all, Err(EmitError::Reserved)), "{name}");
     }
 
@@ -249,7 +249,7 @@ fn unserializable_data_is_an_error_and_nothing_is_sent() {
     let (mut h, client) = connected();
     let map = std::collections::BTreeMap::from([(vec![1], 1)]);
 
-    let result = h.socket(client.socket).emit("e", &(1, map), Emission::default());
+    let result = h.socket(client.socket).emit("e", &(1, map), EmitOptions::default());
 
     assert!(matches!(result, Err(EmitError::Serialize(_))));
     assert_eq!(h.received(client.ws).len(), 0);
@@ -259,7 +259,7 @@ fn unserializable_data_is_an_error_and_nothing_is_sent() {
 fn an_unknown_namespace_selects_no_sockets() {
     let (mut h, client) = connected();
 
-    h.server.emit("/nowhere", &Selector::all(), "e", &(), Emission::default()).unwrap();
+    h.server.emit("/nowhere", &Selector::all(), "e", &(), EmitOptions::default()).unwrap();
 
     assert_eq!(h.received(client.ws).len(), 0);
     assert_eq!(h.server.len("/nowhere"), 0);
@@ -345,7 +345,7 @@ fn strings_are_written_with_what_needs_escaping_escaped() {
     for text in ["", "plain", "\"", "a\\b", "\u{1f}", "\n", "\u{7f}\u{e9}\u{2028}\u{1f600}"] {
         for long in [text.to_owned(), text.repeat(50), format!("{}{text}", "x".repeat(40))] {
             let (mut h, client) = connected();
-            h.socket(client.socket).emit(&long, &long, Emission::default()).unwrap();
+            h.socket(client.socket).emit(&long, &long, EmitOptions::default()).unwrap();
             let expected = format!("42{}", json!([long, long]));
             assert_eq!(h.received(client.ws), [expected]);
         }

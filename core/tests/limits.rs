@@ -4,7 +4,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{Harness, cost, secs};
-use sockeye_core::{CloseCause, Counts, Emission, EmitError, Input, Server};
+use sockeye_core::{CloseCause, Counts, EmitError, EmitOptions, Input, Server};
 
 fn placeholder(num: usize) -> String {
     format!("{{\"_placeholder\":true,\"num\":{num}}}")
@@ -109,8 +109,10 @@ fn a_packet_may_have_max_attachments_in_and_out() {
             }
             h.arrived();
         }
-        let error =
-            h.socket(client.socket).emit("e", &data(limit + 1), Emission::default()).unwrap_err();
+        let error = h
+            .socket(client.socket)
+            .emit("e", &data(limit + 1), EmitOptions::default())
+            .unwrap_err();
         assert!(matches!(error, EmitError::TooManyAttachments { count, limit: l }
                 if count == limit + 1 && l == limit));
         assert!(h.is_open(client.ws));

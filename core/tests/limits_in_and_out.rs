@@ -17,7 +17,7 @@ use serde::ser::{
 use serde_json::value::RawValue;
 use sockeye_core::client::{self, Auth, AuthError};
 use sockeye_core::packet::{DefaultParser, Limits, Parser};
-use sockeye_core::{Args, Emission, EmitError, Event, Selector, SocketId, Value};
+use sockeye_core::{Args, EmitError, EmitOptions, Event, Selector, SocketId, Value};
 
 const UP: usize = Limits::DEPTH_TO_SERVER;
 const DOWN: usize = Limits::DEPTH_TO_CLIENT;
@@ -188,14 +188,14 @@ fn what_a_client_may_send_a_server_sends_on_within_eight_more_levels() {
             pair.serve(peer, "e", &args);
             assert_eq!(at_client(&mut pair).len(), args.len());
             let everybody = Selector::all();
-            pair.server.emit("/", &everybody, "e", &(deep, 1), Emission::default()).unwrap();
+            pair.server.emit("/", &everybody, "e", &(deep, 1), EmitOptions::default()).unwrap();
             assert_eq!(at_client(&mut pair).len(), 2);
 
             let deeper = Within(DOWN - UP, &args);
             let mut socket = pair.server.socket(peer).unwrap();
-            assert!(is_too_deep(&socket.emit("e", &deeper, Emission::default()), DOWN));
+            assert!(is_too_deep(&socket.emit("e", &deeper, EmitOptions::default()), DOWN));
             assert!(is_too_deep(&socket.emit_with_ack("e", &deeper, None, now), DOWN));
-            let sent = pair.server.emit("/", &everybody, "e", &deeper, Emission::default());
+            let sent = pair.server.emit("/", &everybody, "e", &deeper, EmitOptions::default());
             assert!(is_too_deep(&sent, DOWN));
             let sent = pair.server.emit_with_ack("/", &everybody, "e", &(1, deeper), None, now);
             assert!(is_too_deep(&sent, DOWN));
@@ -212,7 +212,7 @@ fn no_client_sends_what_is_too_deep_for_a_server() {
             let (mut pair, id, peer) = joined(&parser);
             let now = pair.now;
             let mut socket = pair.socket(id);
-            assert!(is_too_deep(&socket.emit("e", deeper, Emission::default(), now), UP));
+            assert!(is_too_deep(&socket.emit("e", deeper, EmitOptions::default(), now), UP));
             assert!(is_too_deep(&socket.emit_with_ack("e", deeper, None, now), UP));
             socket.emit_with_ack("e", data, None, now).unwrap();
             pair.settle();
@@ -295,7 +295,7 @@ fn what_was_taken_off_the_arguments_does_not_count() {
     let mut args = at_server(&mut pair);
     let sent = |pair: &mut Pair, args: &Args, levels| {
         let mut socket = pair.server.socket(peer).unwrap();
-        socket.emit("e", &Within(levels, args), Emission::default())
+        socket.emit("e", &Within(levels, args), EmitOptions::default())
     };
     assert!(is_too_deep(&sent(&mut pair, &args, DOWN - UP), DOWN));
     args.shift::<serde_json::Value>().unwrap();
@@ -374,8 +374,8 @@ fn a_client_sends_no_message_that_is_too_large_for_its_server() {
             matches!(sent, Err(EmitError::MessageTooLarge { bytes: 1001, limit: 1000 }))
         };
         let larger = Value::Bytes(vec![7; binary + 1].into());
-        assert!(is_too_large(socket.emit("e", &text(1001), Emission::default(), now)));
-        assert!(is_too_large(socket.emit("e", &(1, &larger), Emission::default(), now)));
+        assert!(is_too_large(socket.emit("e", &text(1001), EmitOptions::default(), now)));
+        assert!(is_too_large(socket.emit("e", &(1, &larger), EmitOptions::default(), now)));
         assert!(is_too_large(socket.emit_with_ack("e", &larger, None, now).map(|_| true)));
         assert!(is_too_large(socket.ack(ack.unwrap(), &larger, now)));
         assert!(socket.is_connected());

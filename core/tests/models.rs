@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sockeye_core::{
-    AckId, CloseCause, Emission, Event, RecoveryConfig, Selector, Server, SocketId, WsId,
+    AckId, CloseCause, EmitOptions, Event, RecoveryConfig, Selector, Server, SocketId, WsId,
 };
 
 // Acknowledgements.
@@ -302,8 +302,8 @@ proptest! {
                     }
                     number += 1;
                     let name = format!("e{number}");
-                    let emission = Emission { volatile, ..Emission::default() };
-                    h.server.emit("/", &selector, &name, &(), emission).unwrap();
+                    let options = EmitOptions { volatile, ..EmitOptions::default() };
+                    h.server.emit("/", &selector, &name, &(), options).unwrap();
                     if to != "out" && except != "in" && !volatile {
                         sent.push(name);
                     }

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Harness, secs};
 use serde_json::json;
-use sockeye_core::{CloseCause, Emission, Event, Selector, Server, SocketId};
+use sockeye_core::{CloseCause, EmitOptions, Event, Selector, Server, SocketId};
 
 fn server() -> Harness<Server> {
     Harness::new()
@@ -454,7 +454,7 @@ fn an_undecided_socket_is_not_selected_and_cannot_be_emitted_to() {
     h.socket(socket).join("room");
 
     assert!(!h.socket(socket).is_connected());
-    let emitted = h.socket(socket).emit("x", &(), Emission::default());
+    let emitted = h.socket(socket).emit("x", &(), EmitOptions::default());
     assert!(matches!(emitted, Err(sockeye_core::EmitError::Disconnected)));
     let now = h.now;
     let emitted = h.socket(socket).emit_with_ack("x", &(), None, now);

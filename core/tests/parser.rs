@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use sockeye_core::engineio::Encoded;
 use sockeye_core::packet::{Incoming, Limits, Outgoing, PacketError, PacketKind, Parser};
-use sockeye_core::{Emission, Event, Frame, Server, SocketId, WsId};
+use sockeye_core::{EmitOptions, Event, Frame, Server, SocketId, WsId};
 
 const KINDS: [PacketKind; 5] = [
     PacketKind::Connect,
@@ -243,8 +243,8 @@ fn whether_to_compress_survives_the_parser() {
     h.fetch(&sid);
 
     for compress in [true, false] {
-        let emission = Emission { compress, ..Emission::default() };
-        h.socket(socket).emit("e", &"x".repeat(5000), emission).unwrap();
+        let options = EmitOptions { compress, ..EmitOptions::default() };
+        h.socket(socket).emit("e", &"x".repeat(5000), options).unwrap();
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
         let req = h.request("GET", &target, &[("accept-encoding", b"gzip")]);
         let answer = h.response(req);

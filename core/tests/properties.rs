@@ -14,7 +14,7 @@ use proptest::sample::{Index, select};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use sockeye_core::engineio::{Encoded, EngineConfig};
-use sockeye_core::{Emission, Event, Frame, Selector, Server, WsId};
+use sockeye_core::{EmitOptions, Event, Frame, Selector, Server, WsId};
 
 // Messages of all kinds.
 
@@ -64,7 +64,7 @@ fn react(h: &mut Harness<Server>) {
             Event::Connected { socket, auth, .. } => {
                 if let Some(mut socket) = h.server.socket(socket) {
                     socket.join("room");
-                    let _ = socket.emit("hello", &auth, Emission::default());
+                    let _ = socket.emit("hello", &auth, EmitOptions::default());
                     let _ = socket.emit_with_ack("q", &auth, None, now);
                 }
             }
@@ -75,14 +75,14 @@ fn react(h: &mut Harness<Server>) {
                     let _ = socket.emit(
                         &name,
                         &args,
-                        Emission { volatile: true, ..Emission::default() },
+                        EmitOptions { volatile: true, ..EmitOptions::default() },
                     );
-                    let _ = socket.emit(&name, &(&args, data.ok()), Emission::default());
+                    let _ = socket.emit(&name, &(&args, data.ok()), EmitOptions::default());
                     if let Some(ack) = ack {
                         let _ = socket.ack(ack, &args);
                     }
                 }
-                let _ = h.server.emit("/", &Selector::all(), &name, &args, Emission::default());
+                let _ = h.server.emit("/", &Selector::all(), &name, &args, EmitOptions::default());
             }
             Event::Acked { result: Ok(args), .. } => {
                 let _ = args.parse::<Data>();

@@ -8,7 +8,7 @@ use recovery_support::{
     ask, away, back, connect, connect_to, expired, is_new, joined, names, offset, returns, server,
 };
 use sockeye_core::{
-    CloseCause, Emission, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig,
+    CloseCause, EmitOptions, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig,
 };
 
 #[test]
@@ -74,7 +74,7 @@ fn a_client_gets_its_id_its_rooms_and_what_it_has_missed_before_the_answer() {
     h.emit_to(&all().to("b").except(client.id.as_str()), "not without me");
     h.emit_to(&all().to(client.id.as_str()), "to me");
     h.emit(other.socket, "not to another", &());
-    h.server.emit("/admin", &all(), "not elsewhere", &(), Emission::default()).unwrap();
+    h.server.emit("/admin", &all(), "not elsewhere", &(), EmitOptions::default()).unwrap();
 
     let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
 
@@ -128,7 +128,7 @@ fn volatile_events_and_those_with_an_acknowledgement_have_no_offset_and_are_not_
     h.emit_volatile(client.socket, "volatile");
     h.socket(client.socket).emit_with_ack("ask", &(), None, now).unwrap();
     h.server.emit_with_ack("/", &Selector::all(), "ask all", &(), None, now).unwrap();
-    let volatile = Emission { volatile: true, ..Emission::default() };
+    let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
     h.server.emit("/", &Selector::all(), "volatile all", &(), volatile).unwrap();
     assert_eq!(
         h.received(client.ws),
@@ -148,7 +148,7 @@ fn binary_events_are_kept_whole() {
     let mut h = server();
     let (client, seen) = away(&mut h);
     let data = serde_bytes::Bytes::new(&[1, 2]);
-    h.server.emit("/", &Selector::all(), "b", data, Emission::default()).unwrap();
+    h.server.emit("/", &Selector::all(), "b", data, EmitOptions::default()).unwrap();
 
     let (_, received) = ask(&mut h, &back(&client.pid, &seen));
 
@@ -246,7 +246,7 @@ fn a_socket_of_another_namespace_is_recovered_there() {
     let seen = h.received(client.ws)[0].split('"').nth(3).unwrap().to_owned();
     h.closed(client.ws, CloseCause::Peer);
     h.emit_to(&Selector::all(), "not here");
-    h.server.emit("/admin", &Selector::all(), "here", &(), Emission::default()).unwrap();
+    h.server.emit("/admin", &Selector::all(), "here", &(), EmitOptions::default()).unwrap();
 
     let packet = back(&client.pid, &seen).replacen("40", "40/admin,", 1);
     let (_, received) = ask(&mut h, &packet);

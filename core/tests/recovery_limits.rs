@@ -7,7 +7,7 @@ use common::{Harness, secs};
 use recovery_support::{
     ask, away, back, connect, expired, is_new, joined, names, offset, returns, server, server_with,
 };
-use sockeye_core::{CloseCause, Counts, Emission, Event, Selector, Server};
+use sockeye_core::{CloseCause, Counts, EmitOptions, Event, Selector, Server};
 
 const POLICY: &str = "/secret";
 
@@ -23,7 +23,7 @@ fn connect_by_policy(h: &mut Harness<Server>) -> recovery_support::Client {
 }
 
 fn emit_by_policy(h: &mut Harness<Server>, name: &str) {
-    let sent = h.server.emit(POLICY, &Selector::all(), name, &(), Emission::default());
+    let sent = h.server.emit(POLICY, &Selector::all(), name, &(), EmitOptions::default());
     sent.expect("an event that can be sent");
 }
 
@@ -136,7 +136,7 @@ fn a_client_that_missed_dropped_packets_is_not_recovered() {
     let (client, seen) = away(&mut h);
     let all = Selector::all();
     for _ in 0..5 {
-        h.server.emit("/", &all, "e", &"x".repeat(1000), Emission::default()).unwrap();
+        h.server.emit("/", &all, "e", &"x".repeat(1000), EmitOptions::default()).unwrap();
     }
     let (ws, received) = ask(&mut h, &back(&client.pid, &seen));
     assert_eq!(received.len(), 6);
@@ -144,7 +144,7 @@ fn a_client_that_missed_dropped_packets_is_not_recovered() {
     h.closed(ws, CloseCause::Error);
     h.told();
     for _ in 0..20 {
-        h.server.emit("/", &all, "e", &"x".repeat(1000), Emission::default()).unwrap();
+        h.server.emit("/", &all, "e", &"x".repeat(1000), EmitOptions::default()).unwrap();
     }
 
     is_new(&mut h, &back(&client.pid, &seen), &client);
@@ -228,7 +228,7 @@ fn the_decision_about_returning_clients_is_optional() {
     assert_eq!(h.server.find(&client.id), None, "it is not in yet");
     emit_by_policy(&mut h, "meanwhile");
     h.server
-        .emit(POLICY, &Selector::all().to("room"), "to its room", &(), Emission::default())
+        .emit(POLICY, &Selector::all().to("room"), "to its room", &(), EmitOptions::default())
         .unwrap();
     h.server.accept(socket);
     emit_by_policy(&mut h, "after");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use allocation_counter::measure;
 use bytes::Bytes;
 use sockeye_core::{
-    Args, Emission, Event, Frame, Input, Output, RecoveryConfig, Request, Selector, Server,
+    Args, EmitOptions, Event, Frame, Input, Output, RecoveryConfig, Request, Selector, Server,
     ServerConfig, SocketId, WsId,
 };
 
@@ -77,7 +77,7 @@ fn check(
 }
 
 fn broadcast(server: &mut Server, selector: &Selector, data: &(impl serde::Serialize + ?Sized)) {
-    let sent = server.emit("/", selector, "e", data, Emission::default());
+    let sent = server.emit("/", selector, "e", data, EmitOptions::default());
     sent.expect("an event that can be sent");
 }
 
@@ -111,7 +111,7 @@ fn packets_take_no_more_memory_than_is_counted_whatever_is_sent_to_whom() {
     });
     check("to one socket each", 500, 10_000, |server, sockets, n| {
         let mut socket = server.socket(sockets[n % 500]).expect("it is connected");
-        socket.emit("e", &(), Emission::default()).expect("an event that can be sent");
+        socket.emit("e", &(), EmitOptions::default()).expect("an event that can be sent");
     });
     check("first to many rooms, then to one", 1, 20_000, |server, _, n| {
         let room = if n < 5_000 { format!("room-{n}") } else { "room".to_owned() };

@@ -6,7 +6,7 @@ mod recovery_support;
 use common::Harness;
 use proptest::prelude::*;
 use recovery_support::{ask, back, connect, connect_to, is_new, names, offset, returns, server};
-use sockeye_core::{CloseCause, Emission, Selector, Server};
+use sockeye_core::{CloseCause, EmitOptions, Selector, Server};
 
 fn all() -> Selector {
     Selector::all()
@@ -223,7 +223,9 @@ fn a_namespace_that_was_left_by_all_and_joined_anew_has_no_past() {
         recovery_support::joined(h, ws, &answer[0])
     };
     let emit = |h: &mut Harness<Server>, name: &str| {
-        h.server.emit("/dynamic", &all(), name, &(), Emission::default()).expect("it can be sent");
+        h.server
+            .emit("/dynamic", &all(), name, &(), EmitOptions::default())
+            .expect("it can be sent");
     };
     let first = join(&mut h);
     emit(&mut h, "old");
@@ -343,7 +345,7 @@ fn the_key_of_another_namespace_gives_nothing_of_either() {
     let client = connect(&mut h);
     let seen = offset(&mut h, &client);
     leave(&mut h, &admin);
-    h.server.emit("/admin", &all(), "secret", &(), Emission::default()).expect("it can be sent");
+    h.server.emit("/admin", &all(), "secret", &(), EmitOptions::default()).expect("it can be sent");
 
     is_new(&mut h, &back(&admin.pid, &seen), &admin);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use relay::{Relay, events};
-use sockeye_core::{CloseCause, Emission, Input, OnExceeded, Output, RateLimit, Server};
+use sockeye_core::{CloseCause, EmitOptions, Input, OnExceeded, Output, RateLimit, Server};
 
 #[test]
 fn a_bystander_is_served_between_the_slices_of_a_flood() {
@@ -248,12 +248,12 @@ fn an_emit_that_overflows_leaves_the_view_of_the_socket_as_it_is() {
     let now = h.now;
 
     let mut socket = h.socket(client.socket);
-    assert!(!socket.emit("big", &"x".repeat(1000), Emission::default()).unwrap());
+    assert!(!socket.emit("big", &"x".repeat(1000), EmitOptions::default()).unwrap());
     socket.join("room");
     assert_eq!(socket.rooms().count(), 1);
     assert_eq!((socket.buffered(), socket.pending_acks()), (0, 0));
     assert_eq!(socket.namespace().to_string(), "/");
-    assert!(!socket.emit("after", &(), Emission::default()).unwrap());
+    assert!(!socket.emit("after", &(), EmitOptions::default()).unwrap());
     assert!(socket.emit_with_ack("ask", &(), None, now).is_ok());
     socket.leave("room");
     assert!(socket.watch_drained());

@@ -302,7 +302,7 @@ fn clients_of_both_protocols_receive_each_others_broadcasts() {
     h.events();
 
     let others = Selector::all().except_socket(socket);
-    h.server.emit("/", &others, "from old", &(), sockeye_core::Emission::default()).unwrap();
+    h.server.emit("/", &others, "from old", &(), sockeye_core::EmitOptions::default()).unwrap();
     h.emit_to(&Selector::all(), "all");
 
     assert_eq!(h.received(old), ["42[\"all\"]"]);

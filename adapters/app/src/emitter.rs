@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{Emission, EmitError, TypedEvent};
+use sockeye_core::{EmitError, EmitOptions, TypedEvent};
 
 use crate::ack::{AckFuture, Slot};
 use crate::error::Fault;
@@ -41,7 +41,7 @@ impl Socket {
     /// closed for this very event, because more would wait for it than
     /// [`max_buffered`](sockeye_core::engineio::EngineConfig::max_buffered).
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        let sent = self.send_out(event, &data, Emission::default())?;
+        let sent = self.send_out(event, &data, EmitOptions::default())?;
         if sent { Ok(()) } else { Err(EmitError::Disconnected) }
     }
 
@@ -49,12 +49,12 @@ impl Socket {
         &self,
         event: &str,
         data: &impl Serialize,
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<bool, EmitError> {
         let Outgoing { payload, heard } = self.shard().encode(event, data)?;
         self.shard().command(|state| {
             let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
-            let sent = socket.emit_payload(payload, emission)?;
+            let sent = socket.emit_payload(payload, options)?;
             if sent {
                 state.note_sent(&[self], heard);
             }
@@ -152,7 +152,7 @@ impl Socket {
     }
 
     fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, emission: Emission::default(), timeout: None }
+        Emitter { socket: self, options: EmitOptions::default(), timeout: None }
     }
 
     /// Emits an event and waits for the client's acknowledgement, without a time limit: until it
@@ -213,7 +213,7 @@ impl Socket {
 #[derive(Clone, Copy, Debug)]
 pub struct Emitter<'a> {
     socket: &'a Socket,
-    emission: Emission,
+    options: EmitOptions,
     timeout: Option<Duration>,
 }
 
@@ -221,14 +221,14 @@ impl Emitter<'_> {
     /// Emits events that are dropped if the client is not ready to receive.
     #[must_use]
     pub const fn volatile(mut self) -> Self {
-        self.emission.volatile = true;
+        self.options.volatile = true;
         self
     }
 
     /// Says whether answers of long-polling that hold the event may be compressed.
     #[must_use]
     pub const fn compress(mut self, compress: bool) -> Self {
-        self.emission.compress = compress;
+        self.options.compress = compress;
         self
     }
 
@@ -241,7 +241,7 @@ impl Emitter<'_> {
 
     /// Emits an event; returns whether it is sent. See [`Socket::emit`].
     pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        match self.socket.send_out(event, &data, self.emission) {
+        match self.socket.send_out(event, &data, self.options) {
             Ok(sent) => sent,
             Err(EmitError::Disconnected) => false,
             Err(error) => {

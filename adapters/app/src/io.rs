@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{
-    AckId, Emission, EmitError, Namespace as NamespaceName, Room, Selector, TypedEvent,
+    AckId, EmitError, EmitOptions, Namespace as NamespaceName, Room, Selector, TypedEvent,
 };
 
 use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
@@ -193,13 +193,13 @@ impl fmt::Debug for Io {
 pub struct Operator {
     io: Io,
     selector: Selector,
-    emission: Emission,
+    options: EmitOptions,
     timeout: Option<Duration>,
 }
 
 impl Operator {
     pub(crate) fn new(io: Io, selector: Selector) -> Self {
-        Self { io, selector, emission: Emission::default(), timeout: None }
+        Self { io, selector, options: EmitOptions::default(), timeout: None }
     }
 
     /// Those in this room too.
@@ -225,14 +225,14 @@ impl Operator {
     /// With events that are dropped for clients that are not ready to receive.
     #[must_use]
     pub const fn volatile(mut self) -> Self {
-        self.emission.volatile = true;
+        self.options.volatile = true;
         self
     }
 
     /// Says whether answers of long-polling that hold the event may be compressed.
     #[must_use]
     pub const fn compress(mut self, compress: bool) -> Self {
-        self.emission.compress = compress;
+        self.options.compress = compress;
         self
     }
 
@@ -364,7 +364,7 @@ impl Operator {
         let (namespace, selector) = (&self.io.namespace, &self.selector);
         let Outgoing { payload, heard } = shard.encode(event, &data)?;
         shard.command(|state| {
-            state.server.emit_payload(namespace, selector, payload, self.emission)?;
+            state.server.emit_payload(namespace, selector, payload, self.options)?;
             state.note_broadcast(namespace, selector, heard);
             Ok(())
         })

@@ -11,7 +11,7 @@ use pack::{
 };
 use proptest::prelude::*;
 use serde_json::json;
-use sockeye_core::{Emission, Event, Frame};
+use sockeye_core::{EmitOptions, Event, Frame};
 
 #[test]
 fn what_is_no_packet_ends_the_connection() {
@@ -242,7 +242,7 @@ proptest! {
             for event in h.events() {
                 if let Event::Received { args, .. } = event {
                     let _ = args.parse::<serde_json::Value>();
-                    let _ = h.socket(socket).emit("e", &args, Emission::default());
+                    let _ = h.socket(socket).emit("e", &args, EmitOptions::default());
                 }
             }
         }

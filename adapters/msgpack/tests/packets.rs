@@ -12,7 +12,7 @@ use pack::{
 };
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{Emission, EmitError, Event, RecoveryConfig, Selector};
+use sockeye_core::{EmitError, EmitOptions, Event, RecoveryConfig, Selector};
 
 // The bytes of these are what notepack.io 2.2.0 writes.
 
@@ -302,8 +302,8 @@ fn a_broadcast_is_encoded_once_and_can_be_recovered() {
     let mut h = with(|config| config.recovery = Some(RecoveryConfig::default()));
     let clients = [join(&mut h).0, join(&mut h).0];
 
-    let emission = Emission::default();
-    h.server.emit("/", &Selector::all(), "e", &1, emission).unwrap();
+    let options = EmitOptions::default();
+    h.server.emit("/", &Selector::all(), "e", &1, options).unwrap();
 
     let [first, second] = clients.map(|ws| h.frames(ws).remove(0));
     assert_eq!(first.bytes().as_ptr(), second.bytes().as_ptr());
@@ -315,7 +315,7 @@ fn a_broadcast_is_encoded_once_and_can_be_recovered() {
 fn the_number_of_binary_values_is_limited_both_ways() {
     let (mut h, ws, socket) = connected();
     let values = |count| vec![ByteBuf::from([1]); count];
-    let result = h.socket(socket).emit("e", &values(11), Emission::default());
+    let result = h.socket(socket).emit("e", &values(11), EmitOptions::default());
     assert!(matches!(result, Err(EmitError::TooManyAttachments { .. })));
     h.emit(socket, "e", &values(10));
     assert_eq!(got(&mut h, ws).len(), 1);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    CloseCause, Emission, Event, Frame, Input, Output, Request, RequestId, Response, Selector,
+    CloseCause, EmitOptions, Event, Frame, Input, Output, Request, RequestId, Response, Selector,
     Server, ServerConfig, SocketId, WsId,
 };
 
@@ -59,7 +59,7 @@ impl Hall {
     /// With clients who are still reading, so that volatile events are dropped for them.
     pub(crate) fn busy(mut self) -> Self {
         let everybody = Selector::all();
-        let emitted = self.server.emit("/", &everybody, "news", "", Emission::default());
+        let emitted = self.server.emit("/", &everybody, "news", "", EmitOptions::default());
         emitted.expect("text can be sent");
         while self.server.poll_output().is_some() {}
         self
@@ -100,7 +100,7 @@ impl Hall {
     }
 
     pub(crate) fn broadcast(&mut self, selector: &Selector, payload: &str) {
-        let emitted = self.server.emit("/", selector, "news", payload, Emission::default());
+        let emitted = self.server.emit("/", selector, "news", payload, EmitOptions::default());
         emitted.expect("text can be sent");
         self.settle();
     }
@@ -158,7 +158,7 @@ impl Hall {
                 let mut socket = self.server.socket(socket).expect("it is connected");
                 match ack {
                     Some(ack) => socket.ack(ack, &args),
-                    None => socket.emit(&name, &args, Emission::default()).map(drop),
+                    None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
                 }
                 .expect("what came can be sent");
             }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sockeye_core::ServerConfig;
 use sockeye_core::packet::{DefaultParser, Limits, Parser};
-use sockeye_core::{Args, Emission, EmitError, Frame, Selector, WsId};
+use sockeye_core::{Args, EmitError, EmitOptions, Frame, Selector, WsId};
 use sockeye_msgpack::MsgpackParser;
 
 use super::{Act, Operation};
@@ -123,9 +123,9 @@ fn read_object(args: &Result<Args, EmitError>) -> Act {
 /// Writes an event, for one client that is not ready, so that it is dropped.
 fn encode(hall: Hall, data: impl Serialize + 'static) -> Act {
     let (mut hall, everybody) = (hall.busy(), Selector::all());
-    let emission = Emission { volatile: true, ..Emission::default() };
+    let options = EmitOptions { volatile: true, ..EmitOptions::default() };
     Box::new(move || {
-        let emitted = hall.server.emit("/", &everybody, "echo", &data, emission);
+        let emitted = hall.server.emit("/", &everybody, "echo", &data, options);
         emitted.expect("it can be sent");
     })
 }

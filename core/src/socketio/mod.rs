@@ -2,6 +2,6 @@
 
 mod ack;
 pub mod client;
-mod emission;
+mod emit_options;
 pub mod packet;
 pub(crate) mod server;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sockeye_core::{
-    AckId, Args, Counts, Emission, Event, Input, NamespaceConfig, Output, Responder, RoomChange,
+    AckId, Args, Counts, EmitOptions, Event, Input, NamespaceConfig, Output, Responder, RoomChange,
     Selector, Server, ServerConfig, SocketId, SocketMut, WsId,
 };
 
@@ -178,20 +178,20 @@ impl Harness<Server> {
         data: &(impl serde::Serialize + ?Sized),
     ) -> bool {
         self.socket(socket)
-            .emit(name, data, Emission::default())
+            .emit(name, data, EmitOptions::default())
             .expect("an event that can be sent")
     }
 
     pub(crate) fn emit_volatile(&mut self, socket: SocketId, name: &str) -> bool {
         self.socket(socket)
-            .emit(name, &(), Emission { volatile: true, ..Emission::default() })
+            .emit(name, &(), EmitOptions { volatile: true, ..EmitOptions::default() })
             .expect("an event that can be sent")
     }
 
     /// Emits to a selection of `/`.
     pub(crate) fn emit_to(&mut self, selector: &Selector, name: &str) {
         self.server
-            .emit("/", selector, name, &(), Emission::default())
+            .emit("/", selector, name, &(), EmitOptions::default())
             .expect("an event that can be sent");
     }
 

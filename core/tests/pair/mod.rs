@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use sockeye_core::client::{self, Client, Config, SocketConfig};
-use sockeye_core::{AckId, Emission, Event, NamespaceConfig, Server, ServerConfig, SocketId};
+use sockeye_core::{AckId, EmitOptions, Event, NamespaceConfig, Server, ServerConfig, SocketId};
 
 pub(crate) use net::Net;
 #[allow(unused_imports, reason = "each test file uses some of them")]
@@ -140,15 +140,15 @@ impl Pair {
         data: &(impl serde::Serialize + ?Sized),
     ) -> bool {
         let now = self.now;
-        let sent = self.socket(id).emit(name, data, Emission::default(), now).unwrap();
+        let sent = self.socket(id).emit(name, data, EmitOptions::default(), now).unwrap();
         self.settle();
         sent
     }
 
     pub(crate) fn emit_volatile(&mut self, id: SocketId, name: &str) -> bool {
         let now = self.now;
-        let emission = Emission { volatile: true, ..Emission::default() };
-        let sent = self.socket(id).emit(name, &(), emission, now).unwrap();
+        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+        let sent = self.socket(id).emit(name, &(), options, now).unwrap();
         self.settle();
         sent
     }
@@ -179,7 +179,7 @@ impl Pair {
         data: &(impl serde::Serialize + ?Sized),
     ) {
         let mut socket = self.server.socket(peer).expect("a socket that is there");
-        socket.emit(name, data, Emission::default()).unwrap();
+        socket.emit(name, data, EmitOptions::default()).unwrap();
         self.settle();
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::client::{Auth, Client, Config, Counts, Event, Input, Output, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{CloseCause, Emission, Frame, RequestId, Response, SocketId, WsId};
+use sockeye_core::{CloseCause, EmitOptions, Frame, RequestId, Response, SocketId, WsId};
 
 use super::tape::{Tape, packet};
 
@@ -183,11 +183,11 @@ impl World {
     fn command(&mut self, tape: &mut Tape<'_>) {
         let (now, id) = (self.now, self.sockets[tape.below(2)]);
         let data = "x".repeat(tape.below(100));
-        let emission = Emission { volatile: tape.flip(), ..Emission::default() };
+        let options = EmitOptions { volatile: tape.flip(), ..EmitOptions::default() };
         let mut socket = self.client.socket(id).expect("it is never removed before the end");
         match tape.below(7) {
             6 => self.client.shut_down(Duration::from_secs(1), now),
-            0 | 1 => drop(socket.emit("e", &data, emission, now)),
+            0 | 1 => drop(socket.emit("e", &data, options, now)),
             2 => {
                 let timeout = tape.flip().then_some(Duration::from_secs(1));
                 if socket.emit_with_ack("ask", &data, timeout, now).is_ok() {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sockeye_core::engineio::Encoded;
 use sockeye_core::packet::{DefaultParser, Parser};
 use sockeye_core::{
-    Args, Emission, Event, Frame, Input, Output, Responder, Server, ServerConfig, SocketId, Value,
-    WsId,
+    Args, EmitOptions, Event, Frame, Input, Output, Responder, Server, ServerConfig, SocketId,
+    Value, WsId,
 };
 
 use super::tape::Tape;
@@ -191,14 +191,14 @@ impl Peer {
         let length = args.iter().map(str::len).sum();
         self.within("sending on", SENDING, length, |this| {
             let mut socket = this.server.socket(this.socket).expect("it is connected");
-            let _ = socket.emit("e", &("x", [args, args], args), Emission::default());
+            let _ = socket.emit("e", &("x", [args, args], args), EmitOptions::default());
             if let Some(ack) = ack.take() {
                 let _ = socket.ack(ack, args);
             }
             let (_, mut sent) = this.drain();
             let mut went = size(&sent);
             let mut socket = this.server.socket(this.socket).expect("it is connected");
-            if socket.emit("e", args, Emission::default()).is_ok() {
+            if socket.emit("e", args, EmitOptions::default()).is_ok() {
                 sent = this.drain().1;
                 went += size(&sent);
             }

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sockeye_core::engineio::{Encoded, Engine, EngineConfig};
 use sockeye_core::{
-    CloseCause, Counts, Emission, Event, Frame, Input, NamespaceConfig, Output, Request, RequestId,
-    Selector, Server, ServerConfig, WsId, engineio,
+    CloseCause, Counts, EmitOptions, Event, Frame, Input, NamespaceConfig, Output, Request,
+    RequestId, Selector, Server, ServerConfig, WsId, engineio,
 };
 
 /// Feeds each line as a WebSocket message to a client that has joined `/`: a binary one if it
@@ -90,18 +90,18 @@ fn react(server: &mut Server, event: Event, now: Instant) {
             let _ = args.get::<serde_json::Value>(0);
             let _ = args.parse::<(String, Option<Bytes>)>();
             if let Some(mut socket) = server.socket(socket) {
-                let _ = socket.emit(&name, &args, Emission::default());
+                let _ = socket.emit(&name, &args, EmitOptions::default());
                 let _ = socket.emit(
                     "nested",
                     &(&args, 1),
-                    Emission { volatile: true, ..Emission::default() },
+                    EmitOptions { volatile: true, ..EmitOptions::default() },
                 );
                 if let Some(ack) = ack {
                     let _ = socket.ack(ack, &args);
                 }
             }
             let room = Selector::all().to("room");
-            let _ = server.emit("/admin", &room, &name, &args, Emission::default());
+            let _ = server.emit("/admin", &room, &name, &args, EmitOptions::default());
         }
         _ => {}
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockeye_core::{
-    CloseCause, Counts, Emission, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
+    CloseCause, Counts, EmitOptions, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
 };
 use sockeye_msgpack::MsgpackParser;
 
@@ -35,7 +35,7 @@ pub(crate) fn packed(data: &[u8]) {
                         .collect();
                     assert_eq!(all.len(), args.len());
                     if let Some(mut socket) = server.socket(socket) {
-                        drop(socket.emit(&name, &args, Emission::default()));
+                        drop(socket.emit(&name, &args, EmitOptions::default()));
                         if let Some(ack) = ack {
                             drop(socket.ack(ack, &args));
                         }

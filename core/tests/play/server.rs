@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    CloseCause, Counts, Emission, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
+    CloseCause, Counts, EmitOptions, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
     OverflowPolicy, RateLimit, RecoveryConfig, Request, RequestId, Responder, Selector, Server,
     ServerConfig, SocketId, WsId,
 };
@@ -214,7 +214,7 @@ impl World {
             _ => Selector::all().to("red").to("blue"),
         };
         let namespace = tape.pick(&["/", "/admin", "/secret"]);
-        let emission = Emission { volatile: tape.flip(), compress: tape.flip() };
+        let options = EmitOptions { volatile: tape.flip(), compress: tape.flip() };
         let data = "x".repeat(tape.below(100));
         let second = Some(Duration::from_secs(1));
         if let Some(&asking) = self.asking.iter().next().filter(|_| tape.flip()) {
@@ -232,7 +232,7 @@ impl World {
             match tape.below(12) {
                 0 => socket.join(room),
                 1 => socket.leave(room),
-                2 => drop(socket.emit("e", &data, emission)),
+                2 => drop(socket.emit("e", &data, options)),
                 3 => drop(socket.emit_with_ack("ask", &data, second, now)),
                 4 => drop(socket.watch_drained()),
                 5 => socket.pause(now),
@@ -249,7 +249,7 @@ impl World {
             }
         }
         match tape.below(10) {
-            0 => drop(self.server.emit(namespace, &selector, "all", &data, emission)),
+            0 => drop(self.server.emit(namespace, &selector, "all", &data, options)),
             1 => drop(self.server.emit_with_ack(namespace, &selector, "q", &data, second, now)),
             2 => self.server.join(namespace, &selector, &[room]),
             3 => self.server.leave(namespace, &selector, &[room]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sockeye_core::packet::Parser;
 use sockeye_core::{
-    Args, Emission, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
+    Args, EmitOptions, Event, Frame, Input, Output, Server, ServerConfig, Value, WsId,
 };
 
 use super::tape::Tape;
@@ -46,7 +46,7 @@ pub(crate) fn values(data: &[u8], parser: Arc<dyn Parser>) {
     }
     let Some(socket) = socket.filter(|_| open) else { return };
     let mut socket = server.socket(socket).expect("it is connected");
-    if socket.emit("e", &(&value, "end"), Emission::default()).is_err() {
+    if socket.emit("e", &(&value, "end"), EmitOptions::default()).is_err() {
         return;
     }
     let mut back = None;

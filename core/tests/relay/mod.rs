@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::common::{Harness, WebSocketClient};
-use sockeye_core::{Emission, Event, Selector, Server, SocketId};
+use sockeye_core::{EmitOptions, Event, Selector, Server, SocketId};
 
 /// A server that sends the events of its clients on to everybody, and disconnects those that ask
 /// for it.
@@ -50,7 +50,7 @@ impl Relay {
                     "shut down" => self.h.server.shut_down(now),
                     name => {
                         let all = Selector::all();
-                        let sent = self.h.server.emit("/", &all, name, &(), Emission::default());
+                        let sent = self.h.server.emit("/", &all, name, &(), EmitOptions::default());
                         sent.expect("an event that can be sent");
                     }
                 }

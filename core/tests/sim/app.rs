@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_core::{
-    Args, Emission, EmitError, OverflowPolicy, Responder, Selector, SocketId, Value, client,
+    Args, EmitError, EmitOptions, OverflowPolicy, Responder, Selector, SocketId, Value, client,
 };
 
 use super::World;
@@ -128,8 +128,9 @@ impl World {
         let data = (tag, text, blobs);
         let sent = match kind {
             Kind::Plain | Kind::Volatile => {
-                let emission = Emission { volatile: kind == Kind::Volatile, ..Emission::default() };
-                socket.emit("e", &data, emission, now)
+                let options =
+                    EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+                socket.emit("e", &data, options, now)
             }
             Kind::Ask => {
                 let timeout = patience.map(Duration::from_nanos);
@@ -226,11 +227,12 @@ impl World {
             Kind::Volatile if self.net.rng.one_in(10) => {
                 // What looks like an offset must not do more harm than to end a recovery.
                 let data = (data.0, data.1, data.2, format!("like-an-offset-{tag}"));
-                socket.emit("e", &data, Emission { volatile: true, ..Emission::default() })
+                socket.emit("e", &data, EmitOptions { volatile: true, ..EmitOptions::default() })
             }
             _ => {
-                let emission = Emission { volatile: kind == Kind::Volatile, ..Emission::default() };
-                socket.emit("e", &data, emission)
+                let options =
+                    EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+                socket.emit("e", &data, options)
             }
         };
         self.note(|| format!("server emits {tag} {kind:?} to {id:?}: {sent:?}"));
@@ -318,8 +320,9 @@ impl World {
             let until = patience.map(|time| self.net.agenda.now + time);
             self.model.acks.server_asks_all(targets.clone(), ack, tag, until);
         } else {
-            let emission = Emission { volatile: kind == Kind::Volatile, ..Emission::default() };
-            self.server.emit(name, selector, "e", &data, emission).unwrap();
+            let options =
+                EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+            self.server.emit(name, selector, "e", &data, options).unwrap();
         }
         for target in targets {
             self.model.server_says(target, tag);

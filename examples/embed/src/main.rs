@@ -13,7 +13,8 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use sockeye_core::{
-    CloseCause, Emission, Event, Frame, Frames, Input, Output, Request, Server, ServerConfig, WsId,
+    CloseCause, EmitOptions, Event, Frame, Frames, Input, Output, Request, Server, ServerConfig,
+    WsId,
 };
 use tungstenite::error::ProtocolError;
 use tungstenite::protocol::CloseFrame;
@@ -165,7 +166,7 @@ impl Echo {
                     let Some(mut socket) = self.server.socket(socket) else { continue };
                     let _ = match ack {
                         Some(ack) => socket.ack(ack, &args),
-                        None => socket.emit(&name, &args, Emission::default()).map(drop),
+                        None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
                     };
                 }
                 Output::Event(_) => {}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{Emission, EmitError, EventPayload, TypedEvent};
+use sockeye_core::{EmitError, EmitOptions, EventPayload, TypedEvent};
 
 use super::socket::Socket;
 use crate::ack::{AckFuture, Slot};
@@ -16,14 +16,14 @@ use crate::error::Fault;
 #[derive(Clone, Copy, Debug)]
 pub struct Emitter<'a> {
     socket: &'a Socket,
-    emission: Emission,
+    options: EmitOptions,
     timeout: Option<Duration>,
 }
 
 impl Emitter<'_> {
     /// Emits an event; returns whether it is sent or will be. See [`Socket::emit`].
     pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        match self.socket.send_out(event, &data, self.emission) {
+        match self.socket.send_out(event, &data, self.options) {
             Ok(sent) => sent,
             Err(EmitError::Disconnected) => false,
             Err(error) => {
@@ -64,7 +64,7 @@ impl Socket {
     ///
     /// If it can't be sent because of its name or data, or because too much waits to be sent.
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        self.send_out(event, &data, Emission::default()).map(drop)
+        self.send_out(event, &data, EmitOptions::default()).map(drop)
     }
 
     /// Emits the event `message`.
@@ -103,26 +103,26 @@ impl Socket {
     /// Emits events that are dropped unless they can be sent at once.
     #[must_use]
     pub fn volatile(&self) -> Emitter<'_> {
-        let emission = Emission { volatile: true, ..Emission::default() };
-        Emitter { emission, ..self.emitter() }
+        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+        Emitter { options, ..self.emitter() }
     }
 
     fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, emission: Emission::default(), timeout: None }
+        Emitter { socket: self, options: EmitOptions::default(), timeout: None }
     }
 
     fn send_out(
         &self,
         event: &str,
         data: &impl Serialize,
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<bool, EmitError> {
         let payload = EventPayload::new(event, data, self.hub().limits())?;
         self.hub().driven.command(|state| {
             let ending = state.is_ending();
             let socket = state.client.socket(self.key()).filter(|_| !ending);
             let mut socket = socket.ok_or(EmitError::Disconnected)?;
-            socket.emit_payload(payload, emission, Instant::now())
+            socket.emit_payload(payload, options, Instant::now())
         })
     }
 

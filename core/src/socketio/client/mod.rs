@@ -9,7 +9,7 @@
 //! use std::time::Instant;
 //!
 //! use sockeye_core::client::{Client, Config, Event, HttpRequest, Input, Output, SocketConfig};
-//! use sockeye_core::{Emission, Frames, Headers, RequestId, WsId};
+//! use sockeye_core::{EmitOptions, Frames, Headers, RequestId, WsId};
 //!
 //! /// What a runtime has to offer, for one server.
 //! trait Connections {
@@ -39,7 +39,7 @@
 //!                 Output::Close { ws } => io.close(ws),
 //!                 Output::Event(Event::Connected { .. }) => {
 //!                     let Some(mut socket) = client.socket(socket) else { continue };
-//!                     socket.emit("hello", "world", Emission::default(), Instant::now())?;
+//!                     socket.emit("hello", "world", EmitOptions::default(), Instant::now())?;
 //!                 }
 //!                 Output::Event(event) => println!("{event:?}"),
 //!             }

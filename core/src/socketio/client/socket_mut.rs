@@ -16,7 +16,7 @@ use super::socket::{Phase, Socket};
 use crate::engineio::Encoded;
 use crate::error::EmitError;
 use crate::id::{AckId, Sid, SocketId};
-use crate::socketio::emission::Emission;
+use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 
@@ -149,11 +149,11 @@ impl SocketMut<'_> {
         &mut self,
         name: &str,
         data: &(impl Serialize + ?Sized),
-        emission: Emission,
+        options: EmitOptions,
         now: Instant,
     ) -> Result<bool, EmitError> {
         let payload = EventPayload::new(name, data, self.client.config.limits_out())?;
-        self.emit_payload(payload, emission, now)
+        self.emit_payload(payload, options, now)
     }
 
     /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
@@ -165,14 +165,14 @@ impl SocketMut<'_> {
     pub fn emit_payload(
         &mut self,
         payload: EventPayload,
-        emission: Emission,
+        options: EmitOptions,
         now: Instant,
     ) -> Result<bool, EmitError> {
         self.client.advance_sessions(now);
         // Also an event without acknowledgement takes an id: it is the key of its place.
         let key = self.client.acks.next_id();
         let timeout = self.get().config.ack_timeout;
-        if self.get().config.retries > 0 && !emission.volatile {
+        if self.get().config.retries > 0 && !options.volatile {
             let name = payload.name();
             let packet = self.encode(payload, Some(key))?;
             self.client.check_room(&packet)?;
@@ -182,7 +182,7 @@ impl SocketMut<'_> {
             return Ok(true);
         }
         let packet = self.encode(payload, None)?;
-        if emission.volatile && !self.client.is_ready(self.id) {
+        if options.volatile && !self.client.is_ready(self.id) {
             return Ok(false);
         }
         self.client.check_room(&packet)?;

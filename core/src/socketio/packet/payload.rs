@@ -21,14 +21,14 @@ use crate::socketio::packet::{Limits, RESERVED, arguments};
 /// and the other methods that take a payload copy no data and run no code of the application.
 ///
 /// ```
-/// use sockeye_core::{Emission, EventPayload, Selector, Server, ServerConfig};
+/// use sockeye_core::{EmitOptions, EventPayload, Selector, Server, ServerConfig};
 ///
 /// let config = ServerConfig::default();
 /// let limits = config.limits_out();
 /// let mut server = Server::new(config, [7; 32])?;
 ///
 /// let payload = EventPayload::new("news", &("one", 2), limits)?;
-/// server.emit_payload("/", &Selector::all(), payload, Emission::default())?;
+/// server.emit_payload("/", &Selector::all(), payload, EmitOptions::default())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

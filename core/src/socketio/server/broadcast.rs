@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::error::EmitError;
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
-use crate::socketio::emission::Emission;
+use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{EventMeta, EventPayload};
 use crate::socketio::server::Event;
@@ -32,10 +32,10 @@ impl Server {
         selector: &Selector,
         name: &str,
         data: &(impl Serialize + ?Sized),
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<(), EmitError> {
         let payload = EventPayload::new(name, data, self.config.limits_out())?;
-        self.emit_payload(namespace, selector, payload, emission)
+        self.emit_payload(namespace, selector, payload, options)
     }
 
     /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
@@ -48,21 +48,21 @@ impl Server {
         namespace: &str,
         selector: &Selector,
         payload: EventPayload,
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<(), EmitError> {
         let limits = self.config.limits_out();
         payload.check(limits)?;
-        let kept = self.logged_namespace(namespace).filter(|_| !emission.volatile);
+        let kept = self.logged_namespace(namespace).filter(|_| !options.volatile);
         let sockets = self.select(namespace, selector);
         if sockets.is_empty() && kept.is_none() {
             return Ok(());
         }
         let recovery = self.recovery.as_ref().filter(|_| kept.is_some());
         let offset = recovery.map(|recovery| recovery.next_offset());
-        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: options.compress };
         let encoded = packet::event(&*self.config.parser, namespace, payload, meta, limits)?;
         for socket in sockets {
-            self.send(socket, &encoded, emission.volatile);
+            self.send(socket, &encoded, options.volatile);
         }
         if let Some(namespace) = kept {
             self.log_broadcast(namespace, selector, &encoded);

@@ -38,4 +38,4 @@ pub use server::Server;
 pub use socket_mut::SocketMut;
 pub use stats::{Counts, Totals};
 
-pub use super::emission::Emission;
+pub use super::emit_options::EmitOptions;

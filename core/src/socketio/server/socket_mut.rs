@@ -9,7 +9,7 @@ use crate::engineio::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::PendingAck;
-use crate::socketio::emission::Emission;
+use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 use crate::socketio::server::alarm::Alarm;
@@ -149,11 +149,11 @@ impl SocketMut<'_> {
         &mut self,
         name: &str,
         data: &(impl Serialize + ?Sized),
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
         let payload = EventPayload::new(name, data, self.server.config.limits_out())?;
-        self.emit_payload(payload, emission)
+        self.emit_payload(payload, options)
     }
 
     /// Emits an event that is encoded already; otherwise like [`emit`](Self::emit).
@@ -165,17 +165,17 @@ impl SocketMut<'_> {
     pub fn emit_payload(
         &mut self,
         payload: EventPayload,
-        emission: Emission,
+        options: EmitOptions,
     ) -> Result<bool, EmitError> {
         self.check_connected()?;
-        let recovery = self.server.recovery.as_ref().filter(|_| !emission.volatile);
+        let recovery = self.server.recovery.as_ref().filter(|_| !options.volatile);
         let offset = recovery.map(|recovery| recovery.next_offset());
-        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: emission.compress };
+        let meta = EventMeta { ack: None, offset: offset.as_deref(), compress: options.compress };
         let encoded = self.encode(payload, meta)?;
-        if !emission.volatile {
+        if !options.volatile {
             self.check_room(&encoded)?;
         }
-        let sent = self.server.send(self.id, &encoded, emission.volatile);
+        let sent = self.server.send(self.id, &encoded, options.volatile);
         if offset.is_some() {
             self.server.log_direct(self.id, &encoded);
         }

@@ -2,7 +2,7 @@
 
 /// The options of one emit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Emission {
+pub struct EmitOptions {
     /// Whether the event is for a client that is ready to receive now, and dropped otherwise; by
     /// default false.
     pub volatile: bool,
@@ -10,7 +10,7 @@ pub struct Emission {
     pub compress: bool,
 }
 
-impl Default for Emission {
+impl Default for EmitOptions {
     fn default() -> Self {
         Self { volatile: false, compress: true }
     }
