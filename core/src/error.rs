@@ -6,28 +6,33 @@ use thiserror::Error;
 
 use crate::engineio::CloseReason;
 
-/// Why a socket was disconnected. `Display` gives the words of the Socket.IO documentation.
+/// Why a socket was disconnected, on either side. `Display` gives the words of the Socket.IO
+/// documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The connection broke, the peer violated the rules of its transport, or it read too slowly.
     TransportError,
-    /// The client closed the connection, or its device went away.
+    /// The peer closed the connection, its device went away, or a client has no network any more.
     TransportClose,
-    /// The server closed the connection, often because of an invalid packet.
-    ForcedClose,
-    /// The client did not answer a ping in time.
-    PingTimeout,
     /// An Engine.IO packet was malformed.
     ParseError,
-    /// The server is closing.
-    ServerShuttingDown,
-    /// The server closed the connection of a client that has missed a deadline.
+    /// A client did not answer a ping in time, or a server did not send one.
+    PingTimeout,
+    /// On a server: the server closed the connection, often because of a malformed packet.
+    ForcedClose,
+    /// On a server: it closed the connection of a client that has missed a deadline.
     ForcedServerClose,
-    /// The client left the namespace.
+    /// On a server: it is shutting down.
+    ServerShuttingDown,
+    /// On a server: the client left the namespace.
     ClientNamespaceDisconnect,
-    /// The server removed the client from the namespace.
+    /// On a server: the application disconnected the socket from the namespace.
     ServerNamespaceDisconnect,
+    /// On a client: the server has sent DISCONNECT. The socket does not connect again by itself.
+    ServerDisconnect,
+    /// On a client: the application disconnected the socket.
+    ClientDisconnect,
 }
 
 impl DisconnectReason {
@@ -44,6 +49,8 @@ impl DisconnectReason {
             Self::ServerShuttingDown => "server shutting down",
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
             Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::ServerDisconnect => "io server disconnect",
+            Self::ClientDisconnect => "io client disconnect",
         }
     }
 }

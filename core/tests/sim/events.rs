@@ -1,7 +1,7 @@
 //! What the machines tell the applications; each event is held against the model.
 
 use serde::{Deserialize, Serialize};
-use sockeye_core::client::{self, Event as Told, Fault, TransportFault};
+use sockeye_core::client::{Event as Told, Fault, TransportFault};
 use sockeye_core::{AckError, Args, DisconnectReason, Event as Heard, SocketId};
 
 use super::World;
@@ -177,7 +177,7 @@ impl World {
                 self.net.harmed.retain(|mark| *mark != (client, conn + 1));
             }
             Told::Closed { reason, fault } => {
-                assert_ne!(reason, client::DisconnectReason::ParseError, "I10: {fault:?}");
+                assert_ne!(reason, DisconnectReason::ParseError, "I10: {fault:?}");
                 let excused = self.has_reason(client, conn);
                 assert!(excused, "client {client} is lost without a reason: {reason} {fault:?}");
             }
@@ -214,7 +214,7 @@ impl World {
             Told::Disconnected { socket, reason, .. } => {
                 let who = (client, conn, place(socket));
                 self.model.client_disconnects(who, reason);
-                if reason == client::DisconnectReason::ServerDisconnect {
+                if reason == DisconnectReason::ServerDisconnect {
                     self.excuse_leaving(client);
                 }
             }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sockeye_core::{DisconnectReason, SocketId, client};
+use sockeye_core::{DisconnectReason, SocketId};
 
 use super::acks::Acks;
 
@@ -303,13 +303,13 @@ impl Model {
     pub(crate) fn client_disconnects(
         &mut self,
         (client, conn, namespace): (usize, u64, usize),
-        reason: client::DisconnectReason,
+        reason: DisconnectReason,
     ) {
         let sid = self.seats[client][namespace].sid.take();
         let sid = sid.expect("M7: disconnected once, after it was connected");
         self.acks.check_client_owes_nothing(client, namespace, &self.messages);
         let current = self.bound[&(sid, conn)].0;
-        if reason == client::DisconnectReason::ServerDisconnect {
+        if reason == DisconnectReason::ServerDisconnect {
             assert!(!self.is_there(sid, conn), "M7: the server has ended it");
             self.check_heard(sid, current);
         }

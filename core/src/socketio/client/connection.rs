@@ -19,12 +19,13 @@ use std::time::Instant;
 
 use super::alarm::Alarm;
 use super::client::Client;
-use super::error::{DisconnectReason, Fault};
+use super::error::Fault;
 use super::event::Event;
 use super::state::State;
 use crate::engineio::Transport;
 use crate::engineio::client::{Attempt, Session, SessionEvent, TransportFault};
 use crate::error::ConfigError;
+use crate::error::DisconnectReason;
 use crate::socketio::packet::Decoder;
 
 /// How many sessions may be closing at once: an application that connects and disconnects in a

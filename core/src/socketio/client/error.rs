@@ -1,10 +1,7 @@
-//! Why a connection ends, a socket is disconnected, or can't be made.
-
-use std::fmt;
+//! Why a connection ends, or a socket can't be made.
 
 use thiserror::Error;
 
-use crate::engineio::CloseReason;
 use crate::engineio::client::TransportFault;
 use crate::socketio::packet::PacketError;
 
@@ -30,58 +27,6 @@ pub enum Fault {
     /// There is no network.
     #[error("no network")]
     Offline,
-}
-
-/// Why a socket was disconnected. `Display` gives the words of the Socket.IO documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DisconnectReason {
-    /// The server has sent DISCONNECT. The socket does not connect again by itself.
-    ServerDisconnect,
-    /// The application disconnected the socket.
-    ClientDisconnect,
-    /// The server did not send a ping in time.
-    PingTimeout,
-    /// The server closed the connection, or there is no network any more.
-    TransportClose,
-    /// The connection broke, or the server answered with an error.
-    TransportError,
-    /// What the server sent was malformed.
-    ParseError,
-}
-
-impl DisconnectReason {
-    /// The reason in the words of the Socket.IO documentation, such as `transport close`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ServerDisconnect => "io server disconnect",
-            Self::ClientDisconnect => "io client disconnect",
-            Self::PingTimeout => "ping timeout",
-            Self::TransportClose => "transport close",
-            Self::TransportError => "transport error",
-            Self::ParseError => "parse error",
-        }
-    }
-}
-
-impl fmt::Display for DisconnectReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<CloseReason> for DisconnectReason {
-    fn from(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::PingTimeout => Self::PingTimeout,
-            CloseReason::TransportClose => Self::TransportClose,
-            CloseReason::TransportError => Self::TransportError,
-            CloseReason::ParseError => Self::ParseError,
-            // Only the client itself closes its session by force.
-            CloseReason::ForcedClose => Self::ClientDisconnect,
-        }
-    }
 }
 
 /// Why a socket can't be made.

@@ -1,9 +1,10 @@
 //! What a client reports to the application.
 
-use super::error::{DisconnectReason, Fault};
+use super::error::Fault;
 use crate::args::{Args, Name};
 use crate::engineio::Transport;
 use crate::error::AckError;
+use crate::error::DisconnectReason;
 use crate::id::{AckId, Sid, SocketId};
 
 /// Something that happened to a [`Client`](crate::client::Client) or one of its sockets.

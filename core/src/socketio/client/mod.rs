@@ -111,7 +111,9 @@ pub use auth::{Auth, AuthError};
 pub use client::Client;
 pub use config::{Config, SocketConfig};
 pub use counts::Counts;
-pub use error::{DisconnectReason, Fault, OpenError};
+pub use error::{Fault, OpenError};
+
+pub use crate::error::DisconnectReason;
 pub use event::{Event, Responder};
 pub use input::Input;
 pub use socket_mut::SocketMut;

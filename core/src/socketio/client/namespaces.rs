@@ -25,12 +25,13 @@ use super::alarm::Alarm;
 use super::auth::Kind;
 use super::client::Client;
 use super::connect_error::ConnectError;
-use super::error::{DisconnectReason, Fault};
+use super::error::Fault;
 use super::event::Event;
 use super::socket::{EarlyEvent, Phase, Socket};
 use super::state::State;
 use crate::args::Args;
 use crate::engineio::client::PacketClass;
+use crate::error::DisconnectReason;
 use crate::id::{Sid, SocketId};
 use crate::socketio::packet;
 

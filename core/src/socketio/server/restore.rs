@@ -88,7 +88,9 @@ impl Server {
             | DisconnectReason::ServerShuttingDown => true,
             DisconnectReason::ParseError
             | DisconnectReason::ClientNamespaceDisconnect
-            | DisconnectReason::ServerNamespaceDisconnect => false,
+            | DisconnectReason::ServerNamespaceDisconnect
+            | DisconnectReason::ServerDisconnect
+            | DisconnectReason::ClientDisconnect => false,
         };
         if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_sessions == 0) {
             return false;
