@@ -636,8 +636,7 @@ var Socket = class extends Emitter {
         refuse([data.message, data].find(isString), data.data);
       } else if (isString(data == null ? void 0 : data.sid)) {
         socket.id = data.sid;
-        socket.recovered = !!pid && pid == data.pid;
-        pid = data.pid;
+        socket.recovered = pid === (pid = data.pid) && !!pid;
         socket.connected = true;
         each(socket.receiveBuffer, receive);
         each(socket.sendBuffer, sendEvent);

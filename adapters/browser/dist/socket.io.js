@@ -622,8 +622,7 @@
           refuse([data.message, data].find(isString), data.data);
         } else if (isString(data?.sid)) {
           socket.id = data.sid;
-          socket.recovered = !!pid && pid == data.pid;
-          pid = data.pid;
+          socket.recovered = pid === (pid = data.pid) && !!pid;
           socket.connected = true;
           each(socket.receiveBuffer, receive);
           each(socket.sendBuffer, sendEvent);

@@ -190,8 +190,8 @@ export class Socket extends Emitter {
         refuse([data.message, data].find(isString), data.data);
       } else if (isString(data?.sid)) {
         socket.id = data.sid;
-        socket.recovered = !!pid && pid == data.pid;
-        pid = data.pid;
+        // The same id as before; of what type it is, nobody has checked.
+        socket.recovered = pid === (pid = data.pid) && !!pid;
         socket.connected = true;
         each(socket.receiveBuffer, receive);
         each(socket.sendBuffer, sendEvent);

@@ -77,6 +77,22 @@ test("a malformed handshake is an error, and nothing is thrown", async (t) => {
   }
 });
 
+test("a session id of another type than before is not that session, and nothing is thrown", async (t) => {
+  for (const pid of [{ toString: 1 }, ["p"], 1, null]) {
+    const server = await scripted(t);
+    const socket = open(t, server.url, { transports: ["websocket"] });
+    await next(socket, "connect");
+    server.send('40{"sid":"a","pid":"p"}');
+    await next(socket, "connect");
+    server.send(`40${JSON.stringify({ sid: "b", pid })}`, '42["after"]');
+    await next(socket, "connect");
+    assert.deepEqual([socket.id, socket.recovered], ["b", false]);
+    server.send('40{"sid":"c","pid":"q"}', '40{"sid":"d","pid":"q"}');
+    await until(() => socket.id == "d");
+    assert.equal(socket.recovered, true);
+  }
+});
+
 test("intervals that no timer can wait for are no silence", async (t) => {
   const handshake = { pingInterval: 1e300, pingTimeout: 1e300 };
   const server = await scripted(t, { handshake });
