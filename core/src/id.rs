@@ -1,4 +1,4 @@
-//! Names of things: session ids on the wire, and the handles that drivers and applications hold.
+//! Ids: those on the wire, the handles of drivers and applications, and the generator of both.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// An id as it stands on the wire.
+/// A `sid` on the wire, of an Engine.IO session or a Socket.IO socket.
 ///
-/// Unless the application chooses it, it is 20 characters of the URL-safe base64 alphabet: the
-/// first two name the shard that made it, the other 18 are random (108 bits). The one of an
-/// Engine.IO session is a secret shared with its client, so `Debug` shows only its beginning.
-/// Cloning copies a pointer.
+/// Unless the application chooses it, it has 20 characters of the URL-safe base64 alphabet: the
+/// first two are the number of the shard that generated it, the other 18 are random (108 bits).
+/// That of an Engine.IO session is a secret shared with its client, so `Debug` shows only its
+/// beginning. Cloning copies a pointer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid(Arc<str>);
 
@@ -26,13 +26,13 @@ impl Sid {
         Self(text.into())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The shard that made the id which this text is; `None` if no shard has made it.
+    /// Returns the number of the shard that generated an id; `None` if it has another form.
     #[must_use]
     pub fn shard_of(text: &str) -> Option<u16> {
         let digit = |byte| ALPHABET.iter().position(|&symbol| symbol == byte);
@@ -50,7 +50,7 @@ impl Borrow<str> for Sid {
     }
 }
 
-/// Whether this can be an id: of the alphabet that ids are made of.
+/// Returns whether text can be an id: 1 to 255 characters of the URL-safe base64 alphabet.
 pub(crate) fn is_valid_sid(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
@@ -69,28 +69,28 @@ impl fmt::Debug for Sid {
     }
 }
 
-/// Names an Engine.IO session of one machine; never used twice.
+/// Identifies an Engine.IO session of one machine. It is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     pub(crate) serial: u64,
     pub(crate) index: u32,
 }
 
-/// Names a socket of one machine; never used twice. At a server it is one connection to one
-/// namespace, at a client one namespace, however often it is connected to.
+/// Identifies a socket of one machine. It is never reused.
 ///
-/// Ordered by the time of their making.
+/// A socket of a server is one connection to one namespace. A socket of a client is one namespace,
+/// across reconnections. Ids are ordered by creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId {
     pub(crate) serial: u64,
     pub(crate) index: u32,
 }
 
-/// Names an acknowledgement that the other side owes; never used twice by one machine.
+/// Identifies a pending acknowledgement of one machine. It is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AckId(pub(crate) u64);
 
-/// Makes ids: the only source of randomness of a machine.
+/// Generates ids. It is the only source of randomness of a machine.
 pub(crate) struct Mint {
     rng: ChaCha12Rng,
     shard: u16,
@@ -104,6 +104,7 @@ impl Mint {
         Self { rng: ChaCha12Rng::from_seed(seed), shard, serial: 0 }
     }
 
+    /// Generates an id of 108 random bits and the number of the shard.
     pub(crate) fn sid(&mut self) -> Sid {
         let mut bytes = [0; Sid::LEN];
         self.rng.fill_bytes(&mut bytes);
@@ -115,7 +116,7 @@ impl Mint {
         Sid::new(std::str::from_utf8(&bytes).expect("the alphabet is ASCII"))
     }
 
-    /// An id of 144 random bits, for what is a secret and names no shard.
+    /// Generates an id of 144 random bits without the number of the shard, for secrets.
     pub(crate) fn long_sid(&mut self) -> Sid {
         let mut bytes = [0; 24];
         self.rng.fill_bytes(&mut bytes);
@@ -124,29 +125,31 @@ impl Mint {
         Sid::new(&text)
     }
 
+    /// Returns the next of the numbers that handles are made of.
     pub(crate) const fn serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
-    /// A number from 0 to 1, without 1.
+    /// Generates a number from 0 to 1, excluding 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// A seed for a part that needs randomness of its own.
+    /// Generates a seed for a part with a generator of its own.
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         seed
     }
 
+    /// Generates the secret of a hash map.
     pub(crate) fn hashing(&mut self) -> Hashing {
         Hashing(self.rng.next_u64())
     }
 }
 
-/// Hashes keys that others choose: with a secret, but the same one in every run of a seed.
+/// Hashes keys that peers choose, with a secret that depends on the seed.
 #[derive(Clone, Copy)]
 pub(crate) struct Hashing(u64);
 
@@ -209,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_id_names_its_shard() {
+    fn a_session_id_has_the_number_of_its_shard() {
         for shard in [0, 1, 63, 64, 4095] {
             let sid = Mint::new([7; 32], shard).sid();
             assert_eq!(sid.as_str().len(), 20);
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn session_ids_differ_and_depend_on_nothing_but_the_seed() {
+    fn session_ids_differ_and_depend_on_the_seed_alone() {
         let draw = |seed| {
             let mut mint = Mint::new([seed; 32], 0);
             let count = if cfg!(miri) { 10 } else { 1000 };
@@ -232,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_shard_has_made_names_no_shard() {
+    fn other_ids_have_no_shard() {
         for text in ["", "short", "/AAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA", "ééééééééééé"]
         {
             assert_eq!(Sid::shard_of(text), None, "{text}");
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_id_is_not_shown_whole_in_debug_output() {
+    fn debug_output_shows_only_the_beginning_of_a_session_id() {
         let sid = Mint::new([7; 32], 0).sid();
         assert!(!format!("{sid:?}").contains(&sid.as_str()[4..]));
     }

@@ -1,4 +1,6 @@
-//! What a driver feeds into a machine, and what it must do: the whole contract with the outside.
+//! The contract between a machine and its driver: inputs, outputs, and the types in them.
+//!
+//! They are those of HTTP and WebSocket, and do not show packets of Engine.IO or Socket.IO.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -8,65 +10,65 @@ use bytes::Bytes;
 use crate::network;
 use crate::network::Network;
 
-/// Names an HTTP request; unique among the requests still open. Chosen by the driver of a server,
-/// and by a client itself.
+/// Identifies an HTTP request among the open ones. The driver of a server chooses it; a client
+/// chooses it itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Names a WebSocket connection; unique among those still open. Chosen by the driver of a server,
-/// and by a client itself.
+/// Identifies a WebSocket connection among the open ones. The driver of a server chooses it; a
+/// client chooses it itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WsId(pub u64);
 
-/// Something that happened outside.
+/// An event of the network, which the driver feeds.
 ///
-/// Inputs that name a request or WebSocket which is no longer open are ignored: drivers need not
-/// track what the machine has already closed.
+/// Inputs for a request or WebSocket that is no longer open are ignored: a driver need not track
+/// what the machine has closed.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// The head of an HTTP request arrived. It is answered by exactly one [`Output::Respond`] or
-    /// [`Output::Abort`], perhaps much later, unless [`Input::Aborted`] comes first.
+    /// The head of an HTTP request arrived. Exactly one [`Output::Respond`] or [`Output::Abort`]
+    /// follows, perhaps much later, unless [`Input::Aborted`] comes first.
     Request {
-        /// The driver's name for the request.
+        /// The id that the driver chose for the request.
         req: RequestId,
         /// The head of the request.
         request: Request<'a>,
     },
-    /// The whole body asked for by [`Output::ReadBody`] arrived.
+    /// The body that [`Output::ReadBody`] requested arrived completely.
     Body {
-        /// The request it belongs to.
+        /// The request of the body.
         req: RequestId,
         /// The body, at most as long as the limit of [`Output::ReadBody`].
         body: Bytes,
     },
-    /// The body asked for by [`Output::ReadBody`] is longer than its limit, by declaration or by
-    /// what arrived; or it comes in more pieces than the driver puts together.
+    /// The body that [`Output::ReadBody`] requested exceeds its limit, by its `Content-Length` or
+    /// by the bytes that arrived; or it has more chunks than the driver accepts.
     BodyTooLarge {
-        /// The request it belongs to.
+        /// The request of the body.
         req: RequestId,
     },
-    /// The body asked for by [`Output::ReadBody`] did not arrive within the time that the driver
-    /// waits. What still comes of it is not to be read.
+    /// The body that [`Output::ReadBody`] requested did not arrive within the timeout of the
+    /// driver, which stops reading it.
     BodyTimedOut {
-        /// The request it belongs to.
+        /// The request of the body.
         req: RequestId,
     },
-    /// The client gave up on a request that is still open, or its body broke off. The request gets
-    /// no answer.
+    /// The connection of an open request was closed, or its body ended early. The request gets no
+    /// response.
     Aborted {
-        /// The request that is gone.
+        /// The aborted request.
         req: RequestId,
     },
-    /// A WebSocket handshake arrived. It is answered by [`Output::Accept`] or [`Output::Refuse`].
+    /// A WebSocket handshake arrived. [`Output::Accept`] or [`Output::Refuse`] follows.
     Upgrade {
-        /// The driver's name for the WebSocket to be.
+        /// The id that the driver chose for the WebSocket.
         ws: WsId,
         /// The head of the request.
         request: Request<'a>,
     },
-    /// A whole WebSocket message arrived.
+    /// A complete WebSocket message arrived.
     Frame {
-        /// The WebSocket it came from.
+        /// The WebSocket of the message.
         ws: WsId,
         /// The message.
         frame: Frame,
@@ -76,9 +78,9 @@ pub enum Input<'a> {
         /// The WebSocket that is ready to write.
         ws: WsId,
     },
-    /// A WebSocket is gone, and not by [`Output::Close`].
+    /// A WebSocket ended without [`Output::Close`].
     Closed {
-        /// The WebSocket that is gone.
+        /// The WebSocket that ended.
         ws: WsId,
         /// How it ended.
         cause: CloseCause,
@@ -90,55 +92,55 @@ pub enum Input<'a> {
 pub enum CloseCause {
     /// The peer closed it: a Close frame, or the end of the stream.
     Peer,
-    /// It broke: a reset, or a violation of the WebSocket protocol.
+    /// It failed: a reset, or a violation of the WebSocket protocol.
     Error,
-    /// A message was longer than the limit of [`Output::Accept`]. It ends like one that broke, and
-    /// is counted.
+    /// A message exceeded the limit of [`Output::Accept`]. This has the same effect as
+    /// [`CloseCause::Error`], and is counted.
     TooLarge,
 }
 
-/// Something the driver must do, or something the application may care about.
+/// An action for the driver, or an event for the application.
 ///
-/// Outputs are to be carried out in the order in which they are polled; for different requests
-/// and WebSockets they are independent.
+/// The driver executes the outputs of one request or WebSocket in the order in which it polls them.
+/// Those of different ones are independent.
 #[derive(Debug)]
 pub enum Output<E> {
     /// Read the body of a request, at most `limit` bytes, then feed [`Input::Body`],
-    /// [`Input::BodyTooLarge`], [`Input::BodyTimedOut`] or [`Input::Aborted`]. The answer may come
-    /// before the body has.
+    /// [`Input::BodyTooLarge`], [`Input::BodyTimedOut`] or [`Input::Aborted`]. The response may
+    /// come before the body is read.
     ReadBody {
         /// The request.
         req: RequestId,
         /// The greatest number of bytes to read.
         limit: usize,
     },
-    /// Answer an HTTP request.
+    /// Respond to an HTTP request.
     Respond {
-        /// The request, which is closed by this.
+        /// The request, which this closes.
         req: RequestId,
-        /// The answer.
+        /// The response.
         response: Response,
     },
-    /// End the connection of a request without an answer.
+    /// Close the connection of a request without a response.
     Abort {
-        /// The request, which is closed by this.
+        /// The request, which this closes.
         req: RequestId,
     },
-    /// Answer a WebSocket handshake with status 101. The WebSocket is then ready to write.
+    /// Accept a WebSocket handshake with status 101. The WebSocket is then ready to write.
     Accept {
         /// The WebSocket, open from now on.
         ws: WsId,
-        /// Headers to add to the answer.
+        /// Headers to add to the response.
         headers: Headers,
-        /// The greatest size in bytes of a message from the client. A longer one is not to be
-        /// read: close with code 1009, then feed [`Input::Closed`] with [`CloseCause::TooLarge`].
+        /// The greatest size in bytes of a message from the client. For a longer one, close with
+        /// code 1009 without reading it, then feed [`Input::Closed`] with [`CloseCause::TooLarge`].
         limit: usize,
     },
-    /// Answer a WebSocket handshake with an ordinary response.
+    /// Refuse a WebSocket handshake with an ordinary response.
     Refuse {
-        /// The WebSocket, which does not come into being.
+        /// The WebSocket, which is not opened.
         ws: WsId,
-        /// The answer.
+        /// The response.
         response: Response,
     },
     /// Write these messages, then feed [`Input::Drained`]. At most one `Send` is in flight for a
@@ -149,9 +151,9 @@ pub enum Output<E> {
         /// The messages, in order.
         frames: Frames,
     },
-    /// Stop reading from a WebSocket until [`Output::Resume`], so that the peer has to wait. What
-    /// was read before may still be fed, and waits in memory: a driver that reads on all the same lets
-    /// one client take memory without bound.
+    /// Stop reading from a WebSocket until [`Output::Resume`], so that the peer has to wait.
+    /// Messages that were read before may still be fed; they are kept in memory. So a driver that
+    /// goes on reading lets one client use memory without bound.
     Pause {
         /// The WebSocket.
         ws: WsId,
@@ -161,20 +163,21 @@ pub enum Output<E> {
         /// The WebSocket.
         ws: WsId,
     },
-    /// Close a WebSocket after everything sent to it was written: with a Close frame and a
-    /// deadline of the driver's for the peer's answer. No further input is needed.
+    /// Close a WebSocket once everything sent to it is written: with a Close frame, and a timeout
+    /// of the driver for that of the peer. No further input is needed.
     Close {
-        /// The WebSocket, which is closed by this.
+        /// The WebSocket, which this closes.
         ws: WsId,
     },
-    /// Something the application may care about.
+    /// An event for the application.
     Event(E),
 }
 
 impl<E> Output<E> {
     /// Returns the event, or the output with events of another type.
     ///
-    /// For layers above a machine, which handle its events and pass everything else to their driver.
+    /// For layers above a machine, which handle its events and pass everything else to their
+    /// driver.
     ///
     /// # Errors
     ///
@@ -195,35 +198,36 @@ impl<E> Output<E> {
     }
 }
 
-/// The head of an HTTP request, borrowed from whoever parsed it.
+/// The head of an HTTP request, borrowed from the driver that parsed it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method, in upper case as it was sent.
+    /// The method, as sent, such as `GET`.
     pub method: &'a str,
-    /// The request target: path and query, like `/socket.io/?EIO=4&transport=polling`.
+    /// The request target, path and query, such as `/socket.io/?EIO=4&transport=polling`.
     pub target: &'a str,
-    /// Names and values of the headers, as sent; names are compared without case.
+    /// The names and values of the headers, as sent. Names are compared without case.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// The address of the peer, where there is one.
+    /// The address of the peer; `None` on a Unix socket.
     pub remote: Option<SocketAddr>,
     /// Whether the connection is encrypted.
     pub secure: bool,
 }
 
 impl<'a> Request<'a> {
-    /// The path, without the query.
+    /// Returns the path without the query.
     #[must_use]
     pub fn path(&self) -> &'a str {
         split_target(self.target).0
     }
 
-    /// The query, without its question mark; empty if there is none.
+    /// Returns the query without its question mark; empty if there is none.
     #[must_use]
     pub fn query(&self) -> &'a str {
         split_target(self.target).1
     }
 
-    /// The value of a header, if it is there and is text; the first one, if it is there twice.
+    /// Returns the value of a header, the first if there are several, unless it is missing or not
+    /// UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers
@@ -232,8 +236,8 @@ impl<'a> Request<'a> {
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// The address of the client: that of the peer, or behind trusted proxies the last address in
-    /// `X-Forwarded-For` that is not one of theirs.
+    /// Returns the address of the client: that of the peer, or, if the peer is a trusted proxy, the
+    /// last address in `X-Forwarded-For` that is not one.
     #[must_use]
     pub fn client_address(&self, trusted: &[Network]) -> Option<IpAddr> {
         let values = self.headers.iter().rev();
@@ -246,46 +250,47 @@ fn split_target(target: &str) -> (&str, &str) {
     cut(target, b'?')
 }
 
-/// What stands before and behind the first of an ASCII character. For texts that are as short as
-/// those of requests, the standard library takes several times as long.
+/// Splits text at the first occurrence of an ASCII character, like `split_once`; the second part is
+/// empty if there is none. It is several times as fast for texts as short as those of requests.
 pub(crate) fn cut(text: &str, at: u8) -> (&str, &str) {
     let Some(found) = text.bytes().position(|byte| byte == at) else { return (text, "") };
     (&text[..found], &text[found + 1..])
 }
 
-/// Whether this is a token, as names of headers and subprotocols are (RFC 9110, section 5.6.2).
+/// Returns whether text is a `token`, as names of headers and subprotocols are (RFC 9110, section
+/// 5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(sound)
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
 }
 
-/// Headers of a response, without line breaks in them.
+/// The headers of a response, without line breaks in them.
 ///
-/// Names mean the same with and without case, but small devices compare them with it. So they are
-/// to be written as they stand here: those of this crate as the RFCs spell them, those that the
-/// application adds as it did. HTTP/2 wants them in lower case.
+/// Names are case-insensitive, but some small devices compare them with case. So a driver writes
+/// them as they are here: the RFCs' spelling for those of this crate, the application's for its
+/// own. HTTP/2 needs lower case.
 pub type Headers = Vec<(Cow<'static, str>, Cow<'static, str>)>;
 
-/// The answer to an HTTP request.
+/// The response to an HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers, `content-type` among them. Framing headers such as `content-length` and
-    /// `connection` are the driver's.
+    /// The headers, including `content-type`. The driver adds those of framing, such as
+    /// `content-length` and `connection`.
     pub headers: Headers,
     /// The body, perhaps empty.
     pub body: Bytes,
 }
 
 impl Response {
-    /// Makes a response without headers or body.
+    /// Creates a response without headers or body.
     #[must_use]
     pub const fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// Makes a response with a body of the given type.
+    /// Creates a response with a body of the given type.
     #[must_use]
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut response = Self { status, headers: Vec::new(), body: body.into() };
@@ -302,9 +307,9 @@ impl Response {
 /// A WebSocket message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A text message; the bytes are valid UTF-8 when they come from a driver.
+    /// A text message in valid UTF-8.
     ///
-    /// A driver that feeds anything else gets what a malformed packet gets: the connection is
+    /// Bytes that are not valid UTF-8 are handled like a malformed packet: the connection is
     /// closed.
     Text(Bytes),
     /// A binary message.
@@ -312,13 +317,13 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// The length of the message in bytes.
+    /// Returns the length of the message in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes().len()
     }
 
-    /// The text, if it is a text message.
+    /// Returns the text of a text message.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -327,13 +332,13 @@ impl Frame {
         }
     }
 
-    /// Whether the message is empty.
+    /// Returns whether the message is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes().is_empty()
     }
 
-    /// The bytes of the message, whichever kind it is.
+    /// Returns the bytes of the message of either kind.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         match self {
@@ -368,11 +373,11 @@ impl From<Vec<u8>> for Frame {
 
 /// The messages of one [`Output::Send`]: at least one, in order.
 ///
-/// The default is none at all, for drivers that have nothing to write at the moment.
+/// The default is empty, for drivers that have nothing to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames(Batch);
 
-/// One frame is by far the most common batch and costs no allocation.
+/// One frame is by far the most common batch. It needs no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Batch {
     #[default]
@@ -397,7 +402,7 @@ impl Frames {
         };
     }
 
-    /// The messages as a slice.
+    /// Returns the messages as a slice.
     #[must_use]
     pub fn as_slice(&self) -> &[Frame] {
         match &self.0 {
@@ -408,7 +413,7 @@ impl Frames {
     }
 }
 
-/// For tests of drivers: whatever else there is to send comes in an [`Output::Send`].
+/// For tests of drivers; all others get frames from [`Output::Send`].
 impl FromIterator<Frame> for Frames {
     fn from_iter<I: IntoIterator<Item = Frame>>(frames: I) -> Self {
         let mut batch = Self::new();

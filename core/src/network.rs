@@ -1,4 +1,6 @@
-//! Addresses of clients, and the proxies between them and a server.
+//! Ranges of IP addresses, and the address of a client behind proxies (`X-Forwarded-For`).
+//!
+//! `Forwarded` (RFC 7239) is not read.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,11 +8,11 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A range of addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address alone, such as `127.0.0.1`;
-/// or `unix:`, all peers that have no address, because they are on a Unix socket.
+/// A range of addresses, such as `10.0.0.0/8` or `2001:db8::/32`, a single address, such as
+/// `127.0.0.1`, or `unix:`: all peers on Unix sockets, which have no address.
 ///
-/// Bits behind the prefix are ignored. An IPv4 address that is written as an IPv6 one, such as
-/// `::ffff:10.0.0.1`, is the IPv4 address.
+/// Bits behind the prefix are ignored. An IPv4-mapped IPv6 address, such as `::ffff:10.0.0.1`, is
+/// the IPv4 address.
 ///
 /// ```
 /// use sockeye_core::Network;
@@ -29,13 +31,13 @@ enum Range {
     V6 { first: u128, prefix: u8 },
 }
 
-/// A text is not a [`Network`].
+/// The error of parsing a [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a network: expected an address, perhaps with a prefix, such as 10.0.0.0/8; or unix:")]
 pub struct ParseNetworkError(());
 
 impl Network {
-    /// Whether an address is in the network; never for `unix:`.
+    /// Returns whether an address is in the network; always false for `unix:`.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.0, address.to_canonical()) {
@@ -109,11 +111,12 @@ impl fmt::Display for Network {
     }
 }
 
-/// The address of a client: that of the peer, or behind trusted proxies the last one that none of
-/// them has, in `X-Forwarded-For`. To that header each proxy adds the address that it was asked
-/// from; what comes before may be anything, so an entry that is not an address ends the search.
+/// Returns the address of a client: that of the peer, or, if the peer is trusted, the last one in
+/// `X-Forwarded-For` that is not trusted.
 ///
-/// `forwarded` are the values of the header, the last one first.
+/// Each proxy appends the address of its own peer to that header. Entries before the last untrusted
+/// one may be forged, so the search ends there, and at an entry that is not an address. `forwarded`
+/// are the values of the header, the last one first.
 pub(crate) fn client_address<'a>(
     peer: Option<SocketAddr>,
     forwarded: impl Iterator<Item = &'a [u8]>,
@@ -135,7 +138,8 @@ pub(crate) fn client_address<'a>(
     client
 }
 
-/// Reads an address, perhaps with a port.
+/// Parses an address with an optional port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
+/// `[2001:db8::1]` or `[2001:db8::1]:80`.
 fn parse(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?;
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_the_addresses_with_its_prefix() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         for (range, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
             ("10.1.2.3/8", "10.255.0.1", "11.0.0.1"),
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_trusted_proxies_the_last_address_that_none_of_them_has_counts() {
+    fn the_client_is_the_last_untrusted_address_behind_trusted_proxies() {
         for (values, client) in [
             (&[][..], "10.0.0.1"),
             (&[""], "10.0.0.1"),
@@ -229,7 +233,7 @@ mod tests {
             (&["[2001:db8::1]:8080"], "2001:db8::1"),
             (&["[2001:db8::1]"], "2001:db8::1"),
             (&["::ffff:192.0.2.1"], "192.0.2.1"),
-            // What is not an address says nothing, and nothing before it can be believed.
+            // An entry that is not an address ends the search.
             (&["192.0.2.1, unknown"], "10.0.0.1"),
             (&["192.0.2.1, unknown, 10.9.9.9"], "10.9.9.9"),
             (&["192.0.2.1, é"], "10.0.0.1"),
@@ -243,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_nobody_trusts_is_the_client() {
+    fn an_untrusted_peer_is_the_client() {
         let forged = || [&b"192.0.2.1"[..]].into_iter();
         let peer = Some("198.51.100.9:4711".parse().expect("an address"));
         let client = |peer, trusted: &[Network]| client_address(peer, forged(), trusted);

@@ -29,14 +29,14 @@
 //! ```
 //!
 //! The formats are those of the [MessagePack specification][spec] and the extension type 0 of
-//! [`notepack.io`](https://www.npmjs.com/package/notepack.io), the JavaScript encoder. See "Packet
-//! encoding" and "Custom parser" in the documentation of Socket.IO.
+//! [`notepack.io`](https://www.npmjs.com/package/notepack.io), the JavaScript encoder. See "Custom
+//! parser" in the documentation of Socket.IO.
 //!
 //! # How it is built
 //!
-//! The codec is hand-written: it goes from the bytes of MessagePack to JSON text and back, without a
-//! tree of values in between. Limits apply while a message is read, nothing recurses, and nothing is
-//! allocated for lengths that are only declared.
+//! The codec is hand-written: it goes from the bytes of MessagePack to JSON text and back, without
+//! a tree of values in between. Limits apply while a message is read, nothing recurses, and nothing
+//! is allocated for lengths that are only declared.
 //!
 //! [spec]: https://github.com/msgpack/msgpack/blob/master/spec.md
 //! [`PacketKind`]: sockeye_core::packet::PacketKind
@@ -74,8 +74,8 @@ const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 /// - a map with the key `_placeholder` is refused next to binary values;
 /// - `data` that is `nil` counts as missing, since clients in Python write it.
 ///
-/// The limits are those of [`ServerConfig`](sockeye_core::ServerConfig), as with the default parser.
-/// Sizes count after the translation to JSON, which is at most six times longer.
+/// The limits are those of [`ServerConfig`](sockeye_core::ServerConfig), as with the default
+/// parser. Sizes count after the translation to JSON, which is at most six times longer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgpackParser;
 

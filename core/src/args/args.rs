@@ -1,65 +1,71 @@
-//! What came with an event, an ack or a CONNECT: still encoded, until somebody wants it typed.
+//! The arguments of a packet that arrived, as JSON text until they are read.
+//!
+//! Reading costs what the arguments that are read are long: nothing is parsed on arrival, and the
+//! index finds an argument or a placeholder without a look at all of the text before it.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use serde::de::DeserializeOwned;
 use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{DeserializeOwned, Deserializer};
 use thiserror::Error;
 
 use crate::args::ArgError;
-use crate::args::de::{Cursor, List};
-use crate::args::shape::Shape;
+use crate::args::arity::Arity;
+use crate::args::deserialize::{ArgumentList, Cursor};
 use crate::json;
 use crate::json::placeholder::Places;
 use crate::json::{Outline, Scanner};
 
-/// The arguments of an event or of an ack, still encoded.
+/// The arguments of an event or acknowledgement, still encoded.
 ///
-/// They are valid JSON, checked when they arrived; into what types they fit shows when they are
-/// read. Cloning copies no payload. To send them on as they are, emit them: `Args` serializes as
-/// the arguments that it holds.
+/// They are valid JSON, checked on arrival. Whether they fit a type is known when they are read.
+/// Cloning copies no payload. `Args` serializes as the arguments that it holds, so emitting it
+/// sends them on unchanged.
 ///
-/// Binary values are wherever the sender put them, at any depth. They deserialize into what takes
-/// bytes in serde's sense, such as `bytes::Bytes` (with its feature `serde`) or `serde_bytes`, and
-/// never into text. Untagged and internally tagged enums are read by serde from a copy of its own,
-/// out of which a `String` takes bytes that are UTF-8: in such an enum, a variant for bytes has to
-/// stand before one for text.
+/// Binary values stand where the sender put them, at any depth. They deserialize into types that
+/// take bytes in serde's sense, such as `bytes::Bytes` (with its feature `serde`) or those of
+/// `serde_bytes`, and never into text. Untagged and internally tagged enums are the exception: serde
+/// reads them from a buffered copy, from which a `String` takes bytes that are UTF-8. In such an
+/// enum, put a variant for bytes before one for text.
 #[derive(Clone, Default)]
 pub struct Args {
     /// JSON values with commas between them.
     json: Bytes,
-    /// How many bytes were taken off the front.
+    /// The number of bytes of arguments that [`shift`](Self::shift) has removed from the front.
+    /// Positions in the index count from before them.
     base: usize,
-    /// How many arguments there are.
+    /// The number of arguments.
     count: usize,
-    /// How many arguments were taken off.
+    /// The number of arguments that `shift` has removed.
     shifted: u32,
-    /// How many arrays and objects are within each other in an argument, or were in one that was
-    /// taken off.
+    /// The greatest number of arrays and objects within each other, those of removed arguments
+    /// included.
     depth: u32,
+    /// Absent for a few arguments without attachments.
     index: Option<Arc<Index>>,
 }
 
-/// What is known about the arguments besides their text, as it was before any were taken off.
+/// Attachments and positions. The positions are those before any argument was removed.
 #[derive(Debug, Default)]
 struct Index {
     attachments: Vec<Bytes>,
     places: Places,
-    /// Where each of the arguments begins whose number is a multiple of [`STEP`], if there are
+    /// The start of every argument whose number is a multiple of [`STEP`]; empty if there are no
     /// more than that.
     marks: Vec<usize>,
 }
 
-/// How many arguments may have to be stepped over on the way to one.
+/// The greatest number of arguments that are scanned to find one.
 const STEP: usize = 16;
 
 const CHECKED: &str = "the JSON of a packet is checked when it arrives";
 
 impl Args {
-    /// Takes JSON that was checked: values with commas between them, so many and so deep.
+    /// Creates arguments from valid JSON values with commas between them. `outline` has their
+    /// number and depth.
     #[inline]
     pub(crate) fn new(json: Bytes, attachments: Vec<Bytes>, outline: Outline) -> Self {
         let Outline { elements: count, depth } = outline;
@@ -70,7 +76,7 @@ impl Args {
         args.with_index(attachments)
     }
 
-    /// Takes one value that was checked.
+    /// Creates a single argument from a valid JSON value.
     pub(crate) fn one(json: Bytes) -> Self {
         let outline = Outline { depth: json::depth(&json), elements: 1 };
         Self::new(json, Vec::new(), outline)
@@ -82,7 +88,7 @@ impl Args {
             _ => self.places().step_by(STEP).map(|place| place.start).collect(),
         };
         let places = match &*attachments {
-            // What looks like a placeholder is data then.
+            // An object that looks like a placeholder is data then.
             [] => Places::default(),
             _ => Places::find(&self.json),
         };
@@ -90,38 +96,38 @@ impl Args {
         Self { index, ..self }
     }
 
-    /// No arguments.
+    /// Returns no arguments.
     #[must_use]
     pub const fn none() -> Self {
         Self { json: Bytes::new(), base: 0, count: 0, shifted: 0, depth: 0, index: None }
     }
 
-    /// The JSON text of each argument, with placeholders where binary values belong.
+    /// Returns the JSON text of each argument, with placeholders in the place of binary values.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let text = |place| std::str::from_utf8(&self.json[place]);
         self.places().map(move |place| text(place).expect("JSON was checked to be UTF-8"))
     }
 
-    /// How many arguments there are.
+    /// Returns the number of arguments.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are no arguments.
+    /// Returns whether there are no arguments.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The binary values, in the order in which they came.
+    /// Returns the attachments, in the order of their numbers.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         self.index.as_deref().map_or(&[], |index| &index.attachments)
     }
 
-    /// A copy that shares its memory with nothing else: what came may be a small part of a large
-    /// body, all of which it would keep.
+    /// Returns a copy with memory of its own. Arguments that arrived share that of the whole
+    /// message or body, and keep all of it.
     pub(crate) fn detached(&self) -> Self {
         let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
         let index = self.index.as_deref().map(|index| {
@@ -132,14 +138,14 @@ impl Args {
         Self { json: copy(&self.json), index, ..*self }
     }
 
-    /// The bytes of the arguments, with their binary values: what they take in memory, without a
-    /// constant.
+    /// Returns the number of bytes of the arguments with their attachments, without the constant
+    /// part of their memory.
     #[must_use]
     pub fn size(&self) -> usize {
         self.json.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// Reads the argument at `index`. One that is missing reads as `null`, as in JavaScript.
+    /// Reads the argument at `index`. A missing one reads as `null`, as in JavaScript.
     ///
     /// ```
     /// # fn read(args: sockeye_core::Args) -> Result<(), sockeye_core::ArgError> {
@@ -170,12 +176,11 @@ impl Args {
         }
     }
 
-    /// Reads the first argument and takes it off, so that the next one becomes the first. One that
-    /// is missing reads as `null`, as in JavaScript.
+    /// Removes the first argument and reads it. A missing one reads as `null`, as in JavaScript.
     ///
     /// # Errors
     ///
-    /// If the argument is missing or does not fit the type; it is taken off all the same.
+    /// If the argument is missing or does not fit the type. It is removed all the same.
     pub fn shift<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
         let index = self.shifted as usize;
         self.shifted = self.shifted.saturating_add(1);
@@ -192,7 +197,7 @@ impl Args {
         value
     }
 
-    /// The argument at `index` if it is binary itself, without a copy.
+    /// Returns the argument at `index` without a copy if it is a binary value.
     #[must_use]
     pub fn binary(&self, index: usize) -> Option<&Bytes> {
         let Index { attachments, places, .. } = self.index.as_deref()?;
@@ -201,34 +206,31 @@ impl Args {
         attachments.get(places.placeholders[at].num?)
     }
 
-    /// Reads all arguments: a tuple takes several, `()` none, everything else the first one.
+    /// Reads all arguments: a tuple reads one for each field, `()` none, any other type the first.
     ///
     /// # Errors
     ///
-    /// If they do not fit the type; a tuple takes just as many as it has fields.
+    /// If they do not fit the type. A tuple takes exactly as many as it has fields.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ArgError> {
-        match Shape::of::<T>() {
-            Shape::Nothing => read_plain(0, b"null"),
-            Shape::Other => self.get(0),
-            Shape::Tuple => T::deserialize(List(&mut self.all())).map_err(|error| {
-                let mut cursor = self.all();
-                let fault = serde_path_to_error::deserialize::<_, T>(List(&mut cursor)).err();
-                ArgError::mismatch(0, &error, fault.map(|fault| fault.path().to_string()))
-            }),
+        match Arity::of::<T>() {
+            Arity::None => read_plain(0, b"null"),
+            Arity::One => self.get(0),
+            Arity::Several => T::deserialize(ArgumentList(&mut self.all()))
+                .map_err(|error| mismatch::<T, _>(0, &error, ArgumentList(&mut self.all()))),
         }
     }
 
-    /// Whether each placeholder names an attachment that is there, and none that another one names.
+    /// Returns whether each placeholder names an existing attachment that no other one names.
     pub(crate) fn is_complete(&self) -> bool {
         let Some(index) = self.index.as_deref() else { return true };
-        // Few bits need no memory of their own.
-        let mut few = 0_u64;
+        // The attachments that are named so far. 64 bits need no allocation.
+        let mut first = 0_u64;
         let mut more = vec![false; index.attachments.len().saturating_sub(64)];
         index.places.placeholders.iter().all(|found| match found.num {
             Some(num) if num >= index.attachments.len() => false,
             Some(num @ 0..64) => {
-                let is_new = few >> num & 1 == 0;
-                few |= 1 << num;
+                let is_new = first >> num & 1 == 0;
+                first |= 1 << num;
                 is_new
             }
             Some(num) => !std::mem::replace(&mut more[num - 64], true),
@@ -236,18 +238,18 @@ impl Args {
         })
     }
 
-    /// How many arrays and objects are within each other in an argument, if not more than so many.
+    /// Returns the depth of the arguments, unless it exceeds `limit`.
     pub(crate) fn depth_within(&self, limit: usize) -> Option<usize> {
         let depth = self.depth as usize;
         if depth <= limit || self.shifted == 0 {
             return Some(depth).filter(|&depth| depth <= limit);
         }
-        // The deepest one may be gone.
+        // The deepest argument may have been removed.
         let depth = self.places().map(|place| json::depth(&self.json[place])).max();
         Some(depth.unwrap_or(0) as usize).filter(|&depth| depth <= limit)
     }
 
-    /// The text up to each placeholder, with what that stands for, and the text behind them.
+    /// Returns the text before each placeholder with its attachment, then the text behind the last.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
         let (placeholders, attachments) = match self.index.as_deref() {
             Some(Index { places, attachments, .. }) => (&*places.placeholders, &**attachments),
@@ -268,7 +270,7 @@ impl Args {
         })
     }
 
-    /// Walks over all arguments.
+    /// Returns a cursor over all arguments.
     pub(crate) fn all(&self) -> Cursor<'_> {
         self.cursor(0..self.json.len())
     }
@@ -284,7 +286,7 @@ impl Args {
         }
     }
 
-    /// Where each argument is.
+    /// Returns the position of each argument.
     fn places(&self) -> impl Iterator<Item = Range<usize>> {
         let mut rest = Scanner::new(&self.json, 0);
         std::iter::from_fn(move || {
@@ -297,7 +299,7 @@ impl Args {
         })
     }
 
-    /// Where the argument at `index` begins; looks at fewer than [`STEP`] others.
+    /// Returns the start of the argument at `index`, scanning fewer than [`STEP`] others.
     #[inline]
     fn find(&self, index: usize) -> Option<usize> {
         let (mut from, mut ahead) = (0, index);
@@ -319,13 +321,13 @@ impl Args {
         None
     }
 
-    /// Reads the argument that begins there, and says where it ends.
+    /// Reads the argument that begins at `start`; returns its end, too.
     fn read<T: DeserializeOwned>(
         &self,
         index: usize,
         start: usize,
     ) -> (Result<T, ArgError>, usize) {
-        if let Some((value, end)) = self.read_at_once(start) {
+        if let Some((value, end)) = self.read_in_one_pass(start) {
             return (Ok(value), end);
         }
         let end = {
@@ -336,31 +338,29 @@ impl Args {
         if !self.holds_binary(start..end) {
             return (read_plain(index, &self.json[start..end]), end);
         }
-        let value = self.cursor(start..end).read().map_err(|error| {
-            // Once more, to learn where in it the fault is.
-            let mut cursor = self.cursor(start..end);
-            let fault = serde_path_to_error::deserialize::<_, T>(&mut cursor).err();
-            ArgError::mismatch(index, &error, fault.map(|fault| fault.path().to_string()))
-        });
+        let value = self
+            .cursor(start..end)
+            .read()
+            .map_err(|error| mismatch::<T, _>(index, &error, &mut self.cursor(start..end)));
         (value, end)
     }
 
-    /// Reads the argument that begins there in one pass, if it has nothing special, and says where
-    /// it ends.
-    fn read_at_once<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
+    /// Reads the argument that begins at `start` without looking for its end first; returns its
+    /// end, too. `None` if it does not fit the type, or if a binary value may be in it.
+    fn read_in_one_pass<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
         if self.holds_binary(start..self.json.len()) {
             return None;
         }
         let rest = &self.json[start..];
         if let Some(text) = json::plain_text(rest) {
-            let string = BorrowedStrDeserializer::<Unfit>::new(text);
+            let string = BorrowedStrDeserializer::<NotAString>::new(text);
             if let Ok(value) = T::deserialize(string) {
                 return Some((value, start + text.len() + 2));
             }
         }
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
         let value = values.next()?.ok()?;
-        // A type that reads nothing is none of these.
+        // A type that reads nothing leaves the end unknown.
         Some((value, start + values.byte_offset())).filter(|(_, end)| *end > start)
     }
 
@@ -378,11 +378,18 @@ fn read_missing<T: DeserializeOwned>(index: usize) -> Result<T, ArgError> {
 
 fn read_plain<T: DeserializeOwned>(index: usize, json: &[u8]) -> Result<T, ArgError> {
     serde_json::from_slice(json).map_err(|error| {
-        // Once more, to learn where in it the fault is.
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err();
-        ArgError::mismatch(index, &error, fault.map(|fault| fault.path().to_string()))
+        mismatch::<T, _>(index, &error, &mut serde_json::Deserializer::from_slice(json))
     })
+}
+
+/// Reads an argument once more, to find the path of an error in it.
+fn mismatch<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    index: usize,
+    error: &serde_json::Error,
+    again: D,
+) -> ArgError {
+    let failed = serde_path_to_error::deserialize::<_, T>(again).err();
+    ArgError::mismatch(index, error, failed.map(|failed| failed.path().to_string()))
 }
 
 impl fmt::Debug for Args {
@@ -391,12 +398,12 @@ impl fmt::Debug for Args {
     }
 }
 
-/// A plain string is not enough for the type.
+/// The type does not read a plain string. The slower way finds out why.
 #[derive(Debug, Error)]
 #[error("a string does not fit")]
-struct Unfit;
+struct NotAString;
 
-impl serde::de::Error for Unfit {
+impl serde::de::Error for NotAString {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }

@@ -1,23 +1,23 @@
-//! Why an argument can't be read.
+//! The error of reading an argument.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Why an argument can't be read.
+/// Why an argument could not be read: it is missing, or does not fit the type.
 #[derive(Debug, Error)]
-#[error("argument {index}{}: {problem}", At(.path))]
+#[error("argument {index}{}: {problem}", FieldSuffix(.path))]
 pub struct ArgError {
     index: usize,
-    /// Where the fault is within the argument; empty for the argument itself.
+    /// The position of the error within the argument; empty for the argument itself.
     path: String,
     problem: Problem,
 }
 
-/// Shows a path after the number of the argument.
-struct At<'a>(&'a str);
+/// Displays a path behind the number of the argument.
+struct FieldSuffix<'a>(&'a str);
 
-impl fmt::Display for At<'_> {
+impl fmt::Display for FieldSuffix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, ", field `{}`", self.0) }
     }
@@ -31,7 +31,7 @@ enum Problem {
     Mismatch(String),
 }
 
-/// The greatest length of a part of an error, in bytes. Those of serde hold what the client sent.
+/// The greatest length of a part of an error, in bytes. Errors of serde quote data of the peer.
 const LIMIT: usize = 200;
 
 fn shorten(mut text: String) -> String {
@@ -50,7 +50,7 @@ impl ArgError {
     }
 
     pub(crate) fn mismatch(index: usize, error: &serde_json::Error, path: Option<String>) -> Self {
-        // What is of no use to a reader: the value itself, and parts that could not be named.
+        // `.` is the value itself, `?` a part that could not be named.
         let path = path.filter(|path| path != "." && !path.contains('?')).unwrap_or_default();
         let problem = Problem::Mismatch(shorten(error.to_string()));
         Self { index, path: shorten(path), problem }
@@ -69,19 +69,20 @@ impl ArgError {
         self
     }
 
-    /// Where in the argument the fault is, like `user.tags[2]`; empty if it is the argument itself.
+    /// Returns the position of the error within the argument, such as `user.tags[2]`; empty for the
+    /// argument itself.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Which argument it is, counted from 0.
+    /// Returns the number of the argument, counted from 0.
     #[must_use]
     pub const fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether the argument is not there at all.
+    /// Returns whether the argument is missing.
     #[must_use]
     pub const fn is_missing(&self) -> bool {
         matches!(self.problem, Problem::Missing)

@@ -1,12 +1,16 @@
-//! Arguments of events: encoded until they are read or sent on, with binary values inside.
+//! Arguments of events and acknowledgements: JSON text with attachments, until an application reads
+//! them or sends them on.
+//!
+//! In the protocol document, they are the payload of EVENT and ACK packets. This folder reads and
+//! writes them for serde; the packets around them are those of `socketio/packet`.
 
 #[expect(clippy::module_inception, reason = "the type that the folder is about")]
 mod args;
-mod de;
+mod arity;
+mod deserialize;
 mod error;
 mod name;
-mod relay;
-mod shape;
+mod serialize;
 pub(crate) mod shared;
 mod typed;
 mod value;

@@ -1,4 +1,4 @@
-//! The name of an event.
+//! The name of an event, the first element of its payload.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 use crate::json::unescape::unescape;
 
-/// The name of an event. Each surrogate in it that stood alone was replaced by one U+FFFD.
+/// The name of an event. Each lone surrogate was replaced with U+FFFD.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Bytes);
 
 impl Name {
-    /// The name of an event that did not come from a client.
+    /// Creates a name, for events that did not arrive from a peer.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(Bytes::copy_from_slice(name.as_bytes()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a name is cut out of valid text at character borders")
@@ -27,12 +27,13 @@ impl Name {
         &self.0
     }
 
-    /// Reads a JSON string that was checked before.
+    /// Creates a name from a valid JSON string, with its quotes.
     pub(crate) fn from_json(string: Bytes) -> Self {
         let name = Self(string.slice(1..string.len() - 1));
         if name.0.contains(&b'\\') { Self(unescape(&name).into()) } else { name }
     }
 
+    /// Creates a name from the digits of a JSON number.
     pub(crate) const fn from_digits(digits: Bytes) -> Self {
         Self(digits)
     }

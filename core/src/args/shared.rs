@@ -4,8 +4,8 @@
 //! serialize as a newtype struct with the reserved name [`NAME`]. Other serializers ignore the name
 //! and write the content. The serializer of packets recognizes it, and asks the value for its
 //! content: it answers the value's next call with an error whose source is a [`ShareRequest`]. The
-//! value puts a [`Shared`] into the request, and the serializer takes it from there when it gets its
-//! error back.
+//! value puts a [`Shared`] into the request, and the serializer takes it from there when it gets
+//! its error back.
 
 use std::cell::RefCell;
 use std::error::Error;

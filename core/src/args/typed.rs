@@ -1,4 +1,4 @@
-//! Events with types of the application's own.
+//! Typed events: one type for the name, the arguments and the answer of an event.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,33 +6,33 @@ use serde::de::DeserializeOwned;
 use crate::args::ArgError;
 use crate::args::Args;
 
-/// An event whose name, arguments and answer are told by one type, for both sides.
+/// An event whose name, arguments and answer are defined by one type, for both sides.
 ///
-/// [`events!`](crate::events) makes such types. One may be made by hand, too: it serializes as a
-/// tuple if the event has several arguments.
+/// [`events!`](crate::events) defines such types. A type that implements this by hand serializes as
+/// a tuple if the event has several arguments.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no typed event",
+    message = "`{Self}` is not a typed event",
     note = "typed events are defined with `events!`, or by implementing `TypedEvent`"
 )]
 pub trait TypedEvent: Serialize + Sized + 'static {
     /// The name of the event.
     const NAME: &'static str;
 
-    /// What the receiver answers; `()` for events that are not acknowledged, or with nothing.
+    /// The answer of the receiver; `()` for events without an acknowledgement or with an empty one.
     type Answer: Serialize + DeserializeOwned + 'static;
 
     /// Reads the event from its arguments.
     ///
     /// # Errors
     ///
-    /// If the arguments do not fit.
+    /// If the arguments do not fit the fields.
     fn from_args(args: &Args) -> Result<Self, ArgError>;
 }
 
 /// Defines typed events: structs whose fields are the arguments, in their order.
 ///
-/// Behind `->` stands what the receiver answers, if it answers. Attributes are kept; the fields
-/// are public.
+/// The type behind `->` is the answer of the receiver; without it, there is none. Attributes are
+/// kept, and the fields are public.
 ///
 /// ```
 /// use sockeye_core::TypedEvent;
@@ -102,7 +102,7 @@ macro_rules! events {
     )*};
 }
 
-/// What an event without an answer is answered with.
+/// The type of the answer of an event; `()` if it has none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __answer {

@@ -1,4 +1,4 @@
-//! Any argument: JSON in which binary may stand.
+//! An argument of any type: JSON with binary values.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::args::shared;
 use crate::args::shared::Shared;
 
-/// An argument of any form: for those who do not know what they get, or pass it on.
+/// An argument of any type, for code that does not know the type or forwards the value.
 ///
-/// Objects keep the order of their keys; of two equal ones both are kept.
+/// Objects keep the order of their keys, and repeated keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// `null`, and what is missing.
+    /// `null`, or a missing argument.
     Null,
-    /// A truth value.
+    /// `true` or `false`.
     Bool(bool),
     /// A number.
     Number(serde_json::Number),
-    /// Text.
+    /// A string.
     String(String),
-    /// Binary.
+    /// A binary value.
     Bytes(Bytes),
-    /// A list.
+    /// An array.
     Array(Vec<Self>),
     /// An object.
     Object(Vec<(String, Self)>),
@@ -37,7 +37,9 @@ impl Serialize for Value {
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),
             Self::String(text) => serializer.serialize_str(text),
-            Self::Bytes(data) => serializer.serialize_newtype_struct(shared::NAME, &Data(data)),
+            Self::Bytes(data) => {
+                serializer.serialize_newtype_struct(shared::NAME, &SharedBytes(data))
+            }
             Self::Array(values) => serializer.collect_seq(values),
             Self::Object(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
@@ -50,10 +52,10 @@ impl Serialize for Value {
     }
 }
 
-/// Binary that need not be copied.
-struct Data<'a>(&'a Bytes);
+/// A binary value that the serializer of packets takes without a copy, see `shared.rs`.
+struct SharedBytes<'a>(&'a Bytes);
 
-impl Serialize for Data<'_> {
+impl Serialize for SharedBytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = serializer.serialize_bytes(self.0);
         written.inspect_err(|error| shared::respond(error, || Shared::Bytes(self.0.clone())))
@@ -62,13 +64,13 @@ impl Serialize for Data<'_> {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-struct Any;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for Any {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

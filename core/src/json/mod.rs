@@ -1,28 +1,29 @@
-//! Reads JSON text without building anything: where values end, and whether they are valid.
+//! A scanner of JSON text: it finds the ends of values and checks that they are valid.
 //!
-//! Takes what `JSON.parse` takes (lone surrogates and numbers beyond any range included), up to a
-//! depth of at most [`MAX_DEPTH`]. Nothing here recurses or allocates.
+//! It accepts what `JSON.parse` accepts, including lone surrogates and numbers of any size, up to a
+//! depth of [`MAX_DEPTH`]. It builds no values: serde_json does that, for the arguments that an
+//! application reads. Nothing here recurses or allocates.
 
 pub(crate) mod placeholder;
 pub(crate) mod unescape;
 
-/// The greatest number of arrays and objects within each other that is read at all.
+/// The greatest number of arrays and objects within each other. The scanner has one bit for each.
 pub(crate) const MAX_DEPTH: u32 = 128;
 
-/// The text is not JSON, or too deep.
+/// The text is not JSON, or is nested too deeply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// What one walk over a value tells besides its end.
+/// The size and the depth of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
-    /// How many arrays and objects are within each other.
+    /// The greatest number of arrays and objects within each other.
     pub(crate) depth: u32,
-    /// How many elements or entries the value has itself, if it is an array or an object.
+    /// The number of elements or entries of the value itself, if it is an array or an object.
     pub(crate) elements: usize,
 }
 
-/// Walks over JSON text, and never back.
+/// Moves forward over JSON text.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -31,7 +32,7 @@ pub(crate) struct Scanner<'a> {
     start: usize,
 }
 
-/// Counts what was walked over.
+/// Counts the bytes that were scanned, for the tests of `cost.rs`.
 #[cfg(any(test, fuzzing))]
 impl Drop for Scanner<'_> {
     fn drop(&mut self) {
@@ -53,7 +54,7 @@ impl<'a> Scanner<'a> {
         self.pos
     }
 
-    /// The next byte that is not white space, left in place.
+    /// Skips white space and returns the next byte without stepping over it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         while let Some(byte @ (b' ' | b'\n' | b'\r' | b'\t')) = self.bytes.get(self.pos) {
             debug_assert!(byte.is_ascii_whitespace());
@@ -77,8 +78,8 @@ impl<'a> Scanner<'a> {
         self.expect(byte).is_ok()
     }
 
-    /// Steps to the next of the bytes that make the structure of valid JSON: those which begin a
-    /// string, begin or end a container, or stand between two elements. `None` at the end.
+    /// Moves to the next structural byte of valid JSON and returns it: the start of a string, the
+    /// start or end of a container, or a comma. `None` at the end.
     pub(crate) fn structure(&mut self) -> Option<u8> {
         let rest = &self.bytes[self.pos..];
         let is_structure = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',');
@@ -87,12 +88,12 @@ impl<'a> Scanner<'a> {
         ahead.map(|ahead| rest[ahead])
     }
 
-    /// Steps over a byte that was seen.
+    /// Steps over the byte that [`peek`](Self::peek) has returned.
     pub(crate) const fn step(&mut self) {
         self.pos += 1;
     }
 
-    /// Steps to a place that is not behind.
+    /// Moves forward to a position.
     pub(crate) fn skip_to(&mut self, pos: usize) {
         debug_assert!(pos >= self.pos, "from {} to {pos}", self.pos);
         self.pos = pos;
@@ -106,9 +107,9 @@ impl<'a> Scanner<'a> {
         Ok(&self.bytes[start..self.pos])
     }
 
-    /// Steps over one value that is not deeper than that, and looks at its outline if wanted.
-    fn walk<const LOOK: bool>(&mut self, max_depth: u32) -> Result<Outline, Invalid> {
-        // One bit for each container that is open: set for an object.
+    /// Steps over one value of at most `max_depth`. Returns its outline if `OUTLINE` is set.
+    fn walk<const OUTLINE: bool>(&mut self, max_depth: u32) -> Result<Outline, Invalid> {
+        // One bit for each open container, set for objects.
         let mut kinds = 0_u128;
         let mut depth = 0;
         let mut outline = Outline::default();
@@ -119,19 +120,19 @@ impl<'a> Scanner<'a> {
                         return Err(Invalid);
                     }
                     depth += 1;
-                    if LOOK {
+                    if OUTLINE {
                         outline.depth = outline.depth.max(depth);
                     }
                     kinds = kinds << 1 | u128::from(open == b'{');
                     self.pos += 1;
                     if open == b'{' {
                         if self.peek() != Some(b'}') {
-                            outline.elements += usize::from(LOOK && depth == 1);
+                            outline.elements += usize::from(OUTLINE && depth == 1);
                             self.key()?;
                             continue;
                         }
                     } else if self.peek() != Some(b']') {
-                        outline.elements += usize::from(LOOK && depth == 1);
+                        outline.elements += usize::from(OUTLINE && depth == 1);
                         continue;
                     }
                 }
@@ -147,11 +148,12 @@ impl<'a> Scanner<'a> {
             if !self.after_value(&mut kinds, &mut depth)? {
                 return Ok(outline);
             }
-            outline.elements += usize::from(LOOK && depth == 1);
+            outline.elements += usize::from(OUTLINE && depth == 1);
         }
     }
 
-    /// Closes what ends here; true if another value follows, false if the outermost one is over.
+    /// Steps over the ends of containers. Returns true if another value follows, false at the end
+    /// of the outermost one.
     #[inline]
     fn after_value(&mut self, kinds: &mut u128, depth: &mut u32) -> Result<bool, Invalid> {
         while *depth > 0 {
@@ -191,7 +193,7 @@ impl<'a> Scanner<'a> {
         }
         self.pos += 1;
         loop {
-            self.pos += ordinary(&self.bytes[self.pos..]);
+            self.pos += plain_length(&self.bytes[self.pos..]);
             let byte = *self.bytes.get(self.pos).ok_or(Invalid)?;
             self.pos += 1;
             match byte {
@@ -257,21 +259,22 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes from the front stand for themselves in a string: all but quotes, backslashes and
-/// control characters.
+/// Returns the number of bytes before the first that a JSON string escapes or ends with: a quote, a
+/// backslash, or a control character.
 #[inline]
-fn ordinary(bytes: &[u8]) -> usize {
-    const MANY: usize = 16;
-    // Without branches, so that the processor looks at all of them at once.
+fn plain_length(bytes: &[u8]) -> usize {
+    // Blocks are checked without branches, so that the compiler uses vector instructions.
+    const BLOCK: usize = 16;
     let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-    let pass = |many: &&[u8]| !many.iter().fold(false, |found, byte| found | is_special(byte));
-    let sure = MANY * bytes.chunks_exact(MANY).take_while(pass).count();
-    let rest = &bytes[sure..];
+    let is_plain =
+        |block: &&[u8]| !block.iter().fold(false, |found, byte| found | is_special(byte));
+    let blocks = BLOCK * bytes.chunks_exact(BLOCK).take_while(is_plain).count();
+    let rest = &bytes[blocks..];
     let is_special = |&byte: &u8| SPECIAL[byte as usize];
-    sure + rest.iter().position(is_special).unwrap_or(rest.len())
+    blocks + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
-/// Quotes, backslashes and control characters.
+/// Whether a byte is a quote, a backslash, or a control character.
 const SPECIAL: [bool; 256] = {
     let mut special = [false; 256];
     let mut byte = 0;
@@ -284,9 +287,9 @@ const SPECIAL: [bool; 256] = {
     special
 };
 
-/// Writes text as a JSON string if nothing in it needs escaping; false if not.
+/// Writes text as a JSON string and returns true, or returns false if a character needs escaping.
 pub(crate) fn write_plain(text: &str, json: &mut Vec<u8>) -> bool {
-    if ordinary(text.as_bytes()) < text.len() {
+    if plain_length(text.as_bytes()) < text.len() {
         return false;
     }
     json.reserve(text.len() + 2);
@@ -301,20 +304,20 @@ pub(crate) fn write_text(text: &str, json: &mut Vec<u8>) -> Result<(), serde_jso
     if write_plain(text, json) { Ok(()) } else { serde_json::to_writer(json, text) }
 }
 
-/// The text of the JSON string that comes first, if nothing in it is escaped.
+/// Returns the text of the string at the front, if it is one without escapes.
 pub(crate) fn plain_text(json: &[u8]) -> Option<&str> {
     let rest = json.strip_prefix(b"\"")?;
-    let text = &rest[..ordinary(rest)];
+    let text = &rest[..plain_length(rest)];
     (rest.get(text.len()) == Some(&b'"')).then(|| std::str::from_utf8(text).ok())?
 }
 
-/// How many arrays and objects are within each other in a value that was checked.
+/// Returns the depth of a valid value.
 pub(crate) fn depth(bytes: &[u8]) -> u32 {
     validate(bytes, MAX_DEPTH).map_or(0, |outline| outline.depth)
 }
 
-/// Checks that the whole text is one value, perhaps with white space around it, and not deeper
-/// than `max_depth`, of which at most [`MAX_DEPTH`] counts.
+/// Checks that the text is one value of at most `max_depth` and [`MAX_DEPTH`], perhaps with white
+/// space around it.
 pub(crate) fn validate(bytes: &[u8], max_depth: u32) -> Result<Outline, Invalid> {
     let mut scanner = Scanner::new(bytes, 0);
     let outline = scanner.walk::<true>(max_depth.min(MAX_DEPTH))?;
@@ -349,13 +352,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ordinary_bytes_end_at_the_first_that_is_special(
+        fn the_plain_length_ends_at_the_first_special_byte(
             bytes in prop::collection::vec(prop_oneof![Just(0x20), Just(0x1f), Just(b'"'), 0x80_u8..,
                 Just(b'\\'), Just(0), Just(0x21), Just(0x23), Just(0x5b), Just(0x7f)], 0..40)
         ) {
             let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
             let expected = bytes.iter().position(special).unwrap_or(bytes.len());
-            prop_assert_eq!(ordinary(&bytes), expected);
+            prop_assert_eq!(plain_length(&bytes), expected);
         }
     }
 
@@ -368,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_json_parse_takes() {
+    fn accepts_what_json_parse_accepts() {
         for text in [
             "0",
             "-0",
@@ -390,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_json_parse_refuses_and_what_is_too_deep() {
+    fn refuses_what_json_parse_refuses_and_deep_nesting() {
         for text in [
             "",
             " ",
@@ -427,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_depth_and_the_number_of_elements() {
+    fn returns_the_depth_and_the_number_of_elements() {
         for (text, depth, elements) in [
             ("1", 0, 0),
             ("[]", 1, 0),

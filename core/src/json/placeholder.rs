@@ -1,26 +1,29 @@
-//! Finds where binary values stand in the JSON of a packet: `{"_placeholder":true,"num":0}`.
+//! Finds the placeholders of attachments in the JSON of a packet: `{"_placeholder":true,"num":0}`.
+//!
+//! In the protocol document: "Packet encoding". One pass finds all of them, however deeply objects
+//! that begin like placeholders are nested.
 
 use crate::json::Scanner;
 
-/// An object that stands for a binary value.
+/// An object in the place of an attachment.
 ///
-/// One of its first two keys is `_placeholder` with the value `true`, and the other one of these
-/// is `num`; more may follow.
+/// Its keys are `_placeholder`, with the value `true`, and `num`, in either order; others may
+/// follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placeholder {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Which attachment is meant; `None` if the number is missing or no plain integer.
+    /// The number of the attachment; `None` if it is missing or not an unsigned integer.
     pub(crate) num: Option<usize>,
 }
 
-/// The placeholders of some JSON, and what they stand in.
+/// The positions of placeholders in JSON, and of the containers around them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// From left to right. None is within another one.
+    /// From left to right. Placeholders within another one do not count.
     pub(crate) placeholders: Vec<Placeholder>,
-    /// Where the arrays and objects begin that hold a placeholder at any depth, from left to
-    /// right. There may be more within placeholders.
+    /// The starts of the arrays and objects that contain a placeholder at any depth, from left to
+    /// right. It may have those within placeholders, too.
     pub(crate) parents: Vec<usize>,
 }
 
@@ -28,23 +31,25 @@ pub(crate) struct Places {
 struct Open {
     start: usize,
     is_parent: bool,
-    /// What it is if it may be a placeholder so far.
+    /// Set as long as it may be a placeholder.
     candidate: Option<Candidate>,
 }
 
+/// What is known of an object that may be a placeholder.
 struct Candidate {
-    /// Whether the last `_placeholder` is `true`.
+    /// Whether the value of the last `_placeholder` is `true`.
     is_marked: bool,
     num: Option<usize>,
-    /// How many placeholders were found before it; those within it do not count if it is one.
+    /// The number of placeholders before it. Those within it are dropped if it is one itself.
     before: usize,
 }
 
 impl Places {
-    /// Looks through valid JSON values with commas between them, in one pass.
+    /// Scans valid JSON values with commas between them.
     pub(crate) fn find(json: &[u8]) -> Self {
         let mut places = Self::default();
-        // Those within each other, the innermost one apart: mostly it is the only one.
+        // The open containers. The innermost one is apart, because mostly it is the only one, which
+        // then needs no allocation.
         let mut open: Option<Open> = None;
         let mut outer: Vec<Open> = Vec::new();
         let mut scanner = Scanner::new(json, 0);
@@ -97,8 +102,8 @@ impl Candidate {
     }
 }
 
-/// Reads the key that comes next, if it matters; what then can't be a placeholder is no candidate
-/// any more.
+/// Reads the next key of a candidate, and removes the candidate if this key rules out a
+/// placeholder.
 fn read_key(candidate: &mut Option<Candidate>, scanner: &mut Scanner<'_>) {
     let Some(found) = candidate else { return };
     match scanner.key() {
@@ -108,7 +113,7 @@ fn read_key(candidate: &mut Option<Candidate>, scanner: &mut Scanner<'_>) {
             found.num = is_number.then(|| scanner.value().ok()).flatten().and_then(index);
         }
         Ok(_) if found.is_marked => {}
-        // Ordinary objects are left after their first key.
+        // An ordinary object is ruled out by its first key.
         Ok(_) | Err(_) => *candidate = None,
     }
 }

@@ -1,7 +1,9 @@
-//! What the text of a JSON string stands for.
+//! Resolves the escapes of a JSON string.
+//!
+//! serde_json does so, too, but refuses lone surrogates, which JavaScript sends.
 
-/// Reads what is between the quotes of a string that was checked. A surrogate that stands alone,
-/// which JSON has and UTF-8 has not, becomes one U+FFFD.
+/// Resolves the escapes in the text between the quotes of a valid string. A lone surrogate, which
+/// UTF-8 cannot represent, becomes one U+FFFD.
 pub(crate) fn unescape(mut rest: &str) -> String {
     let mut text = String::with_capacity(rest.len());
     while let Some((before, behind)) = rest.split_once('\\') {
@@ -26,7 +28,7 @@ pub(crate) fn unescape(mut rest: &str) -> String {
     text
 }
 
-/// Reads `u0000`, or `ud800\udc00` for one character, and what comes after it.
+/// Reads `u0000` or `ud800\udc00` as one character; returns the rest, too.
 fn unicode(escape: &str) -> Option<(char, &str)> {
     let (first, rest) = unit(escape)?;
     let pair = rest.strip_prefix('\\').and_then(unit);
@@ -39,6 +41,7 @@ fn unicode(escape: &str) -> Option<(char, &str)> {
     Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
 }
 
+/// Reads `u` and four hexadecimal digits; returns the rest, too.
 fn unit(escape: &str) -> Option<(u32, &str)> {
     let (digits, rest) = escape.strip_prefix('u')?.split_at_checked(4)?;
     Some((u32::from_str_radix(digits, 16).ok()?, rest))
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_surrogate_that_stands_alone_becomes_one_replacement_character() {
+    fn a_lone_surrogate_becomes_one_replacement_character() {
         for (text, expected) in [
             (r"\ud83d\ude00", "\u{1f600}"),
             (r"a\ud800b", "a\u{fffd}b"),
@@ -65,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_else_is_what_serde_json_reads(
+        fn other_escapes_are_resolved_as_by_serde_json(
             text in r#"([a-zé😀/\x20]|\\[bfnrt/\\"]|\\u00[0-9a-f]{2}|\\ud83d\\ude0[0-9])*"#
         ) {
             let expected: String = serde_json::from_str(&format!("\"{text}\"")).expect("a string");

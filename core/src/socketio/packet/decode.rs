@@ -1,8 +1,8 @@
 //! From Engine.IO messages to packets, including the reassembly of packets with attachments.
 //!
-//! In the protocol document: "Packet encoding" and "Binary attachments". A parser reads the first
-//! message; here is what holds for all parsers: limits, the order of messages, and what each type of
-//! packet may contain. Whether a packet is allowed in the state of its socket is decided above.
+//! In the protocol document: "Exchange protocol" and "Packet encoding". A parser reads the first
+//! message; here is what holds for all parsers: limits, the order of messages, and what each type
+//! of packet may contain. Whether a packet is allowed in the state of its socket is decided above.
 
 use bytes::{Buf, Bytes};
 
@@ -165,8 +165,8 @@ const fn one(outline: Outline) -> Outline {
     Outline { elements: 1, ..outline }
 }
 
-/// Makes arguments of JSON values, each of whose placeholders names an attachment of its own, as all
-/// encoders write them. Otherwise few bytes could stand for very many.
+/// Makes arguments of JSON values, each of whose placeholders names an attachment of its own, as
+/// all encoders write them. Otherwise few bytes could stand for very many.
 #[inline]
 fn args(json: Bytes, attachments: Vec<Bytes>, outline: Outline) -> Result<Args, PacketError> {
     let args = Args::new(json, attachments, outline);

@@ -1,4 +1,4 @@
-//! The types of packets; in the protocol document: "Packet types".
+//! The types of packets; in the protocol document: "Exchange protocol".
 
 /// The type of a packet. The variants have the order of their numbers on the wire.
 ///

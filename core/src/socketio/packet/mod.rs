@@ -1,13 +1,13 @@
 //! Packets of Socket.IO, protocol 5, and the parsers that translate them.
 //!
-//! In the protocol document: "Packet types" and "Packet encoding". A packet has a type, a namespace,
-//! perhaps an id, and data: JSON text in which `{"_placeholder":true,"num":0}` stands for the first
-//! attachment. A [`Parser`] translates between packets and messages on the wire; both sides of a
-//! connection must use the same one. What packets do is in [`Server`](crate::Server) and
+//! In the protocol document: "Exchange protocol" and "Packet encoding". A packet has a type, a
+//! namespace, perhaps an id, and data: JSON text in which `{"_placeholder":true,"num":0}` stands
+//! for the first attachment. A [`Parser`] translates between packets and messages on the wire; both
+//! sides of a connection must use the same one. What packets do is in [`Server`](crate::Server) and
 //! [`Client`](crate::Client).
 //!
-//! [`DefaultParser`] writes what every client understands. The crate `sockeye-msgpack` has the parser
-//! for clients with the npm package `socket.io-msgpack-parser`.
+//! [`DefaultParser`] writes what every client understands. The crate `sockeye-msgpack` has the
+//! parser for clients with the npm package `socket.io-msgpack-parser`.
 
 mod arguments;
 mod decode;

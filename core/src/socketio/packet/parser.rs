@@ -1,6 +1,7 @@
 //! The interface of parsers: [`Parser`], what it reads ([`Incoming`]), and why it cannot.
 //!
-//! In the protocol document and in the documentation of Socket.IO: "Custom parser".
+//! In the documentation of Socket.IO: "Custom parser". What packets may contain is checked in
+//! `decode.rs`, for all parsers alike.
 
 use std::fmt::Debug;
 

@@ -17,8 +17,9 @@ use crate::socketio::packet::{Limits, RESERVED, arguments};
 /// The name and the arguments of an event, encoded.
 ///
 /// Encoding runs code of the application, its implementations of `Serialize`. Callers that share a
-/// machine behind a lock encode before they lock: [`Server::emit_payload`](crate::Server::emit_payload)
-/// and the other methods that take a payload copy no data and run no code of the application.
+/// machine behind a lock encode before they lock:
+/// [`Server::emit_payload`](crate::Server::emit_payload) and the other methods that take a payload
+/// copy no data and run no code of the application.
 ///
 /// ```
 /// use sockeye_core::{EmitOptions, EventPayload, Selector, Server, ServerConfig};

@@ -232,7 +232,8 @@ impl<'w, 'a> Compound<'w, 'a> {
     }
 
     fn key<T: ?Sized + Serialize>(&mut self, key: &T) -> WriteResult {
-        // serde_json knows which types are keys. It writes `{"key"`, of which the brace is replaced.
+        // serde_json knows which types are keys. It writes `{"key"`, of which the brace is
+        // replaced.
         let start = self.writer.json.len();
         let mut leaf = self.writer.leaf();
         let mut map = leaf.serialize_map(None)?;

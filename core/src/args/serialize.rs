@@ -1,4 +1,7 @@
-//! Serializes arguments as they came, in one pass, also for serializers of others.
+//! Serializes arguments as they arrived, in one pass.
+//!
+//! The serializer of packets takes them without a copy, see `shared.rs`. What is here serves other
+//! serializers, such as that of serde_json.
 
 use std::cell::RefCell;
 
@@ -6,12 +9,12 @@ use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, SerializeTup
 use serde_json::value::RawValue;
 
 use crate::args::Args;
-use crate::args::de::{Cursor, Next};
+use crate::args::deserialize::{Cursor, Next};
 use crate::args::shared;
 use crate::args::shared::Shared;
 use crate::json::unescape::unescape;
 
-/// Writes the arguments as they came: as a tuple of them, so that emitting `Args` sends each one.
+/// Serializes the arguments as a tuple, so that emitting `Args` sends each one as an argument.
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(shared::NAME, &Tuple(self))
@@ -29,14 +32,14 @@ impl Serialize for Tuple<'_> {
         let cursor = RefCell::new(args.all());
         let mut first = true;
         while next(&cursor, &mut first, None)? {
-            once(&cursor, |value| tuple.serialize_element(value))?;
+            pass(&cursor, |value| tuple.serialize_element(value))?;
         }
         tuple.end()
     }
 }
 
-/// The value that comes next. What is in it is written while it is walked over, so that nothing is
-/// looked at for each of the arrays and objects around it.
+/// The next value of a cursor. Its parts are written while the cursor passes them, so that nothing
+/// is scanned once for each level of nesting.
 struct Value<'c, 'a>(&'c RefCell<Cursor<'a>>);
 
 impl Serialize for Value<'_, '_> {
@@ -56,7 +59,7 @@ impl Serialize for Value<'_, '_> {
                 if open == b'[' {
                     let mut seq = serializer.serialize_seq(None)?;
                     while next(cursor, &mut first, Some(b']'))? {
-                        once(cursor, |value| seq.serialize_element(value))?;
+                        pass(cursor, |value| seq.serialize_element(value))?;
                     }
                     cursor.borrow_mut().leave();
                     return seq.end();
@@ -66,7 +69,7 @@ impl Serialize for Value<'_, '_> {
                     let key = cursor.borrow_mut().key().map_err(S::Error::custom)?;
                     let key = std::str::from_utf8(&key[1..key.len() - 1]);
                     let key = unescape(key.map_err(S::Error::custom)?);
-                    once(cursor, |value| map.serialize_entry(&key, value))?;
+                    pass(cursor, |value| map.serialize_entry(&key, value))?;
                 }
                 cursor.borrow_mut().leave();
                 map.end()
@@ -83,8 +86,8 @@ fn next<E: serde::ser::Error>(
     cursor.borrow_mut().element(first, close).map_err(E::custom)
 }
 
-/// Hands a value to a serializer, which may have no use for it.
-fn once<'a, E: serde::ser::Error>(
+/// Passes a value to a serializer, and skips it if the serializer has ignored it.
+fn pass<'a, E: serde::ser::Error>(
     cursor: &RefCell<Cursor<'a>>,
     write: impl FnOnce(&Value<'_, 'a>) -> Result<(), E>,
 ) -> Result<(), E> {

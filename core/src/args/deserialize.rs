@@ -1,8 +1,8 @@
-//! Deserializes JSON in which placeholders stand for binary values.
+//! Deserializes JSON in which `{"_placeholder":true,"num":0}` stands for the first attachment.
 //!
-//! What holds no placeholder is read by serde_json, whole. What is done here is to walk through
-//! the arrays and objects that do hold one, as serde_json would, and to hand out an attachment
-//! where a placeholder stands.
+//! serde_json reads every value without a placeholder in it. A [`Cursor`] walks through the arrays
+//! and objects that contain one, as serde_json would, and yields the attachment of each
+//! placeholder.
 
 use bytes::Bytes;
 use serde::de::{
@@ -16,28 +16,29 @@ use serde_json::de::SliceRead;
 use crate::json::Scanner;
 use crate::json::placeholder::{Placeholder, Places};
 
-/// Walks over JSON that was checked before, and never back.
+/// Walks forward over valid JSON.
 pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     scanner: Scanner<'a>,
-    /// Where the text begins in what the places are counted in.
+    /// The position of the text in the whole, from which the positions of placeholders count.
     offset: usize,
     placeholders: &'a [Placeholder],
     parents: &'a [usize],
     attachments: &'a [Bytes],
 }
 
-/// What comes next.
+/// The kind of the next value.
 pub(crate) enum Next<'a> {
+    /// A placeholder for this attachment.
     Binary(&'a Bytes),
-    /// An array or object with a placeholder in it begins with this byte.
+    /// An array or object with a placeholder in it; it begins with this byte.
     Parent(u8),
-    /// There is nothing binary in it.
+    /// A value without a placeholder.
     Plain,
 }
 
 impl<'a> Cursor<'a> {
-    /// Walks over text that begins at `offset` of what the places are counted in.
+    /// Creates a cursor over text that begins at `offset` of the whole.
     pub(crate) fn new(
         text: &'a [u8],
         offset: usize,
@@ -56,29 +57,29 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Walks over text in which nothing is binary.
+    /// Creates a cursor over text without placeholders.
     pub(crate) const fn plain(text: &'a [u8]) -> Self {
         let scanner = Scanner::new(text, 0);
         Self { text, scanner, offset: 0, placeholders: &[], parents: &[], attachments: &[] }
     }
 
-    /// Reads all of the text as one value.
+    /// Reads the text as one value.
     pub(crate) fn read<T: DeserializeOwned>(mut self) -> Result<T, Error> {
         let value = T::deserialize(&mut self)?;
-        if self.scanner.peek().is_none() { Ok(value) } else { Err(misplaced()) }
+        if self.scanner.peek().is_none() { Ok(value) } else { Err(incomplete()) }
     }
 
-    /// Whether there is nothing binary in the next value.
+    /// Returns whether the next value is without placeholders.
     fn is_plain(&mut self) -> bool {
         let Some(b'{' | b'[') = self.scanner.peek() else { return true };
-        self.narrow();
+        self.drop_passed();
         let at = self.offset + self.scanner.pos();
         self.placeholders.first().is_none_or(|found| found.start != at)
             && self.parents.first() != Some(&at)
     }
 
-    /// Forgets the places before the next value.
-    fn narrow(&mut self) {
+    /// Drops the positions before the next value.
+    fn drop_passed(&mut self) {
         let at = self.offset + self.scanner.pos();
         let behind = self.placeholders.iter().take_while(|found| found.start < at).count();
         self.placeholders = &self.placeholders[behind..];
@@ -86,7 +87,7 @@ impl<'a> Cursor<'a> {
         self.parents = &self.parents[behind..];
     }
 
-    /// Looks at the next value; steps over it if it is binary.
+    /// Returns the kind of the next value; steps over it if it is binary.
     pub(crate) fn next(&mut self) -> Result<Next<'a>, Error> {
         let Some(open @ (b'{' | b'[')) = self.scanner.peek() else { return Ok(Next::Plain) };
         if self.is_plain() {
@@ -102,7 +103,7 @@ impl<'a> Cursor<'a> {
 
     /// Steps over a value and returns its text.
     pub(crate) fn skip(&mut self) -> Result<&'a [u8], Error> {
-        self.scanner.value().map_err(|_| misplaced())
+        self.scanner.value().map_err(|_| incomplete())
     }
 
     /// Steps over the beginning of a container.
@@ -122,28 +123,28 @@ impl<'a> Cursor<'a> {
             return Ok(false);
         }
         if !std::mem::take(first) && !self.scanner.take(b',') {
-            return Err(misplaced());
+            return Err(incomplete());
         }
         Ok(true)
     }
 
     /// Steps over a key and returns it with its quotes.
     pub(crate) fn key(&mut self) -> Result<&'a [u8], Error> {
-        self.scanner.key().map_err(|_| misplaced())
+        self.scanner.key().map_err(|_| incomplete())
     }
 
     pub(crate) fn pos(&self) -> usize {
         self.scanner.pos()
     }
 
-    /// Has serde_json read the next value, in which there is nothing binary.
-    fn have_read<T>(
+    /// Lets serde_json read the next value, which is without placeholders.
+    fn delegate<T>(
         &mut self,
         read: impl FnOnce(&mut serde_json::Deserializer<SliceRead<'a>>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let start = self.scanner.pos();
-        // From text that is known to be UTF-8 serde_json reads faster, but where the key of a map
-        // should be a truth value and is none, it cuts characters in two.
+        // `from_str` would be faster, but serde_json then splits characters of a key that should be
+        // `true` or `false` and is not.
         let mut json = serde_json::Deserializer::from_slice(&self.text[start..]);
         let value = read(&mut json)?;
         let length = json.into_iter::<IgnoredAny>().byte_offset();
@@ -175,13 +176,13 @@ fn fault(message: &str) -> Error {
     de::Error::custom(message)
 }
 
-/// A type has not read all of a value, or read on where there was nothing.
-fn misplaced() -> Error {
+/// The error of a type that has not read all of a value, or has read beyond its end.
+fn incomplete() -> Error {
     fault("a value was not read to its end")
 }
 
-/// What a type gets that does not take what there is.
-fn unfit<'de, V: Visitor<'de>>(next: &Next<'de>, visitor: &V) -> Error {
+/// The error of a type that does not read this kind of value.
+fn invalid_type<'de, V: Visitor<'de>>(next: &Next<'de>, visitor: &V) -> Error {
     let unexpected = match next {
         Next::Binary(bytes) => Unexpected::Bytes(bytes),
         Next::Parent(b'[') => Unexpected::Seq,
@@ -190,7 +191,7 @@ fn unfit<'de, V: Visitor<'de>>(next: &Next<'de>, visitor: &V) -> Error {
     de::Error::invalid_type(unexpected, visitor)
 }
 
-/// The methods of types that take nothing binary, and no array or object.
+/// The methods for types that read neither binary values nor arrays nor objects.
 macro_rules! scalars {
     ($($method:ident($($argument:ident: $type:ty)?);)*) => {
         $(fn $method<V: Visitor<'de>>(
@@ -199,14 +200,14 @@ macro_rules! scalars {
             visitor: V,
         ) -> Result<V::Value, Error> {
             match self.next()? {
-                Next::Plain => self.have_read(|json| json.$method($($argument,)? visitor)),
-                other @ (Next::Parent(_) | Next::Binary(_)) => Err(unfit(&other, &visitor)),
+                Next::Plain => self.delegate(|json| json.$method($($argument,)? visitor)),
+                other @ (Next::Parent(_) | Next::Binary(_)) => Err(invalid_type(&other, &visitor)),
             }
         })*
     };
 }
 
-/// The methods of types that may take something binary, and arrays or objects or both.
+/// The methods for types that may read binary values, and arrays or objects or both.
 macro_rules! containers {
     ($($method:ident($($argument:ident: $type:ty),*) $([$array:ident])? $({$object:ident})?;)*) => {
         $(fn $method<V: Visitor<'de>>(
@@ -215,11 +216,11 @@ macro_rules! containers {
             visitor: V,
         ) -> Result<V::Value, Error> {
             match self.next()? {
-                Next::Plain => self.have_read(|json| json.$method($($argument,)* visitor)),
+                Next::Plain => self.delegate(|json| json.$method($($argument,)* visitor)),
                 Next::Binary(bytes) => visitor.visit_borrowed_bytes(bytes),
                 $(Next::Parent(b'[') => self.$array(visitor),)?
                 $(Next::Parent(b'{') => self.$object(visitor),)?
-                other @ Next::Parent(_) => Err(unfit(&other, &visitor)),
+                other @ Next::Parent(_) => Err(invalid_type(&other, &visitor)),
             }
         })*
     };
@@ -239,7 +240,7 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) [array] {object};
     }
 
-    // Text is never made of bytes, even where they happen to be UTF-8.
+    // Binary values never become text, even if they are valid UTF-8.
     scalars! {
         deserialize_str();
         deserialize_string();
@@ -264,7 +265,7 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.is_plain() {
-            return self.have_read(|json| json.deserialize_option(visitor));
+            return self.delegate(|json| json.deserialize_option(visitor));
         }
         visitor.visit_some(self)
     }
@@ -275,7 +276,7 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         if self.is_plain() {
-            return self.have_read(|json| json.deserialize_newtype_struct(name, visitor));
+            return self.delegate(|json| json.deserialize_newtype_struct(name, visitor));
         }
         visitor.visit_newtype_struct(self)
     }
@@ -287,13 +288,13 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.next()? {
-            Next::Plain => self.have_read(|json| json.deserialize_enum(name, variants, visitor)),
+            Next::Plain => self.delegate(|json| json.deserialize_enum(name, variants, visitor)),
             Next::Parent(b'{') => {
                 self.enter();
                 let value = visitor.visit_enum(Variant(&mut *self))?;
                 self.close(b'}', value)
             }
-            other @ (Next::Parent(_) | Next::Binary(_)) => Err(unfit(&other, &visitor)),
+            other @ (Next::Parent(_) | Next::Binary(_)) => Err(invalid_type(&other, &visitor)),
         }
     }
 
@@ -303,10 +304,10 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
     }
 }
 
-/// Values with commas between them, as one array.
-pub(crate) struct List<'c, 'a>(pub(crate) &'c mut Cursor<'a>);
+/// Values with commas between them, as the elements of one array.
+pub(crate) struct ArgumentList<'c, 'a>(pub(crate) &'c mut Cursor<'a>);
 
-impl<'de> Deserializer<'de> for List<'_, 'de> {
+impl<'de> Deserializer<'de> for ArgumentList<'_, 'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -373,7 +374,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-/// An enum as an object of one key: `{"Variant":content}`.
+/// A variant of an enum, the only key of an object: `{"Variant":content}`.
 struct Variant<'c, 'a>(&'c mut Cursor<'a>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
@@ -410,11 +411,11 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// The key of an object: text, or a number or truth value in quotes for types that want one.
+/// The key of an object: text, or a number or boolean in quotes for types that read one.
 struct Key<'a>(&'a [u8]);
 
 impl<'a> Key<'a> {
-    /// Reads what is between the quotes, if it begins as it should.
+    /// Reads the text between the quotes, if its first byte is one that `begins` accepts.
     fn unquoted<T>(
         &self,
         begins: impl Fn(u8) -> bool,
