@@ -1,4 +1,4 @@
-//! Servers that say anything at all, in any order.
+//! A client whose server sends arbitrary packets in arbitrary order.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! What waits to be sent: while there is no connection, until there is an answer, or not at all.
+//! Events that wait: for a connection, for an acknowledgement, or for a retry.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,5 +1,4 @@
-//! What a client is there for: events and acknowledgements, in both directions; what it tells the
-//! server about itself.
+//! Events and acknowledgements in both directions; the payload of CONNECT, headers and cookies.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the test")]

@@ -1,5 +1,5 @@
-//! Servers that say what no server should say: the client ends the connection with a clear reason,
-//! or takes no notice, and never more than that.
+//! Servers that violate a protocol: the client ends the connection with a reason, or ignores the
+//! packet.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,10 +17,13 @@ fn an_invalid_handshake_is_refused() {
         ("", "malformed data: not an Engine.IO packet"),
         ("hello", "malformed data: not an Engine.IO packet"),
         ("<html>not found</html>", "malformed data: not an Engine.IO packet"),
-        ("0", "unusable handshake: not what one looks like"),
-        ("0notjson", "unusable handshake: not what one looks like"),
-        ("0{}", "unusable handshake: not what one looks like"),
-        ("0{\"pingInterval\":1,\"pingTimeout\":1}", "unusable handshake: not what one looks like"),
+        ("0", "unusable handshake: not JSON of the expected form"),
+        ("0notjson", "unusable handshake: not JSON of the expected form"),
+        ("0{}", "unusable handshake: not JSON of the expected form"),
+        (
+            "0{\"pingInterval\":1,\"pingTimeout\":1}",
+            "unusable handshake: not JSON of the expected form",
+        ),
         (
             "0{\"sid\":\"\",\"pingInterval\":1,\"pingTimeout\":1}",
             "unusable handshake: unusable session id",

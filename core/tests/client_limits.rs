@@ -1,4 +1,4 @@
-//! Servers that say too much, too little, or too long: what a client remembers is bounded.
+//! Servers that send too much, too little, or for too long: the memory of a client is bounded.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -176,7 +176,7 @@ fn messages_that_arrive_after_the_close_are_ignored() {
         victim.say("nonsense");
         victim.advance(secs(20));
         assert_eq!(victim.told(), Vec::<String>::new());
-        assert!(victim.client.is_idle(), "the farewell has its time");
+        assert!(victim.client.is_idle(), "the session is closed in time");
         let socket = victim.socket;
         victim.client.socket(socket).unwrap().remove(victim.now);
         assert_eq!(victim.client.counts(), Counts::default());

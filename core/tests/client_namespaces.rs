@@ -231,7 +231,7 @@ fn a_connect_error_is_reported_with_its_message_and_data() {
     let secret = pair.open("/secret");
     pair.run(secs(1));
     pair.clear();
-    let connecting = pair.socket_asking.expect("somebody asks");
+    let connecting = pair.socket_asking.expect("CONNECT has arrived");
     pair.server.reject(connecting, "not you", &BTreeMap::from([("code", 7)])).unwrap();
     pair.settle();
     pair.run(secs(30));
@@ -286,7 +286,7 @@ fn a_connection_without_an_answer_to_connect_is_opened_again() {
     pair.server.accept(asking);
     pair.settle();
     pair.run(secs(60));
-    assert!(pair.socket(id).is_connected(), "it is not given up once it is let in");
+    assert!(pair.socket(id).is_connected(), "its timer ends with the answer");
     pair.finish();
 }
 

@@ -1,4 +1,4 @@
-//! Random lives of a client and a server, on a network that does what networks do.
+//! Random scenarios of a client and a server, on a network that delays and fails.
 //!
 //! What must hold at the end: events of one connection are a prefix of what was sent on it, in
 //! order, with nothing but volatile ones missing; over all connections nothing comes twice, unless

@@ -1,4 +1,4 @@
-//! What a client does when its connection is lost, or can't be opened.
+//! Reconnection: after the connection was lost, or could not be opened.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

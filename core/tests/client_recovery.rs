@@ -1,4 +1,4 @@
-//! Coming back to the same place, with what was missed.
+//! Connection state recovery: the same socket on another connection, with the missed events.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "most events are of no interest here")]
@@ -91,7 +91,8 @@ fn a_socket_that_left_before_it_was_recovered_is_new() {
     pair.connect(id);
     pair.run(secs(1));
 
-    // On a connection on which it has left, what comes before it is let in is not for it.
+    // On a connection on which the socket has left, events before the answer to CONNECT are not for
+    // it.
     assert_eq!(events(&mut pair), ["connected"]);
     pair.finish();
 }

@@ -1,4 +1,4 @@
-//! The end that an application asks for: what was emitted before it arrives.
+//! The end of a client by a command: what was emitted before is delivered.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -119,7 +119,7 @@ fn a_websocket_is_closed_when_everything_is_written() {
         Some(Output::Send { ws, .. }) => ws,
         other => panic!("{other:?}"),
     };
-    // A server is asked whether it has read the data before the farewell follows.
+    // A Ping asks the server whether it has read the data before DISCONNECT follows.
     let is_wire = |output: &Output<_>| !matches!(output, Output::Event(_));
     let next = |pair: &mut Pair| std::iter::from_fn(|| pair.client.poll_output()).find(is_wire);
     assert!(next(&mut pair).is_none(), "{ws:?} is still being written to");
@@ -127,7 +127,7 @@ fn a_websocket_is_closed_when_everything_is_written() {
     assert!(matches!(next(&mut pair), Some(Output::Ping { .. })));
     assert!(next(&mut pair).is_none());
     pair.client.handle(Input::Pong { ws }, now);
-    let Some(Output::Send { frames, .. }) = next(&mut pair) else { panic!("a farewell") };
+    let Some(Output::Send { frames, .. }) = next(&mut pair) else { panic!("DISCONNECT is sent") };
     let frames: Vec<Frame> = frames.into_iter().collect();
     assert_eq!(frames[0].bytes(), &b"41"[..]);
     assert!(next(&mut pair).is_none());

@@ -1,4 +1,4 @@
-//! How a client reaches its server: in which order it tries what, and when it goes over.
+//! The transports of a client: the order in which they are tried, and the upgrade.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -101,7 +101,7 @@ impl Victim {
         victim
     }
 
-    /// A client that was let in.
+    /// A client whose CONNECT was answered.
     pub(crate) fn connected(transport: Transport) -> Self {
         let mut victim = Self::opened(transport);
         victim.say("40{\"sid\":\"s\"}");
@@ -109,7 +109,7 @@ impl Victim {
         victim
     }
 
-    /// A client that was let in, and has asked whether it can go over to a WebSocket.
+    /// A client whose CONNECT was answered, and that has sent `2probe`.
     pub(crate) fn probing() -> Self {
         let mut victim = Self::new(Transport::Polling);
         victim.say(UPGRADABLE);

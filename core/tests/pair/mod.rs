@@ -2,7 +2,7 @@
 //! time, and from a seed.
 //!
 //! Every step checks what must hold whatever happens: one session has one GET and one POST under
-//! way at most, and none after it went over to a WebSocket or after a request failed; a WebSocket
+//! way at most, and none after the upgrade to a WebSocket or after a request failed; a WebSocket
 //! has one `Send` in flight; nothing is sent on what is not open; no deadline is left in the past;
 //! `Connected` and `Disconnected` take turns, and events come between them; each acknowledgement
 //! comes once.
@@ -40,7 +40,7 @@ pub(crate) struct Pair {
     heard: Vec<Event>,
     connected: BTreeSet<SocketId>,
     acked: BTreeSet<AckId>,
-    /// Who asked last to be let in.
+    /// The socket that has sent CONNECT last.
     pub(crate) socket_asking: Option<SocketId>,
     /// Lets the server answer every event that asks for it.
     pub(crate) server_acks: bool,

@@ -79,3 +79,30 @@ impl Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_taken_once_and_by_its_own_id() {
+        let now = Instant::now();
+        let pending = |id| Some(PendingRequest::new(RequestId(id), None, now));
+        let mut channel = Channel::Polling { get: pending(1), post: pending(2) };
+        assert_eq!(channel.take_request(RequestId(3)), None);
+        assert_eq!(channel.take_request(RequestId(2)), Some(Method::Post));
+        assert_eq!(channel.take_request(RequestId(2)), None);
+        assert_eq!(channel.requests().count(), 1);
+        assert_eq!(channel.take_request(RequestId(1)), Some(Method::Get));
+        assert_eq!(channel.requests().count(), 0);
+    }
+
+    #[test]
+    fn a_pending_post_or_an_unwritten_batch_is_not_delivered_yet() {
+        let pending = Some(PendingRequest::new(RequestId(1), None, Instant::now()));
+        assert!(Channel::Polling { get: None, post: pending }.is_writing());
+        assert!(!Channel::IDLE.is_writing());
+        assert!(Channel::WebSocket { ws: WsId(1), ready: false }.is_writing());
+        assert!(!Channel::WebSocket { ws: WsId(1), ready: true }.is_writing());
+    }
+}

@@ -55,7 +55,7 @@ impl Context {
     }
 
     /// Has the driver do something.
-    pub(super) fn push_output(&mut self, output: Output<Infallible>) {
+    pub(crate) fn push_output(&mut self, output: Output<Infallible>) {
         self.outputs.push_back(output);
     }
 

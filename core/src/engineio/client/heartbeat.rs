@@ -25,3 +25,22 @@ impl Heartbeat {
         self.due = now.checked_add(self.max_silence);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ping_gives_the_server_as_much_time_again() {
+        let now = Instant::now();
+        let mut heartbeat = Heartbeat::new(Duration::from_secs(45), now);
+        assert_eq!(heartbeat.due, Some(now + Duration::from_secs(45)));
+        heartbeat.restart(now + Duration::from_secs(25));
+        assert_eq!(heartbeat.due, Some(now + Duration::from_secs(70)));
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_never_comes() {
+        assert_eq!(Heartbeat::new(Duration::MAX, Instant::now()).due, None);
+    }
+}

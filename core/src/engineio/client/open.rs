@@ -55,7 +55,8 @@ impl OpenPacket {
         if json.len() > MAX_LEN {
             return Err("too long");
         }
-        let wire: Wire = serde_json::from_slice(json).map_err(|_| "not what one looks like")?;
+        let wire: Wire =
+            serde_json::from_slice(json).map_err(|_| "not JSON of the expected form")?;
         // An empty id would open another session with each GET.
         if wire.sid.is_empty() || wire.sid.len() > MAX_SID || wire.sid.contains(char::is_control) {
             return Err("unusable session id");

@@ -75,3 +75,37 @@ impl Probe {
         self.ready
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> Probe {
+        let mut probe = Probe::new(WsId(1), Duration::from_secs(10), Instant::now());
+        assert!(probe.on_opened());
+        probe
+    }
+
+    #[test]
+    fn the_probe_packet_is_sent_once() {
+        assert!(!opened().on_opened());
+    }
+
+    #[test]
+    fn only_3probe_answers_the_probe() {
+        for other in ["3", "2probe", "3prob", "4hello", ""] {
+            assert!(!opened().on_frame(&Frame::from(other)), "{other}");
+        }
+        assert!(!opened().on_frame(&Frame::from(b"3probe".to_vec())), "as a binary message");
+        let mut probe = opened();
+        assert!(!probe.is_answered());
+        assert!(probe.on_frame(&Frame::from("3probe")) && probe.is_answered());
+        assert!(!probe.on_frame(&Frame::from("3probe")), "a second time");
+    }
+
+    #[test]
+    fn an_answer_before_the_probe_packet_is_not_one() {
+        let mut probe = Probe::new(WsId(1), Duration::from_secs(10), Instant::now());
+        assert!(!probe.on_frame(&Frame::from("3probe")));
+    }
+}

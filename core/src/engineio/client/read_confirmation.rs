@@ -63,3 +63,36 @@ impl ReadConfirmation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_data_nothing_waits() {
+        let mut confirmation = ReadConfirmation::Confirmed;
+        assert_eq!(confirmation.check(Instant::now()), Check::Send);
+    }
+
+    #[test]
+    fn one_ping_is_sent_behind_data_and_waited_for() {
+        let now = Instant::now();
+        let mut confirmation = ReadConfirmation::Confirmed;
+        confirmation.on_data_sent();
+        assert_eq!(confirmation.due(), None);
+        assert_eq!(confirmation.check(now), Check::PingFirst);
+        assert_eq!(confirmation.check(now), Check::Wait);
+        assert!(confirmation.is_pinged());
+        assert_eq!(confirmation.due(), Some(now + TIMEOUT));
+    }
+
+    #[test]
+    fn data_behind_a_ping_needs_another_one() {
+        let now = Instant::now();
+        let mut confirmation = ReadConfirmation::Unconfirmed;
+        confirmation.check(now);
+        confirmation.on_data_sent();
+        assert!(!confirmation.is_pinged());
+        assert_eq!(confirmation.check(now), Check::PingFirst);
+    }
+}

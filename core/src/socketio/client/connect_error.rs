@@ -49,3 +49,37 @@ impl ConnectError {
 fn text(json: &str) -> String {
     Name::from_json(Bytes::copy_from_slice(json.as_bytes())).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Outline;
+
+    fn parse(json: &'static str) -> (String, Option<String>) {
+        let outline = Outline { elements: usize::from(!json.is_empty()), ..Outline::default() };
+        let args = Args::new(Bytes::from_static(json.as_bytes()), Vec::new(), outline);
+        let ConnectError { message, data } = ConnectError::parse(&args);
+        (message, data.iter().next().map(str::to_owned))
+    }
+
+    #[test]
+    fn message_and_data_are_read_from_an_object() {
+        let (message, data) = parse(r#"{"message":"not authorized","data":{"code":7},"more":1}"#);
+        assert_eq!((&*message, data.as_deref()), ("not authorized", Some(r#"{"code":7}"#)));
+        assert_eq!(parse(r#"{"message":"no"}"#), ("no".to_owned(), None));
+    }
+
+    #[test]
+    fn a_string_is_the_message() {
+        assert_eq!(parse(r#""Invalid \u006eamespace""#), ("Invalid namespace".to_owned(), None));
+    }
+
+    #[test]
+    fn anything_else_is_data_or_nothing() {
+        assert_eq!(parse(""), (String::new(), None));
+        assert_eq!(parse("{}"), (String::new(), None));
+        assert_eq!(parse(r#"{"message":7}"#), (String::new(), None));
+        assert_eq!(parse("[1]").0, "");
+        assert_eq!(parse("7"), (String::new(), Some("7".to_owned())));
+    }
+}

@@ -46,3 +46,26 @@ impl Outputs {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Config;
+    use crate::id::Mint;
+    use crate::io::WsId;
+
+    #[test]
+    fn outputs_of_the_session_and_events_have_one_order() {
+        let mut cx = Context::new(Config::default().session(), Mint::new([1; 32], 0));
+        let mut outputs = Outputs::default();
+        cx.push_output(Output::Ping { ws: WsId(1) });
+        outputs.push_event(Event::Upgraded, &mut cx);
+        cx.push_output(Output::Ping { ws: WsId(2) });
+        let mut order = Vec::new();
+        while let Some(output) = outputs.poll() {
+            order.push(format!("{output:?}"));
+        }
+        assert_eq!(order, ["Ping { ws: WsId(1) }", "Event(Upgraded)"]);
+        assert!(matches!(cx.poll_output(), Some(Output::Ping { ws: WsId(2) })));
+    }
+}
