@@ -1,4 +1,6 @@
 //! What one attempt to connect overrides of the configuration.
+//!
+//! An application that is asked before each attempt can choose another server, or a new token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +13,11 @@ use crate::io::Headers;
 /// [`Config`](crate::client::Config) says; for the whole life of the connection that comes of it.
 #[derive(Clone, Default)]
 pub struct Attempt {
+    /// Handed to the driver as it is.
     pub(super) address: Option<Arc<str>>,
+    /// In place of [`Config::query`](super::Config::query).
     pub(super) query: Option<Vec<(String, String)>>,
+    /// In place of [`Config::extra_headers`](super::Config::extra_headers).
     pub(super) headers: Option<Headers>,
 }
 

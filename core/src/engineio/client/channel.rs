@@ -10,6 +10,7 @@ use crate::io::{RequestId, WsId};
 /// A request that was not answered yet.
 #[derive(Debug)]
 pub(super) struct PendingRequest {
+    /// The name by which the driver knows it.
     pub(super) req: RequestId,
     /// When to give up waiting for the answer.
     pub(super) due: Option<Instant>,
@@ -35,7 +36,9 @@ pub(super) enum Channel {
 /// Which of the two requests of long-polling it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
+    /// It waits for packets of the server.
     Get,
+    /// It carries packets of the client.
     Post,
 }
 
@@ -81,6 +84,7 @@ impl Channel {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
 mod tests {
     use super::*;
 

@@ -80,6 +80,8 @@ impl Session {
         if let Some(transport) = self.other_transports.pop_front() {
             return self.open_with(transport, cx, now);
         }
+        // Of several transports the fault of the last one is reported: it is the one that would
+        // have worked if nothing else did.
         self.phase = Phase::Closed;
         cx.push_event(SessionEvent::OpenFailed(fault));
     }
@@ -91,6 +93,7 @@ impl Session {
         fault: Option<TransportFault>,
         cx: &mut Context,
     ) {
+        // The layer above knows of an end that it has asked for.
         let was_open = self.phase == Phase::Open;
         self.abort(cx);
         if was_open {

@@ -23,12 +23,17 @@ pub(crate) struct Config {
     pub(crate) protocols: Vec<String>,
     /// The allowed transports. Which one opens a session is decided by the layer above.
     pub(crate) transports: Vec<Transport>,
+    /// Whether a session that was opened by long-polling is upgraded.
     pub(crate) upgrade: bool,
+    /// The time from the opening of the WebSocket to `3probe`, and to its use.
     pub(crate) upgrade_timeout: Duration,
+    /// Whether binary messages are sent as `b` and base64 on WebSockets, too.
     pub(crate) force_base64: bool,
     /// The name of the query parameter that makes each long-polling request unique.
     pub(crate) timestamp_param: Option<String>,
+    /// The time from a request to its answer; for a GET, it includes the wait for packets.
     pub(crate) request_timeout: Option<Duration>,
+    /// The time for the delivery of queued packets when a session is closed.
     pub(crate) close_timeout: Duration,
     /// The greatest size in bytes of an answer to a GET, and of a WebSocket message.
     pub(crate) max_incoming: usize,

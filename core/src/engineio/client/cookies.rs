@@ -34,6 +34,7 @@ impl Cookies {
         if name.is_empty() || !plain(name) || !plain(value) || pair.len() > MAX_LEN {
             return;
         }
+        // A cookie that is set again moves to the end.
         self.0.retain(|(known, _)| known != name);
         let expired = attributes.split(';').any(|attribute| {
             let attribute = attribute.trim();

@@ -80,6 +80,7 @@ impl TransportFault {
     /// Reads an HTTP answer with an unexpected status. Engine.IO servers explain it in the body:
     /// `{"code":1,"message":"Session ID unknown"}`.
     pub(super) fn status(transport: Transport, status: u16, body: &[u8]) -> Self {
+        /// The body of the error; further fields are ignored.
         #[derive(Deserialize)]
         struct ErrorBody {
             code: u64,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// When the next ping of the server is overdue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heartbeat {
+    /// `pingInterval + pingTimeout`.
     max_silence: Duration,
     /// `None` if it is later than the clock can say.
     pub(super) due: Option<Instant>,
@@ -27,6 +28,7 @@ impl Heartbeat {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
 mod tests {
     use super::*;
 

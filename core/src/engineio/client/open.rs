@@ -40,6 +40,8 @@ const MAX_MILLISECONDS: f64 = 2_147_483_647.0;
 impl OpenPacket {
     /// Parses the JSON text behind the `0`; the error says what is wrong with it.
     pub(super) fn parse(json: &Bytes) -> Result<Self, &'static str> {
+        /// The JSON as it is on the wire. Numbers are those of JavaScript, so they may have a
+        /// fraction.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Wire {

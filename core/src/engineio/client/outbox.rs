@@ -53,6 +53,7 @@ impl PacketClass {
 }
 
 impl Outbox {
+    /// Whether no packet is queued. Those that were taken do not count.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

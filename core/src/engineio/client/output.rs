@@ -1,7 +1,14 @@
 //! What the driver of a client must do: HTTP requests and WebSockets.
 //!
 //! The client side of Engine.IO makes everything here but events; those are the type parameter,
-//! and come from the layer above.
+//! and come from the layer above. A driver answers each of these outputs with an
+//! [`Input`](crate::client::Input), as the documentation of each says.
+//!
+//! ```text
+//! Request  -> Response | Failed          Abort  -> nothing
+//! Open     -> Opened | Refused | Closed  Close  -> nothing
+//! Send     -> Drained | Closed           Ping   -> Pong | Closed | nothing
+//! ```
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -103,16 +110,9 @@ impl<E> Output<E> {
 impl Output<Infallible> {
     /// Returns the same output as one of a layer that has events.
     pub(crate) fn with_events<E>(self) -> Output<E> {
-        match self {
-            Self::Request { req, request } => Output::Request { req, request },
-            Self::Abort { req } => Output::Abort { req },
-            Self::Open { ws, address, target, headers, protocols, limit } => {
-                Output::Open { ws, address, target, headers, protocols, limit }
-            }
-            Self::Send { ws, frames } => Output::Send { ws, frames },
-            Self::Ping { ws } => Output::Ping { ws },
-            Self::Close { ws } => Output::Close { ws },
-            Self::Event(never) => match never {},
+        match self.into_event() {
+            Ok(never) => match never {},
+            Err(output) => output,
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct Probe {
     pub(super) due: Option<Instant>,
 }
 
+/// How far the probe is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// The WebSocket handshake is not answered yet.
@@ -58,6 +59,7 @@ impl Probe {
             Frame::Text(text) => packet::decode(text.clone()),
             Frame::Binary(_) => None,
         };
+        // An answer before the question, or a second one, is a fault of the server's.
         let is_answer = self.stage == Stage::Sent && packet == Some(Packet::Pong { probe: true });
         if is_answer {
             self.stage = Stage::Answered;
@@ -77,6 +79,7 @@ impl Probe {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
 mod tests {
     use super::*;
 

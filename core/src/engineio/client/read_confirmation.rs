@@ -27,9 +27,11 @@ pub(super) enum ReadConfirmation {
 /// What to do with a packet that is to follow data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
+    /// Send it now.
     Send,
     /// Send a Ping first, and wait for its answer.
     PingFirst,
+    /// Wait for the answer to the Ping.
     Wait,
 }
 
@@ -51,6 +53,7 @@ impl ReadConfirmation {
         *self = Self::Unconfirmed;
     }
 
+    /// Whether a Pong is waited for. Any other one is the answer to a Ping of the driver's.
     pub(super) const fn is_pinged(self) -> bool {
         matches!(self, Self::Pinged { .. })
     }
@@ -65,6 +68,7 @@ impl ReadConfirmation {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "some instant to begin with")]
 mod tests {
     use super::*;
 

@@ -335,12 +335,14 @@ impl Session {
     /// Acts on every deadline that has passed.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context, now: Instant) {
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        // Nothing else matters to a session that is closing.
         if is_due(self.close_due) {
             return self.abort(cx);
         }
         if is_due(self.read_confirmation.due()) {
             self.on_data_read(cx, now);
         }
+        // No fault: the reason says it all.
         if is_due(self.heartbeat.and_then(|heartbeat| heartbeat.due)) {
             return self.end(CloseReason::PingTimeout, None, cx);
         }
@@ -373,6 +375,7 @@ impl Session {
 
     /// Queues messages for the next [`flush`](Self::flush).
     pub(crate) fn push(&mut self, class: PacketClass, messages: &Encoded) {
+        // A session that is opening has no messages yet, because sockets connect once it is open.
         if self.phase == Phase::Open {
             self.outbox.push(class, messages);
         }
@@ -404,6 +407,7 @@ impl Session {
     /// Whether the next packet has to wait until the server has read the data before it; asks the
     /// server for that with a Ping.
     fn must_wait_for_read(&mut self, cx: &mut Context, now: Instant) -> bool {
+        // With long-polling the next POST waits for the answer to the last one anyway.
         let Channel::WebSocket { ws, ready: true } = self.channel else { return false };
         if !self.outbox.is_next_after_data() {
             return false;

@@ -56,6 +56,7 @@ impl Auth {
         Self(Kind::Ask)
     }
 
+    /// Returns where the payload comes from.
     pub(super) const fn kind(&self) -> &Kind {
         &self.0
     }

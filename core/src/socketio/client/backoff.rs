@@ -9,10 +9,12 @@ use crate::id::Mint;
 /// The attempts since the last connection that was stable.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
+    /// How many; the next delay is the first one times two to the power of this.
     pub(super) attempts: u32,
 }
 
 impl Backoff {
+    /// Begins with the first delay again.
     pub(super) const fn reset(&mut self) {
         self.attempts = 0;
     }

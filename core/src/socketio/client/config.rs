@@ -164,7 +164,7 @@ impl Config {
         Limits { depth: Limits::DEPTH_TO_SERVER, ..self.limits() }
     }
 
-    /// Returns the options of the Engine.IO session.
+    /// Returns the options of the Engine.IO session. They are copied once, when a client is made.
     pub(super) fn session(&self) -> engineio::client::Config {
         engineio::client::Config {
             path: self.path.clone(),

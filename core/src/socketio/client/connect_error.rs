@@ -13,13 +13,16 @@ use crate::args::{Args, Name};
 /// Why a server refuses a socket; everything may be missing.
 #[derive(Debug, Default)]
 pub(super) struct ConnectError {
+    /// For people to read; perhaps empty.
     pub(super) message: String,
+    /// What the application of the server adds: one argument, or none.
     pub(super) data: Args,
 }
 
 impl ConnectError {
     /// Reads the argument of the packet. An object without the expected fields is all data.
     pub(super) fn parse(args: &Args) -> Self {
+        /// The object as it is on the wire, of which only what is needed is read.
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(borrow)]

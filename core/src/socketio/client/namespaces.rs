@@ -47,6 +47,7 @@ impl Client {
             Phase::Waiting => {}
             Phase::Authenticating | Phase::Connecting | Phase::Connected => return,
         }
+        // If the session is still being opened, its opening calls `begin_connect`.
         self.ensure_session(now);
         self.begin_connect(id, now);
     }
@@ -109,8 +110,10 @@ impl Client {
 
     /// The server has answered CONNECT with CONNECT.
     pub(super) fn on_connect(&mut self, namespace: &str, auth: &Args, now: Instant) {
+        /// The payload of the answer; further fields are ignored.
         #[derive(serde::Deserialize)]
         struct Answer {
+            /// The id of the socket at the server.
             sid: String,
             /// The secret key with which the socket is recovered; servers without recovery send
             /// none.
@@ -127,7 +130,7 @@ impl Client {
         let is_usable = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
         let answer = auth.get::<Answer>(0).ok().filter(|answer| is_usable(&answer.sid));
         let Some(Answer { sid, pid }) = answer else {
-            // Servers of protocol 4 and before send nothing with CONNECT.
+            // Servers of Socket.IO protocol 4 and before send nothing with CONNECT.
             let message = "the server speaks another protocol: it gives sockets no id".to_owned();
             return self.refuse(id, message, Args::none(), now);
         };

@@ -91,7 +91,8 @@ impl Client {
                 let EarlyEvent { name, args, ack } = event;
                 self.receive(id, name, args, ack);
             }
-            // The event may have been sent to the socket before it left the namespace.
+            // The event may have been sent to the socket before it left the namespace. Missed
+            // events can't be among them, because recovery is not asked for on such a connection.
             Phase::Connecting if self.left.contains(&socket.namespace) => {}
             Phase::Connecting => {
                 if !socket.keep(event, limit) {

@@ -8,19 +8,23 @@ use crate::timers::TimerId;
 
 /// An event in the queue of a socket with [retries](crate::client::SocketConfig::retries).
 pub(super) struct QueuedEvent {
+    /// Encoded once, with the id of its acknowledgement in it.
     pub(super) packet: Encoded,
     /// Its name, if the application does not wait for the acknowledgement; it is told only that the
     /// event was given up.
     pub(super) unacknowledged_name: Option<Name>,
     /// The time that each try may take.
     pub(super) timeout: Option<Duration>,
+    /// How often it was sent, on all connections.
     pub(super) tries: u32,
     /// Whether the acknowledgement of a try is waited for.
     pub(super) is_sent: bool,
+    /// When the try has failed.
     pub(super) timer: Option<TimerId>,
 }
 
 impl QueuedEvent {
+    /// Makes an event that was not sent yet.
     pub(super) const fn new(
         packet: Encoded,
         unacknowledged_name: Option<Name>,

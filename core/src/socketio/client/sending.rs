@@ -40,6 +40,8 @@ impl Client {
         if let Some((bytes, limit)) = too_large {
             return Err(EmitError::MessageTooLarge { bytes, limit });
         }
+        // Sessions that are closing do not count: what they hold is bounded by what they had when
+        // they were closed, and nothing is added.
         let limit = self.config.max_buffered;
         if self.buffered().saturating_add(packet.cost()) > limit {
             return Err(EmitError::BufferFull { limit });
@@ -171,6 +173,7 @@ impl Client {
     ) {
         let alarm = Alarm::AckTimeout(id, ack);
         let timer = timeout.map(|timeout| self.timers.set(now, timeout, alarm));
+        // The number is bounded for each socket, so that one can't use up what others need.
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.pending_acks += 1;
             self.acks.expect(id, ack, PendingAck::Single(timer));

@@ -13,18 +13,23 @@ use crate::engineio::Encoded;
 use crate::id::{AckId, Sid};
 use crate::timers::TimerId;
 
+/// A socket. It is made once, and connected any number of times.
 pub(super) struct Socket {
     pub(super) namespace: Box<str>,
     pub(super) config: SocketConfig,
+    /// What it waits for, if anything.
     pub(super) phase: Phase,
     /// The id that the server gave it, while it is connected.
     pub(super) sid: Option<Sid>,
+    /// Whether the last connection has recovered the one before it.
     pub(super) recovered: bool,
     /// How often it was connected. A `Responder` of an earlier connection is void.
     pub(super) generation: u64,
+    /// What the server needs to recover it.
     pub(super) recovery: Recovery,
     /// Events that arrived before the answer to CONNECT.
     pub(super) early: VecDeque<EarlyEvent>,
+    /// What they count against the limit, in bytes.
     pub(super) early_bytes: usize,
     /// Packets that were emitted while it was not connected, in the order of their making.
     pub(super) buffer: BTreeMap<AckId, Encoded>,
@@ -36,6 +41,7 @@ pub(super) struct Socket {
     pub(super) connect_timer: Option<TimerId>,
 }
 
+/// How far a socket is on the way to its namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// It is not to be connected.
@@ -63,6 +69,7 @@ pub(super) struct EarlyEvent {
 const OVERHEAD: usize = 128;
 
 impl Socket {
+    /// Makes a socket that is not to be connected yet.
     pub(super) fn new(namespace: &str, config: SocketConfig) -> Self {
         Self {
             namespace: namespace.into(),
@@ -86,6 +93,7 @@ impl Socket {
         self.phase != Phase::Inactive
     }
 
+    /// Whether the server has answered CONNECT on the current connection.
     pub(super) fn is_connected(&self) -> bool {
         self.phase == Phase::Connected
     }
@@ -104,6 +112,7 @@ impl Socket {
         self.early_bytes <= limit
     }
 
+    /// Drops the early events: the answer that they preceded will not come.
     pub(super) fn drop_early(&mut self) {
         self.early.clear();
         self.early_bytes = 0;

@@ -35,10 +35,12 @@ impl Client {
 }
 
 impl SocketMut<'_> {
+    /// Returns the state of the socket.
     fn get(&self) -> &Socket {
         self.client.sockets.get(&self.id).expect("the client is borrowed since it was found")
     }
 
+    /// Returns the state of the socket, to change it.
     fn get_mut(&mut self) -> &mut Socket {
         self.client.sockets.get_mut(&self.id).expect("the client is borrowed since it was found")
     }
@@ -102,6 +104,7 @@ impl SocketMut<'_> {
 
     /// Disconnects, and removes the socket; what was not sent is dropped.
     pub fn remove(self, now: Instant) {
+        // First `Disconnected`, then what fails with the socket.
         let Self { client, id } = self;
         client.disconnect(id, now);
         client.discard(id);
@@ -172,6 +175,7 @@ impl SocketMut<'_> {
         // Also an event without acknowledgement takes an id: it is the key of its place.
         let key = self.client.acks.next_id();
         let timeout = self.get().config.ack_timeout;
+        // With retries also an event without acknowledgement for the application asks for one.
         if self.get().config.retries > 0 && !options.volatile {
             let name = payload.name();
             let packet = self.encode(payload, Some(key))?;
@@ -182,6 +186,7 @@ impl SocketMut<'_> {
             return Ok(true);
         }
         let packet = self.encode(payload, None)?;
+        // A volatile event is for a server that is ready now; it is never kept.
         if options.volatile && !self.client.is_ready(self.id) {
             return Ok(false);
         }
@@ -301,6 +306,7 @@ impl SocketMut<'_> {
         Ok(true)
     }
 
+    /// Encodes an EVENT packet for the namespace of this socket.
     fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
         let config = &self.client.config;
         let meta = EventMeta { ack: ack.map(|ack| ack.0), offset: None, compress: true };
