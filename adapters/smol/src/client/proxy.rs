@@ -155,7 +155,11 @@ impl Upstream {
             rest.rsplit_once('@').map_or((None, rest), |(user, it)| (Some(user), it));
         let uri: Uri = format!("http://{rest}").parse().map_err(|_| PROBLEM)?;
         let address = Address::parse(&uri.to_string())?;
-        let authorization = user.map(|user| format!("Basic {}", STANDARD.encode(decode(user))));
+        let authorization = user.map(|user| {
+            // A user without a password has an empty one (RFC 7617, section 2).
+            let colon = if user.contains(':') { "" } else { ":" };
+            format!("Basic {}", STANDARD.encode(decode(user) + colon))
+        });
         Ok(Self { host: address.host, port: address.port, authorization })
     }
 
@@ -248,6 +252,10 @@ mod tests {
         assert_eq!((upstream.host.as_str(), upstream.port), ("::1", 3128));
         assert_eq!(upstream.authorization.as_deref(), Some("Basic dXNAZXI6cGFzcw=="));
         assert!(!format!("{proxy:?}").contains("pass"));
+        let told = |url| Upstream::parse(url).expect("a sound URL").authorization;
+        assert_eq!(told("http://token@a:1").as_deref(), Some("Basic dG9rZW46"));
+        assert_eq!(told("http://us%3Aer@a:1").as_deref(), Some("Basic dXM6ZXI6"));
+        assert_eq!(told("http://a:1"), None);
         for url in ["", "https://a:1", "socks5://a:1", "http://a:99999", "http://"] {
             assert!(Proxy::new(url).is_err(), "{url}");
         }
