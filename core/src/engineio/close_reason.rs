@@ -6,14 +6,13 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The connection broke, or the client violated the rules of its transport, or it did not
-    /// read fast enough what was sent to it.
+    /// The connection broke, the peer violated the rules of its transport, or it read too slowly.
     TransportError,
-    /// The client closed the connection, or its machine went away.
+    /// The peer closed the connection, or its device went away.
     TransportClose,
-    /// The application closed the session.
+    /// This side closed the session.
     ForcedClose,
-    /// The client did not answer a ping in time.
+    /// A client did not answer a ping in time, or a server did not send one.
     PingTimeout,
     /// A packet was malformed.
     ParseError,

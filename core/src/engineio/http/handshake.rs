@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::engineio::http::percent::decode;
 use crate::io::{Headers, Request};
 use crate::network;
 use crate::network::Network;
-
-pub(crate) use super::percent::decode;
 
 /// The id of a handshake that the application decides about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

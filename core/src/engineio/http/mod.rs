@@ -6,6 +6,6 @@ pub(in crate::engineio) mod cors;
 pub(in crate::engineio) mod files;
 pub(crate) mod handshake;
 pub(in crate::engineio) mod origin;
-pub(in crate::engineio) mod percent;
+pub(crate) mod percent;
 pub(in crate::engineio) mod query;
 pub(in crate::engineio) mod subprotocol;

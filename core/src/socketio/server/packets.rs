@@ -48,21 +48,10 @@ impl Server {
     }
 
     fn watch_attachments(&mut self, session: SessionId, waiting: bool, now: Instant) {
-        let Some(client) = self.connections.get_mut(&session) else {
-            return;
-        };
-        match (waiting, client.attachment_timer) {
-            (true, None) => {
-                let delay = self.config.attachment_timeout;
-                client.attachment_timer =
-                    Some(self.timers.set(now, delay, Alarm::Client(session, Wait::Attachments)));
-            }
-            (false, Some(timer)) => {
-                client.attachment_timer = None;
-                self.timers.clear(timer);
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
+        let Some(connection) = self.connections.get_mut(&session) else { return };
+        let (timer, delay) = (&mut connection.attachment_timer, self.config.attachment_timeout);
+        let alarm = Alarm::Client(session, Wait::Attachments);
+        self.timers.set_while(waiting, timer, now, delay, alarm);
     }
 
     /// The socket that a packet is for; `None` if the socket has just been disconnected.

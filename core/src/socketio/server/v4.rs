@@ -3,7 +3,7 @@
 //! CONNECT packet stands for the auth of version 5.
 
 use crate::args::Args;
-use crate::engineio::http::handshake::decode as decode_query;
+use crate::engineio::http::percent::decode as decode_query;
 
 /// The name of a namespace, without the query that may follow it.
 pub(super) fn without_query(name: &[u8]) -> &[u8] {
