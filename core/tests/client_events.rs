@@ -332,6 +332,25 @@ fn cookies_are_sent_back_if_the_options_say_so() {
 }
 
 #[test]
+fn a_request_has_one_cookie_header_with_the_cookies_of_the_user_and_of_the_server() {
+    let mut pair = Pair::with(
+        |config| {
+            config.cookies = true;
+            config.extra_headers.push(("cookie".into(), "own=1".into()));
+        },
+        |server| server.engine.cookie = Some(sockeye_core::engineio::Cookie::default()),
+    );
+    pair.join("/");
+    for (index, headers) in pair.net.headers.iter().enumerate() {
+        let is_cookie = |name: &str| name.eq_ignore_ascii_case("cookie");
+        let cookies: Vec<_> = headers.iter().filter(|(name, _)| is_cookie(name)).collect();
+        assert_eq!(cookies.len(), 1);
+        let value = &cookies[0].1;
+        assert!(value == "own=1" || index > 0 && value.starts_with("own=1; io="), "{value}");
+    }
+}
+
+#[test]
 fn another_parser_can_be_used_by_both_sides() {
     let mut pair = Pair::with(
         |config| config.parser = Arc::new(MsgpackParser),

@@ -85,9 +85,9 @@ impl Context {
     }
 
     /// Keeps the cookies of an answer, if the options say so.
-    pub(super) fn store_cookies(&mut self, response: &Response) {
+    pub(super) fn store_cookies(&mut self, response: &Response, attempt: &Attempt) {
         if self.config.cookies {
-            self.cookies.store(response);
+            self.cookies.store(attempt.address.as_ref(), response);
         }
     }
 
@@ -134,12 +134,15 @@ impl Context {
         ws
     }
 
-    /// Adds the headers of the user, and the cookies.
+    /// Adds the headers of the user, and the cookies. A request has one `Cookie` header at most
+    /// (RFC 6265, section 5.4).
     fn add_headers(&self, headers: &mut Headers, attempt: &Attempt) {
         let extra = attempt.headers.as_ref().unwrap_or(&self.config.extra_headers);
         headers.extend(extra.iter().cloned());
-        if let Some(cookies) = self.cookies.header() {
-            headers.push(("Cookie".into(), cookies.into()));
+        let Some(cookies) = self.cookies.header(attempt.address.as_ref()) else { return };
+        match headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
+            Some((_, value)) => *value = format!("{value}; {cookies}").into(),
+            None => headers.push(("Cookie".into(), cookies.into())),
         }
     }
 

@@ -1,13 +1,21 @@
 //! The cookies of one server, as far as load balancers with sticky sessions need them.
 //!
-//! This is a small part of RFC 6265: all requests of a client go to one server and path, so
-//! domains, paths and `Secure` are of no meaning; of expiry only `Max-Age` of zero or less counts.
+//! This is a small part of RFC 6265: all requests to a server go to one path, so domains, paths and
+//! `Secure` have no meaning; of expiry only `Max-Age` of zero or less counts. An attempt to connect
+//! can go to another server, which must not see the cookies of the last one.
+
+use std::sync::Arc;
 
 use crate::io::Response;
 
-/// Names and values, in the order in which they were set.
+/// The cookies of the server that has set one last.
 #[derive(Debug, Default)]
-pub(super) struct Cookies(Vec<(String, String)>);
+pub(super) struct Cookies {
+    /// The address of the server, in the form of the driver; `None` is that of the configuration.
+    server: Option<Arc<str>>,
+    /// Names and values, in the order in which they were set.
+    pairs: Vec<(String, String)>,
+}
 
 /// How many cookies are kept; further ones are dropped.
 const MAX_COOKIES: usize = 32;
@@ -15,10 +23,13 @@ const MAX_COOKIES: usize = 32;
 const MAX_LEN: usize = 4096;
 
 impl Cookies {
-    /// Keeps the cookies of the `Set-Cookie` headers. A cookie without a value, or that has
-    /// expired, is removed.
-    pub(super) fn store(&mut self, response: &Response) {
+    /// Keeps the cookies of the `Set-Cookie` headers of an answer of this server. A cookie without
+    /// a value, or that has expired, is removed.
+    pub(super) fn store(&mut self, server: Option<&Arc<str>>, response: &Response) {
         let set = |name: &str| name.eq_ignore_ascii_case("set-cookie");
+        if self.server.as_ref() != server && response.headers.iter().any(|(name, _)| set(name)) {
+            *self = Self { server: server.cloned(), pairs: Vec::new() };
+        }
         for (_, cookie) in response.headers.iter().filter(|(name, _)| set(name)) {
             self.set(cookie);
         }
@@ -35,20 +46,24 @@ impl Cookies {
             return;
         }
         // A cookie that is set again moves to the end.
-        self.0.retain(|(known, _)| known != name);
+        self.pairs.retain(|(known, _)| known != name);
         let expired = attributes.split(';').any(|attribute| {
             let attribute = attribute.trim();
             attribute.get(..8).is_some_and(|key| key.eq_ignore_ascii_case("max-age="))
                 && (attribute[8..].starts_with('-') || &attribute[8..] == "0")
         });
-        if !value.is_empty() && !expired && self.0.len() < MAX_COOKIES {
-            self.0.push((name.to_owned(), value.to_owned()));
+        if !value.is_empty() && !expired && self.pairs.len() < MAX_COOKIES {
+            self.pairs.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// Returns the value of a `Cookie` header; `None` if there are no cookies.
-    pub(super) fn header(&self) -> Option<String> {
-        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    /// Returns the value of a `Cookie` header for this server; `None` if it has set no cookies.
+    pub(super) fn header(&self, server: Option<&Arc<str>>) -> Option<String> {
+        if self.server.as_ref() != server {
+            return None;
+        }
+        let pairs: Vec<_> =
+            self.pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 }
@@ -62,7 +77,7 @@ mod tests {
         for cookie in cookies {
             jar.set(cookie);
         }
-        jar.header()
+        jar.header(None)
     }
 
     #[test]
@@ -72,6 +87,24 @@ mod tests {
         assert_eq!(after(&["a=1", "b=2", "a=3"]).as_deref(), Some("b=2; a=3"));
         assert_eq!(after(&["a=1", "b=2", "a=; max-age=0"]).as_deref(), Some("b=2"));
         assert_eq!(after(&["a=1", "a=2; Max-Age=-1"]), None);
+    }
+
+    #[test]
+    fn a_server_gets_its_own_cookies_alone() {
+        let (a, b) = (Arc::from("a"), Arc::from("b"));
+        let setting = |cookie: &'static str| {
+            let mut response = Response::empty(200);
+            response.headers.push(("set-cookie".into(), cookie.into()));
+            response
+        };
+        let mut jar = Cookies::default();
+        jar.store(Some(&a), &setting("session=of-a"));
+        jar.store(Some(&b), &Response::empty(200));
+        assert_eq!(jar.header(Some(&a)).as_deref(), Some("session=of-a"));
+        assert_eq!((jar.header(Some(&b)), jar.header(None)), (None, None));
+        jar.store(Some(&b), &setting("session=of-b"));
+        assert_eq!(jar.header(Some(&b)).as_deref(), Some("session=of-b"));
+        assert_eq!(jar.header(Some(&a)), None);
     }
 
     #[test]

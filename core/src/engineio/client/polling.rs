@@ -54,7 +54,7 @@ impl Session {
     ) {
         let Some(method) = self.channel.take_request(req) else { return };
         // Also those of errors: a load balancer may set its cookie with any answer.
-        cx.store_cookies(&response);
+        cx.store_cookies(&response, &self.attempt);
         let limit = cx.config.max_incoming;
         // Redirects are not followed: the session is one of this server.
         if response.status != 200 {
