@@ -5,7 +5,6 @@
 //! attachments in place, and the length of each container in front of its elements.
 
 use std::borrow::Cow;
-use std::iter::Peekable;
 use std::vec;
 
 use bytes::Bytes;
@@ -39,7 +38,7 @@ pub enum Token<'a> {
 #[derive(Debug)]
 pub struct Tokens<'a> {
     scanner: Scanner<'a>,
-    placeholders: Peekable<vec::IntoIter<Placeholder>>,
+    placeholders: vec::IntoIter<Placeholder>,
     attachments: &'a [Bytes],
     /// The lengths of the containers that are still to come.
     lengths: vec::IntoIter<usize>,
@@ -49,16 +48,18 @@ impl<'a> Tokens<'a> {
     pub(super) fn new(data: &'a [u8], attachments: &'a [Bytes]) -> Self {
         let places = if attachments.is_empty() { Places::default() } else { Places::find(data) };
         let lengths = lengths(data, &places).into_iter();
-        let placeholders = places.placeholders.into_iter().peekable();
+        let placeholders = places.placeholders.into_iter();
         Self { scanner: Scanner::new(data, 0), placeholders, attachments, lengths }
     }
 
+    #[inline]
     fn leaf(&mut self, first: u8) -> Option<Token<'a>> {
         let text = self.scanner.value().ok()?;
         match first {
             b'"' => {
-                let inner = std::str::from_utf8(&text[1..text.len() - 1]).ok()?;
-                let is_escaped = inner.contains('\\');
+                let inner = &text[1..text.len() - 1];
+                let is_escaped = inner.iter().fold(false, |found, &byte| found | (byte == b'\\'));
+                let inner = std::str::from_utf8(inner).ok()?;
                 let text = if is_escaped { unescape(inner).into() } else { inner.into() };
                 Some(Token::Text(text))
             }
@@ -73,11 +74,14 @@ impl<'a> Tokens<'a> {
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let next = self.scanner.peek()?;
             let here = self.scanner.pos();
-            if let Some(found) = self.placeholders.next_if(|found| found.start == here) {
+            let placeholder = self.placeholders.as_slice().first();
+            if let Some(&found) = placeholder.filter(|found| found.start == here) {
+                self.placeholders.next();
                 self.scanner.skip_to(found.end);
                 let bytes = found.num.and_then(|num| self.attachments.get(num));
                 return Some(Token::Binary(bytes.map_or(&[], |bytes| bytes)));
