@@ -66,7 +66,7 @@ fn refused(data: &impl Serialize) -> EmitError {
 // What arrives.
 
 #[test]
-fn a_binary_event_arrives_once_its_attachments_have() {
+fn a_binary_event_arrives_after_its_last_attachment() {
     let (mut h, client) = connected();
 
     h.frame(client.ws, format!("452-7[\"e\",{},[{}]]", placeholder(0), placeholder(1)));
@@ -104,7 +104,7 @@ fn attachments_may_come_as_base64_in_text_frames() {
 }
 
 #[test]
-fn a_heartbeat_may_come_between_the_parts() {
+fn a_heartbeat_may_come_between_attachments() {
     let (mut h, client) = connected();
 
     h.frame(client.ws, format!("451-[\"e\",{}]", placeholder(0)));
@@ -213,7 +213,7 @@ fn a_malformed_header_of_a_binary_packet_ends_the_connection() {
 }
 
 #[test]
-fn a_binary_packet_whose_parts_do_not_fit_ends_the_connection() {
+fn a_binary_packet_with_missing_or_invalid_attachments_ends_the_connection() {
     let ph = placeholder(0);
     let mut packets = vec![
         "51-".to_owned(),
@@ -252,7 +252,7 @@ fn a_text_packet_where_an_attachment_should_come_ends_the_connection() {
 }
 
 #[test]
-fn an_attachment_that_nobody_expects_ends_the_connection() {
+fn an_unexpected_attachment_ends_the_connection() {
     let packet = format!("51-[\"e\",{}]", placeholder(0));
     let told = told(&packet, &[&[1], &[2]]);
     assert_eq!(
@@ -263,7 +263,7 @@ fn an_attachment_that_nobody_expects_ends_the_connection() {
 }
 
 #[test]
-fn no_attachment_is_kept_for_somebody_who_has_not_joined() {
+fn no_attachment_is_kept_for_a_namespace_that_is_not_joined() {
     let mut h: Harness<Server> = Harness::new();
     let ws = h.open_websocket();
 
@@ -291,7 +291,7 @@ fn a_lone_surrogate_next_to_binary_values_does_not_disconnect() {
 // What goes out.
 
 #[test]
-fn binary_values_go_out_as_attachments_wherever_they_are() {
+fn binary_values_at_any_depth_are_sent_as_attachments() {
     #[derive(Serialize)]
     struct File {
         name: &'static str,
@@ -340,7 +340,7 @@ fn binary_values_go_out_over_polling_as_base64() {
 }
 
 #[test]
-fn a_question_with_binary_values_has_its_id_after_the_namespace() {
+fn a_binary_event_has_its_ack_id_after_the_namespace() {
     let mut h: Harness<Server> = Harness::new();
     let client = h.connect_websocket("/admin");
     let now = h.now;
@@ -352,7 +352,7 @@ fn a_question_with_binary_values_has_its_id_after_the_namespace() {
 }
 
 #[test]
-fn binary_arguments_are_sent_on_as_they_came() {
+fn binary_arguments_are_forwarded_unchanged() {
     let data: [&[u8]; 2] = [&[1], &[2]];
 
     let same = args(r#"{"a":[1.50,@0],"é":{}},[],"x",@1"#, &data);
@@ -367,7 +367,7 @@ fn binary_arguments_are_sent_on_as_they_came() {
 }
 
 #[test]
-fn binary_values_that_are_sent_on_are_those_that_arrived() {
+fn forwarded_binary_values_equal_those_that_arrived() {
     let (mut h, client) = connected();
     let data = [Bytes::from(vec![1; 100]), Bytes::from(vec![2; 100])];
     h.frame(client.ws, format!("452-[\"e\",{},{{\"a\":{}}}]", placeholder(1), placeholder(0)));
@@ -418,7 +418,7 @@ fn data_that_looks_like_a_placeholder_is_refused_next_to_binary_values() {
 }
 
 #[test]
-fn what_a_client_slipped_in_is_not_sent_on_as_a_placeholder() {
+fn data_of_a_client_is_not_forwarded_as_a_placeholder() {
     let (mut h, client) = connected();
     h.frame(client.ws, r#"42["e",{"a":1,"_placeholder":true,"num":0}]"#);
     let (socket, _, evil, _) = h.arrived();

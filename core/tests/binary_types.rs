@@ -1,4 +1,4 @@
-//! Binary values at any depth of the types that arguments are read as.
+//! Binary values at any depth of the types that read arguments.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn args(json: &str, attachments: &[&[u8]]) -> Args {
 }
 
 #[test]
-fn binary_values_are_read_wherever_they_are() {
+fn binary_values_are_read_at_any_depth() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct File {
         name: String,
@@ -70,7 +70,7 @@ fn binary_values_are_read_wherever_they_are() {
 }
 
 #[test]
-fn binary_values_are_read_in_enums_of_every_kind() {
+fn binary_values_are_read_in_all_representations_of_enums() {
     #[derive(Debug, Deserialize, PartialEq)]
     enum External {
         Unit,
@@ -150,7 +150,7 @@ fn keys_of_maps_may_be_numbers_and_variants_next_to_binary_values() {
 }
 
 #[test]
-fn a_binary_value_is_never_text_or_the_name_of_a_variant() {
+fn a_binary_value_is_neither_text_nor_the_name_of_a_variant() {
     #[derive(Debug, Deserialize)]
     enum External {
         Abc,
@@ -191,7 +191,7 @@ fn a_binary_value_is_never_text_or_the_name_of_a_variant() {
 }
 
 #[test]
-fn everything_else_reads_the_same_next_to_binary_values() {
+fn other_values_read_the_same_next_to_binary_values() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct All {
         text: String,

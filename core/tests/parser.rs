@@ -1,4 +1,4 @@
-//! Parsers of the application's own: what they can rely on, and what they can't break.
+//! Parsers of the application: the guarantees that they get, and those that they cannot break.
 
 mod common;
 
@@ -139,7 +139,7 @@ fn all_packets_go_through_the_parser() {
 }
 
 #[test]
-fn binary_messages_that_follow_are_put_together_for_the_parser() {
+fn attachments_that_follow_are_reassembled_for_every_parser() {
     let (mut h, ws, _) = connected();
     let data = "[\"e\",{\"_placeholder\":true,\"num\":1},{\"_placeholder\":true,\"num\":0}]";
     let head = format!("4{{\"kind\":2,\"nsp\":\"/\",\"more\":2,\"data\":{data}}}");
@@ -172,7 +172,7 @@ fn binary_messages_that_follow_are_put_together_for_the_parser() {
 }
 
 #[test]
-fn a_packet_that_makes_no_sense_is_refused_whatever_the_parser_thinks() {
+fn an_invalid_packet_is_refused_whatever_the_parser_returns() {
     assert_eq!(told(event("[\"e\",1]")).unwrap(), ["#1 e[1]"]);
     assert_eq!(told(event("[ \"e\" ] ")).unwrap(), ["#1 e[]"]);
 
@@ -235,7 +235,7 @@ fn a_header_may_be_of_any_length() {
 }
 
 #[test]
-fn whether_to_compress_survives_the_parser() {
+fn the_compress_option_survives_every_parser() {
     let mut h = Harness::with(|config| config.parser = Arc::new(JsonParser));
     let sid = h.open_polling();
     h.post(&sid, "4{\"kind\":0,\"nsp\":\"/\"}");

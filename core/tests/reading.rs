@@ -1,4 +1,4 @@
-//! What types read does not depend on binary values that stand anywhere else in the packet.
+//! Types read the same whether or not there are binary values elsewhere in the packet.
 
 #![allow(dead_code, reason = "fields are shown, and compared as text")]
 
@@ -258,7 +258,7 @@ impl Ord for Newtype<u8> {
 impl Eq for Newtype<u8> {}
 
 #[test]
-fn every_type_reads_what_it_would_without_binary_values() {
+fn every_type_reads_as_without_binary_values() {
     for json in [
         "null",
         "true",

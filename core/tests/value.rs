@@ -1,4 +1,4 @@
-//! Arguments of any form, and binary ones without a copy.
+//! Arguments of any type, and binary ones without a copy.
 
 mod common;
 
@@ -35,7 +35,7 @@ fn bytes(data: &'static [u8]) -> Value {
 }
 
 #[test]
-fn a_value_takes_whatever_comes() {
+fn a_value_reads_any_argument() {
     let mut h = Harness::new();
 
     let json = format!("null,true,-1.5,\"é\\n\",[1,[]],{{\"b\":{{}},\"a\":{}}}", placeholder(0));
@@ -60,7 +60,7 @@ fn a_value_takes_whatever_comes() {
 }
 
 #[test]
-fn arguments_that_are_made_of_data_are_those_that_would_arrive() {
+fn arguments_made_of_data_equal_those_that_would_arrive() {
     let made = |args: Args| args.iter().map(ToOwned::to_owned).collect::<Vec<_>>();
 
     assert_eq!(made(Args::of(&(1, "two")).unwrap()), ["1", "\"two\""]);
@@ -82,7 +82,7 @@ fn an_object_keeps_its_order_and_equal_keys() {
 }
 
 #[test]
-fn great_numbers_are_what_they_are() {
+fn large_numbers_keep_their_digits() {
     let mut h = Harness::new();
 
     let args = args(&mut h, "18446744073709551615,-9223372036854775808,1e300", &[]);
@@ -94,7 +94,7 @@ fn great_numbers_are_what_they_are() {
 }
 
 #[test]
-fn a_value_goes_out_as_it_came_in() {
+fn a_value_is_written_as_it_was_read() {
     let mut h = Harness::new();
     let client = h.connect_websocket("/");
     let value = Value::Array(vec![
@@ -122,7 +122,7 @@ fn a_value_goes_out_as_it_came_in() {
 }
 
 #[test]
-fn a_binary_argument_is_had_without_a_copy() {
+fn a_binary_argument_is_available_without_a_copy() {
     let mut h = Harness::new();
 
     let json =
@@ -139,7 +139,7 @@ fn a_binary_argument_is_had_without_a_copy() {
 }
 
 #[test]
-fn text_that_looks_like_a_placeholder_is_no_binary() {
+fn text_that_looks_like_a_placeholder_is_not_binary() {
     let mut h = Harness::new();
 
     let args = args(&mut h, &format!("{},{}", placeholder(0), "{\"num\":0}"), &[]);
@@ -149,7 +149,7 @@ fn text_that_looks_like_a_placeholder_is_no_binary() {
 }
 
 #[test]
-fn arguments_are_taken_off_one_by_one_and_the_rest_keeps_its_binary() {
+fn shifting_an_argument_keeps_the_binary_values_of_the_rest() {
     let mut h = Harness::new();
     let mut args = args(&mut h, &format!("1,{},3", placeholder(0)), &[&[9]]);
 
@@ -193,7 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn every_value_comes_back_from_the_wire_as_it_was(value in value()) {
+    fn every_value_survives_the_wire(value in value()) {
         prop_assume!(count(&value) <= 10);
         let mut h = Harness::<Server>::new();
         let client = h.connect_websocket("/");

@@ -1,4 +1,4 @@
-//! What is emitted is written as serde_json writes it, and binary values are not copied.
+//! Emitted data is written as serde_json writes it, and binary values are not copied.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -102,7 +102,7 @@ fn everything_is_written_as_serde_json_writes_it() {
 }
 
 #[test]
-fn keys_of_objects_are_what_serde_json_takes_for_keys() {
+fn keys_of_objects_are_those_that_serde_json_accepts() {
     same(BTreeMap::from([(1_u8, 1), (2, 2), (3, 3)]));
     same(BTreeMap::from([(i128::MIN, 1), (0, 2)]));
     same(BTreeMap::from([(true, 1), (false, 2)]));
@@ -118,7 +118,7 @@ fn keys_of_objects_are_what_serde_json_takes_for_keys() {
 }
 
 #[test]
-fn only_the_unit_is_no_argument() {
+fn only_the_unit_is_zero_arguments() {
     let count = |args: Result<Args, EmitError>| args.expect("it can be written").len();
     assert_eq!(count(Args::of(&())), 0);
     assert_eq!(count(Args::of(&[(); 0])), 0);
@@ -133,10 +133,10 @@ fn only_the_unit_is_no_argument() {
     assert_eq!(count(Args::of(&[(); 2])), 2);
 }
 
-/// Keeps to itself that an element can't be written.
-struct Secretive(RefCell<Option<BTreeMap<Vec<u8>, u8>>>);
+/// Swallows the error of an element.
+struct Swallowing(RefCell<Option<BTreeMap<Vec<u8>, u8>>>);
 
-impl Serialize for Secretive {
+impl Serialize for Swallowing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         list.serialize_element(&1)?;
@@ -148,9 +148,9 @@ impl Serialize for Secretive {
 }
 
 #[test]
-fn an_error_that_is_kept_secret_is_one_all_the_same() {
-    assert_eq!(written(&Secretive(RefCell::new(None))).expect("it can be written"), "[1]");
-    let faulty = Secretive(RefCell::new(Some(BTreeMap::from([(vec![1], 1)]))));
+fn a_swallowed_error_still_fails_the_emit() {
+    assert_eq!(written(&Swallowing(RefCell::new(None))).expect("it can be written"), "[1]");
+    let faulty = Swallowing(RefCell::new(Some(BTreeMap::from([(vec![1], 1)]))));
     assert!(matches!(Args::of(&faulty), Err(EmitError::Serialize(_))));
     assert!(matches!(Args::of(&(1, faulty)), Err(EmitError::Serialize(_))));
 }
@@ -163,7 +163,7 @@ fn shared() -> (Args, Bytes) {
 }
 
 #[test]
-fn binary_values_that_are_sent_on_are_not_copied() {
+fn forwarded_binary_values_are_not_copied() {
     #[derive(Serialize)]
     struct Inside {
         args: Args,
@@ -194,7 +194,7 @@ fn binary_values_that_are_sent_on_are_not_copied() {
 }
 
 #[test]
-fn other_serializers_write_arguments_and_values_too() {
+fn other_serializers_write_arguments_and_values() {
     let (args, _) = shared();
     let list = vec![7; 1000];
     let expected = serde_json::json!([1, &list, "x"]);
@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn arguments_are_sent_on_as_they_are(value in json(), number in any::<f32>()) {
+    fn arguments_are_forwarded_unchanged(value in json(), number in any::<f32>()) {
         let args = Args::of(&(&value, number, "x")).expect("it can be written");
         let again = Args::of(&args).expect("it can be written");
         prop_assert!(again.iter().eq(args.iter()));

@@ -1,4 +1,4 @@
-//! What a client that speaks MessagePack makes of what servers say.
+//! Packets from a MessagePack server, as a client handles them.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -39,7 +39,7 @@ fn a_connect_error_is_reported_with_its_message_and_data() {
 }
 
 #[test]
-fn a_refusal_with_binary_values_ends_the_connection() {
+fn a_connect_error_with_binary_values_ends_the_connection() {
     let mut victim = asking();
     victim.say_binary(&refusal(map(&[("message", text("no")), ("data", Bin(vec![1]))])));
     assert_eq!(victim.told(), ["closed: parse error: malformed packet: invalid payload"]);

@@ -1,4 +1,4 @@
-//! What clients that speak MessagePack should not send, and any value there and back.
+//! Malformed packets from MessagePack clients, and any value there and back.
 
 #[path = "../../../core/tests/common/mod.rs"]
 mod common;
@@ -14,7 +14,7 @@ use serde_json::json;
 use sockeye_core::{EmitOptions, Event, Frame};
 
 #[test]
-fn what_is_no_packet_ends_the_connection() {
+fn a_malformed_map_ends_the_connection() {
     let good = [("type", Int(2)), ("data", Arr(vec![text("e")])), ("nsp", text("/"))];
     assert!(!refused(pack(&map(&good))));
     for index in 0..good.len() {
@@ -41,7 +41,7 @@ fn what_is_no_packet_ends_the_connection() {
 }
 
 #[test]
-fn data_must_be_what_packets_of_the_kind_hold() {
+fn data_that_does_not_fit_the_packet_type_ends_the_connection() {
     for data in [Nil, Int(1), text("e"), map(&[("0", text("e"))]), Arr(vec![]), Bin(vec![1])] {
         assert!(refused(packet(2, data.clone())), "{data:?}");
     }
@@ -74,7 +74,7 @@ fn messages_of_other_parsers_end_the_connection() {
 }
 
 #[test]
-fn a_packet_that_is_cut_short_or_has_a_tail_ends_the_connection() {
+fn a_truncated_packet_or_trailing_bytes_end_the_connection() {
     let all = Arr(vec![
         Nil,
         Int(300),
@@ -94,7 +94,7 @@ fn a_packet_that_is_cut_short_or_has_a_tail_ends_the_connection() {
 }
 
 #[test]
-fn declared_lengths_cost_nothing() {
+fn declared_lengths_allocate_nothing() {
     for head in
         ["c6ffffffff", "c9ffffffff00", "dbffffffff", "ddffffffff", "dfffffffff", "c5ffff", "dcffff"]
     {
@@ -129,7 +129,7 @@ fn nesting_is_limited() {
 }
 
 #[test]
-fn what_is_nested_as_deeply_as_clients_take_it_goes_out() {
+fn data_of_the_greatest_depth_for_clients_is_sent() {
     let depth = 127;
     let json = "[".repeat(depth) + &"]".repeat(depth);
     let raw = serde_json::value::RawValue::from_string(json).unwrap();
@@ -164,7 +164,7 @@ fn text_must_be_utf8() {
 }
 
 #[test]
-fn nothing_can_be_mistaken_for_a_binary_value() {
+fn the_key_of_placeholders_is_refused_next_to_binary_values() {
     let mimic = || map(&[("_placeholder", Bool(true)), ("num", Int(0))]);
     assert_eq!(arguments(event(&[mimic()])).as_deref(), Some("{\"_placeholder\":true,\"num\":0}"));
     assert!(refused(event(&[mimic(), Bin(vec![1])])));
@@ -206,7 +206,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_sent_back_is_what_came(
+    fn an_echo_returns_the_same_values(
         mut args in prop::collection::vec(value(), 0..4),
         binary in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..3),
     ) {

@@ -1,4 +1,4 @@
-//! Clients that speak MessagePack, in virtual time.
+//! A server with MessagePack clients, in virtual time.
 
 #[path = "../../../core/tests/common/mod.rs"]
 mod common;
@@ -42,7 +42,7 @@ fn a_client_joins_and_leaves() {
 }
 
 #[test]
-fn a_client_that_is_not_let_in_is_told_why() {
+fn a_refused_client_gets_the_message_and_data() {
     let (mut h, ws, _) = connected();
 
     h.binary(ws, pack(&map(&[("type", Int(0)), ("nsp", text("/zzz"))])));
@@ -59,7 +59,7 @@ fn a_client_that_is_not_let_in_is_told_why() {
 }
 
 #[test]
-fn events_go_out_in_the_shortest_form() {
+fn events_are_written_in_the_shortest_formats() {
     assert_eq!(emitted("e", &()), "83a47479706502a46461746191a165a36e7370a12f");
     let binary =
         ("x", ByteBuf::from([1, 2]), json!([1.5, -0.1, 3.0, null, true, false, "", {}, []]));
@@ -102,7 +102,7 @@ fn events_go_out_in_the_shortest_form() {
 }
 
 #[test]
-fn lengths_take_as_few_bytes_as_they_can() {
+fn lengths_are_written_in_the_shortest_formats() {
     for (length, head) in [(31, "bf61"), (32, "d92061"), (255, "d9ff61"), (256, "da010061")] {
         assert!(emitted("e", &"a".repeat(length)).contains(&format!("92a165{head}")), "{length}");
     }
@@ -173,7 +173,7 @@ fn arguments_arrive_as_json() {
 }
 
 #[test]
-fn a_length_may_take_more_bytes_than_it_needs() {
+fn a_length_in_a_longer_format_is_accepted() {
     let arrives = |head: u8, width: usize, data: &[u8]| {
         let length = [&vec![0; width - 1][..], &[2]].concat();
         argument(&[&[head], &length[..], data].concat()).unwrap()
@@ -190,7 +190,7 @@ fn a_length_may_take_more_bytes_than_it_needs() {
 }
 
 #[test]
-fn what_is_long_arrives_whole() {
+fn long_values_arrive_complete() {
     for length in [255, 256, 65_535, 65_536] {
         let long = "x".repeat(length);
         assert_eq!(argument(&pack(&text(&long))), Some(format!("\"{long}\"")));
@@ -201,7 +201,7 @@ fn what_is_long_arrives_whole() {
 }
 
 #[test]
-fn what_is_undefined_becomes_null_or_nothing() {
+fn undefined_becomes_null_or_is_left_out() {
     let undefined = || Raw(UNDEFINED.to_vec());
     assert_eq!(arguments(event(&[undefined(), Int(1)])).as_deref(), Some("null,1"));
     let object = map(&[("a", undefined()), ("b", Int(1)), ("c", undefined())]);
@@ -262,7 +262,7 @@ fn every_time_of_the_day_has_its_text() {
 }
 
 #[test]
-fn keys_are_text_or_become_it() {
+fn integer_keys_become_text() {
     let arrives = |bytes: &[u8]| argument(bytes);
     assert_eq!(arrives(&[0x82, 1, 0xc3, 0xff, 0xc2]).as_deref(), Some("{\"1\":true,\"-1\":false}"));
     for key in [0xc0, 0xc3, 0x90, 0x80] {
@@ -272,7 +272,7 @@ fn keys_are_text_or_become_it() {
 }
 
 #[test]
-fn any_order_and_other_keys_are_welcome() {
+fn keys_in_any_order_and_unknown_keys_are_accepted() {
     let object = map(&[("x", Arr(vec![Nil; 20])), ("y", Int(1)), ("z", map(&[]))]);
     let more = Arr(vec![object, Bin(vec![0; 300])]);
     let pairs =

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_placeholders_and_leaves_look_alikes() {
+    fn finds_placeholders_but_not_similar_objects() {
         assert_eq!(find(r#"[{"_placeholder":true,"num":0}]"#), [Some(0)]);
         assert_eq!(find(r#"{"a":{ "num" : 7 , "_placeholder" : true },"b":[1]}"#), [Some(7)]);
         assert_eq!(find(r#"[{"_placeholder":true,"num":1,"x":2}]"#), [Some(1)]);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_where_placeholders_are_and_what_they_are_in() {
+    fn returns_the_positions_of_placeholders_and_their_parents() {
         let json = r#"[1,[]],{"a":["]}",{"_placeholder":true,"num":0}],"b":{}},{"num":0}"#;
         let places = Places::find(json.as_bytes());
         let start = json.find("{\"_").expect("it is there");
