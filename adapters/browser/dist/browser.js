@@ -88,7 +88,7 @@ var decode = (frame) => {
 };
 
 // js/url.js
-var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#\\]*@)?([^/?#\\]*)([^?#]*)\??([^#]*)/;
 var readOptions = (uri, opts) => {
   const options = { ...typeof uri == "object" && uri || opts };
   for (const name in options) if (options[name] == null) delete options[name];
@@ -153,6 +153,7 @@ var polling = (transport, opts, session) => {
       for (const frame of ((_a = await exchange()) == null ? void 0 : _a.split(SEPARATOR)) || []) {
         nextTick(() => transport.frame_(frame));
         await null;
+        if (session.readyState == "closed") return;
       }
     reading = null;
   };
@@ -633,6 +634,7 @@ var Socket = class extends Emitter {
         close("io server disconnect");
       } else if (type == CONNECT_ERROR) {
         leave();
+        if (socket.connected) close("io server disconnect");
         refuse([data.message, data].find(isString), data.data);
       } else if (isString(data == null ? void 0 : data.sid)) {
         socket.id = data.sid;
@@ -785,7 +787,7 @@ var Manager = class extends Emitter {
         try {
           decoder.add(frame);
         } catch (error) {
-          closed("parse error", error);
+          engine.transport.end_("parse error", error);
         }
       });
       on(

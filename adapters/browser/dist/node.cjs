@@ -230,7 +230,7 @@ var decode = (frame) => {
 };
 
 // js/url.js
-var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#\\]*@)?([^/?#\\]*)([^?#]*)\??([^#]*)/;
 var readOptions = (uri, opts) => {
   const options = { ...typeof uri == "object" && uri || opts };
   for (const name in options) if (options[name] == null) delete options[name];
@@ -293,6 +293,7 @@ var polling = (transport, opts, session) => {
       for (const frame of (await exchange())?.split(SEPARATOR) || []) {
         nextTick(() => transport.frame_(frame));
         await null;
+        if (session.readyState == "closed") return;
       }
     reading = null;
   };
@@ -762,6 +763,7 @@ var Socket = class extends Emitter {
         close("io server disconnect");
       } else if (type == CONNECT_ERROR) {
         leave();
+        if (socket.connected) close("io server disconnect");
         refuse([data.message, data].find(isString), data.data);
       } else if (isString(data?.sid)) {
         socket.id = data.sid;
@@ -913,7 +915,7 @@ var Manager = class extends Emitter {
         try {
           decoder.add(frame);
         } catch (error) {
-          closed("parse error", error);
+          engine.transport.end_("parse error", error);
         }
       });
       on(

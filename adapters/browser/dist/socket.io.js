@@ -87,7 +87,7 @@
   };
 
   // js/url.js
-  var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+  var ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#\\]*@)?([^/?#\\]*)([^?#]*)\??([^#]*)/;
   var readOptions = (uri, opts) => {
     const options = { ...typeof uri == "object" && uri || opts };
     for (const name in options) if (options[name] == null) delete options[name];
@@ -150,6 +150,7 @@
         for (const frame of (await exchange())?.split(SEPARATOR) || []) {
           nextTick(() => transport.frame_(frame));
           await null;
+          if (session.readyState == "closed") return;
         }
       reading = null;
     };
@@ -619,6 +620,7 @@
           close("io server disconnect");
         } else if (type == CONNECT_ERROR) {
           leave();
+          if (socket.connected) close("io server disconnect");
           refuse([data.message, data].find(isString), data.data);
         } else if (isString(data?.sid)) {
           socket.id = data.sid;
@@ -770,7 +772,7 @@
           try {
             decoder.add(frame);
           } catch (error) {
-            closed("parse error", error);
+            engine.transport.end_("parse error", error);
           }
         });
         on(

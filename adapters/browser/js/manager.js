@@ -88,7 +88,8 @@ export class Manager extends Emitter {
         try {
           decoder.add(frame);
         } catch (error) {
-          closed("parse error", error);
+          // At once, and not after what is queued: a server that errs may never take that.
+          engine.transport.end_("parse error", error);
         }
       });
       on("error", (error) =>

@@ -187,6 +187,7 @@ export class Socket extends Emitter {
         close("io server disconnect");
       } else if (type == CONNECT_ERROR) {
         leave();
+        if (socket.connected) close("io server disconnect");
         refuse([data.message, data].find(isString), data.data);
       } else if (isString(data?.sid)) {
         socket.id = data.sid;

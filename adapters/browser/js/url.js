@@ -1,7 +1,8 @@
 import { isString } from "./engine/packet.js";
 
-// A regular expression and not `URL`, because "host:3000" is a valid address here.
-const ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#]*@)?([^/?#]*)([^?#]*)\??([^#]*)/;
+// A regular expression and not `URL`, because "host:3000" is a valid address here. As there, a
+// backslash ends the host.
+const ADDRESS = /^(?:(\w+:)?\/\/)?(?:[^/?#\\]*@)?([^/?#\\]*)([^?#]*)\??([^#]*)/;
 
 /**
  * The options that are given, without those that are null or undefined, and with a path. They may

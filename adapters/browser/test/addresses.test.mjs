@@ -37,6 +37,8 @@ const ADDRESSES = [
   ["ws://ü.example/ñ?ä=ö", "ws://ü.example", "ws://ü.example", "ws://ü.example", "/ñ", "ä=ö"],
   ["http://a/n/", "ws://a", "ws://a", "ws://a", "/n/", ""],
   ["http://me:secret@a:1/n", "ws://a:1", "ws://a:1", "ws://a:1", "/n", ""],
+  ["http://a\\@b.example", "ws://a", "ws://a", "ws://a", "\\@b.example", ""],
+  ["http://me@a\\@b/n", "ws://a", "ws://a", "ws://a", "\\@b/n", ""],
   ["http://a?x=y#z", "ws://a", "ws://a", "ws://a", "/", "x=y"],
   ["http://a/n#z", "ws://a", "ws://a", "ws://a", "/n", ""],
 ];

@@ -243,6 +243,49 @@ test("what precedes a malformed packet is delivered, and before the disconnect",
   assert.deepEqual(events, [1, 2, "parse error"]);
 });
 
+test("what follows a malformed packet in an answer is not read", { timeout: 30_000 }, async (t) => {
+  const server = await scripted(t);
+  const socket = open(t, server.url, { transports: ["polling"], reconnectionDelay: 10_000 });
+  await next(socket, "connect");
+  const disconnected = next(socket, "disconnect");
+  server.send("\x1e".repeat(2e6));
+  assert.equal((await disconnected)[0], "transport error");
+  let looks = 0;
+  // What the transport does with a frame begins with a look at this.
+  Object.defineProperty(socket.io.engine.transport, "frame_", { get: () => (looks++, () => {}) });
+  await sleep(0);
+  assert.equal(looks, 0);
+});
+
+test("a parse error ends the session though a POST is never answered", { timeout: 10_000 }, async (t) => {
+  const server = await scripted(t);
+  const socket = open(t, server.url, { transports: ["polling"], reconnectionDelay: 10_000 });
+  await next(socket, "connect");
+  const { engine } = socket.io;
+  server.delay = 60_000;
+  socket.emit("never answered");
+  await until(() => server.posts.length == 2);
+  server.send("4x");
+  assert.equal((await next(socket, "disconnect"))[0], "parse error");
+  assert.equal(engine.readyState, "closed");
+  await until(() => !server.running.GET && !server.running.POST, "no request under way");
+});
+
+test("a refusal after the client was let in ends what it waits for", { timeout: 10_000 }, async (t) => {
+  const server = await scripted(t);
+  const socket = open(t, server.url, { transports: ["websocket"] });
+  await next(socket, "connect");
+  const events = [];
+  socket.on("disconnect", (reason) => events.push(reason));
+  socket.on("connect_error", ({ message }) => events.push(message));
+  const answer = socket.emitWithAck("never answered");
+  server.send('44{"message":"no"}');
+  await assert.rejects(answer, /disconnected/);
+  await until(() => events.length == 2);
+  assert.deepEqual(events, ["io server disconnect", "no"]);
+  assert.deepEqual([socket.connected, socket.active], [false, false]);
+});
+
 test("a close packet ends the session after what came with it", async (t) => {
   const server = await scripted(t);
   const socket = open(t, server.url, { transports: ["polling"], reconnectionDelay: 1000 });

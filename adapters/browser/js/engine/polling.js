@@ -51,6 +51,8 @@ export const polling = (transport, opts, session) => {
         nextTick(() => transport.frame_(frame));
         // What the frame holds is delivered before the next one comes.
         await null;
+        // The others would cost time for nothing.
+        if (session.readyState == "closed") return;
       }
     reading = null;
   };
