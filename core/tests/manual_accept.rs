@@ -153,7 +153,7 @@ fn an_invalid_custom_id_rejects_the_handshake() {
     }
 
     assert!(h.told().is_empty());
-    assert_eq!(h.server.len(), 1);
+    assert_eq!(h.server.counts().sessions, 1);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn aborting_a_handshake_removes_that_one_only() {
     assert_eq!(h.response(req).status, 200);
     assert!(h.is_open(ws));
     assert_eq!(h.told(), ["opened", "opened"]);
-    assert_eq!(h.server.len(), 2);
+    assert_eq!(h.server.counts().sessions, 2);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn the_oldest_unused_session_makes_room_for_a_new_one() {
     let mut h = engine(|config| config.max_unused_sessions = 3);
     let sids: Vec<_> = (0..5).map(|_| open(&mut h, "192.0.2.1")).collect();
 
-    assert_eq!(h.server.len(), 3);
+    assert_eq!(h.server.counts().sessions, 3);
     let told = h.told();
     assert_eq!(told.iter().filter(|event| *event == "opened").count(), 5);
     let ended = told.iter().filter(|event| *event == "closed: transport error").count();
@@ -80,12 +80,12 @@ fn a_session_counts_as_unused_until_the_second_request_of_its_client() {
                 None
             }
         };
-        assert_eq!(h.server.len(), 1);
+        assert_eq!(h.server.counts().sessions, 1);
 
         let other = open(&mut h, "192.0.2.1");
 
         let kept = second != "none";
-        assert_eq!(h.server.len(), if kept { 2 } else { 1 }, "{second}");
+        assert_eq!(h.server.counts().sessions, if kept { 2 } else { 1 }, "{second}");
         assert!(lives(&mut h, &other));
         if let Some(ws) = ws {
             assert!(h.is_open(ws));
@@ -101,7 +101,7 @@ fn sessions_on_websockets_are_never_unused() {
         h.open_websocket();
         open(&mut h, "192.0.2.1");
     }
-    assert_eq!(h.server.len(), 6);
+    assert_eq!(h.server.counts().sessions, 6);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_flood_of_handshakes_from_one_address_ends_no_session_of_another() {
         if round % 200 == 199 {
             others.push(open(&mut h, &format!("192.0.2.{}", round / 200)));
         }
-        assert!(h.server.len() <= 100);
+        assert!(h.server.counts().sessions <= 100);
     }
 
     let told = h.told();
@@ -133,7 +133,7 @@ fn a_server_that_is_full_gives_up_unused_sessions_of_an_address_that_has_many() 
     // Now that makes it worse for somebody who has no more than that.
     assert_eq!(handshake(&mut h, "192.0.2.1", &[]), Err(BUSY.to_owned()));
 
-    assert_eq!(h.server.len(), 5);
+    assert_eq!(h.server.counts().sessions, 5);
     assert!([&first, &second, &third].into_iter().all(|sid| lives(&mut h, sid)));
     let left: Vec<_> = flood.iter().map(|sid| lives(&mut h, sid)).collect();
     assert_eq!(left, [false, false, false, true, true]);
@@ -439,7 +439,7 @@ fn a_server_that_shuts_down_waits_for_no_client_that_has_not_come_back_yet() {
 
     h.server.shut_down(h.now);
 
-    assert_eq!(h.server.len(), 1);
+    assert_eq!(h.server.counts().sessions, 1);
     assert_eq!(h.told(), ["closed: forced close"; 3]);
     assert_eq!(h.fetch(&used), "6\u{1e}1");
     assert!(h.server.is_idle());

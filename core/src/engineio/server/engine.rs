@@ -286,18 +286,6 @@ impl Engine {
         self.sessions.is_empty()
     }
 
-    /// How many sessions there are, with those that are being closed.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// Whether there are no sessions.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
-    }
-
     /// Returns the id of a session on the wire, a secret of its client.
     #[must_use]
     pub fn sid(&self, session: SessionId) -> Option<&Sid> {

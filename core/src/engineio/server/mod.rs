@@ -1,4 +1,9 @@
 //! The server side of Engine.IO.
+//!
+//! `engine` finds the session that an input is for, and `session` holds its state. Plain parts that
+//! know neither: `heartbeat`, `probe`, `pace`, `inbox`, `outbox`, `answers`, `pending`, `request`,
+//! `shares`; `context` is what all sessions share. Methods of `Session` are also in `receive`, `flow`
+//! and `upgrade`, those of `Engine` in `admission`, which no file imports.
 
 mod admission;
 mod answers;

@@ -1,4 +1,10 @@
-//! Socket.IO, protocol 5, on top of Engine.IO: namespaces, events, acknowledgements, rooms.
+//! The server side of Socket.IO: namespaces, events, acknowledgements, rooms, recovery.
+//!
+//! `server` holds the state. Plain parts that do not know it: `connection`, `socket`, `namespace`,
+//! `rooms`, `selector`, `broadcast_acks`, `recovery` with `saved_sessions`, `packet_log`,
+//! `membership` and `quotas`, `retirement`. Methods of `Server` are also in `packets` (what arrives),
+//! `lifecycle` (CONNECT to DISCONNECT), `broadcast`, `flow`, `restore` and `shutdown`, those of one
+//! socket in `socket_mut`, which no part imports.
 
 mod alarm;
 mod broadcast;
