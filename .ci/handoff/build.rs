@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-const SOURCES: [&str; 3] = ["app/src/driven.rs", "smol/src/signal.rs", "tiny-http/src/executor.rs"];
+const SOURCES: [&str; 3] =
+    ["app/src/state/driven.rs", "smol/src/signal.rs", "tiny-http/src/executor.rs"];
 
 fn main() {
     let adapters = PathBuf::from("../../adapters");

@@ -52,64 +52,40 @@
 //! serializes as bytes, such as [`Bytes`], at any depth.
 #![forbid(unsafe_code)]
 
-mod ack;
-mod app;
-mod arrival;
-mod call;
 pub mod client;
-mod dispatch;
-mod driven;
-mod emitter;
-mod endpoints;
-mod error;
-mod figures;
-mod files;
-mod flow;
-mod gate;
 pub mod guide;
-mod handler;
-mod io;
-mod listeners;
-mod machine;
-pub mod marker;
-mod namespace;
-mod packet;
-mod pattern;
-mod raw;
-mod remote;
-mod reply;
-mod report;
-mod rooms;
-mod shard;
-mod socket;
-mod typed;
+mod handlers;
+mod handles;
+mod server;
+mod state;
 
-pub use ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
-pub use app::App;
 pub use bytes::Bytes;
-pub use call::{
+pub use handlers::call::{
     Auth, Call, ConnectCall, DisconnectCall, EventCall, ExpiredCall, FromCall, Label, Origin,
     Rooms, State, UpgradeCall,
 };
-pub use emitter::Emitter;
-pub use error::{Error, Fault};
-pub use figures::Snapshot;
-pub use files::ClientFiles;
+pub use handlers::handler::{Handler, Outcome};
+pub use handlers::listeners::ListenerId;
+pub use handlers::marker;
+pub use handlers::namespace::Namespace;
+pub use handlers::packet::{Packet, PacketCall};
+pub use handlers::pattern::{Captures, Finding, Params};
+pub use handlers::reply::{Ack, BoxError, Reply};
+pub use handlers::typed::{Answer, TypedHandler};
+pub use handles::ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 #[doc(hidden)]
-pub use flow::Waiting;
-pub use gate::Refusal;
-pub use handler::{Handler, Outcome};
-pub use io::{Io, Operator};
-pub use listeners::ListenerId;
-pub use machine::{IntoMachine, Machine, Runtime, Task};
-pub use namespace::Namespace;
-pub use packet::{Packet, PacketCall};
-pub use pattern::{Captures, Finding, Params};
-pub use raw::{EngineApp, Session};
-pub use remote::{FetchError, RemoteSocket};
-pub use reply::{Ack, BoxError, Reply};
-pub use rooms::IntoRooms;
-pub use socket::Socket;
+pub use handles::backpressure::Waiting;
+pub use handles::emitter::Emitter;
+pub use handles::error::{Error, Fault};
+pub use handles::io::{Io, Operator};
+pub use handles::remote::{FetchError, RemoteSocket};
+pub use handles::rooms::IntoRooms;
+pub use handles::socket::Socket;
+pub use server::admission::Refusal;
+pub use server::app::App;
+pub use server::engine_app::{EngineApp, Session};
+pub use server::files::ClientFiles;
+pub use server::machine::{IntoMachine, Machine, Runtime, Task};
 pub use sockeye_core as core;
 pub use sockeye_core::events;
 pub use sockeye_core::{
@@ -118,4 +94,4 @@ pub use sockeye_core::{
 };
 #[cfg(feature = "msgpack")]
 pub use sockeye_msgpack::MsgpackParser;
-pub use typed::{Answer, TypedHandler};
+pub use state::snapshot::Snapshot;

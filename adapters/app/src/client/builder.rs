@@ -18,11 +18,11 @@ use super::hub::Hub;
 use super::machine::Machine;
 use super::socket::Socket;
 use super::{Connection, Error};
-use crate::call::EventCall;
-use crate::handler::{BoxHandler, Handler, boxed};
-use crate::reply::BoxError;
-use crate::report::OnError;
-use crate::typed::{self, TypedHandler};
+use crate::handlers::call::EventCall;
+use crate::handlers::handler::{BoxHandler, Handler, boxed};
+use crate::handlers::reply::BoxError;
+use crate::handlers::typed::{self, TypedHandler};
+use crate::state::report::OnError;
 
 /// A Socket.IO client to be: its handlers and options. See the [module's documentation](super).
 #[derive(Default)]

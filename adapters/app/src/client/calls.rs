@@ -8,10 +8,10 @@ use sockeye_core::client::DisconnectReason;
 use super::held::Busy;
 use super::socket::Socket;
 use super::{Error, Refused};
-use crate::call::{Call, FromCall, Label, Origin};
-use crate::error::Fault;
-use crate::flow::Waiting;
-use crate::marker::Itself;
+use crate::handlers::call::{Call, FromCall, Label, Origin};
+use crate::handlers::marker::Itself;
+use crate::handles::backpressure::Waiting;
+use crate::handles::error::Fault;
 
 /// The server let a socket in.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::ConnectError;
 use super::hub::{Hub, Settled};
-use crate::ack::Slot;
+use crate::handles::ack::Slot;
 
 /// A client that ended before everything was delivered that was emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,14 +16,14 @@ use super::hub::{Hub, State};
 use super::machine::Runtime;
 use super::socket::Socket;
 use super::{ConnectError, Connection, ConnectionFault, Refused};
-use crate::ack::AckSender;
-use crate::arrival::Arrival;
-use crate::call::{Call, Origin};
-use crate::error::Fault;
-use crate::gate::start;
-use crate::handler::{BoxHandler, guard, run};
-use crate::report::write;
-use crate::shard::take_gone;
+use crate::handlers::call::{Call, Origin};
+use crate::handlers::delivery::Arrival;
+use crate::handlers::handler::{BoxHandler, guard, run};
+use crate::handles::ack::AckSender;
+use crate::handles::error::Fault;
+use crate::server::admission::start;
+use crate::server::endpoint::take_gone;
+use crate::state::report::write;
 
 impl Hub {
     /// Hands an event to whoever waits for it.

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, EventPayload, TypedEvent};
 
 use super::socket::Socket;
-use crate::ack::{AckFuture, Slot};
-use crate::call::Origin;
-use crate::error::Fault;
+use crate::handlers::call::Origin;
+use crate::handles::ack::{AckFuture, Slot};
+use crate::handles::error::Fault;
 
 /// A way of emitting; made by [`Socket::volatile`] and [`Socket::timeout`].
 #[derive(Clone, Copy, Debug)]

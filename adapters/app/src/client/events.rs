@@ -10,7 +10,7 @@ use sockeye_core::client::DisconnectReason;
 use sockeye_core::{Args, Name};
 
 use super::{Refused, Socket};
-use crate::ack::AckSender;
+use crate::handles::ack::AckSender;
 
 /// Something that happened to a socket; see [`Socket::events`](super::Socket::events).
 #[derive(Debug)]

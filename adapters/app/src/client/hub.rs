@@ -20,10 +20,10 @@ use super::held::{Count, Held};
 use super::machine::{Machine, Runtime};
 use super::socket::{Inner, Socket};
 use super::{ConnectError, Error, Refused};
-use crate::ack::Slot;
-use crate::driven::{Driven, Source, Wake};
-use crate::report::{report, write};
-use crate::shard::seed;
+use crate::handles::ack::Slot;
+use crate::server::endpoint::seed;
+use crate::state::driven::{Driven, Source, Wake};
+use crate::state::report::{report, write};
 
 /// The machine of a [`Client`].
 pub(crate) struct Hub {

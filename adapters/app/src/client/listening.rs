@@ -6,10 +6,10 @@ use sockeye_core::{Name, TypedEvent};
 
 use super::events::{Events, Queue};
 use super::socket::Socket;
-use crate::call::EventCall;
-use crate::handler::{BoxHandler, Handler, boxed};
-use crate::listeners::{ListenerId, Listeners};
-use crate::typed::{self, TypedHandler};
+use crate::handlers::call::EventCall;
+use crate::handlers::handler::{BoxHandler, Handler, boxed};
+use crate::handlers::listeners::{ListenerId, Listeners};
+use crate::handlers::typed::{self, TypedHandler};
 
 /// The listeners of one socket for one event.
 pub(super) struct Own {

@@ -14,10 +14,10 @@ use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
 use super::closing::Closing;
 use super::hub::{Connecting, Hub};
-use crate::ack::Slot;
-use crate::error::Fault;
-use crate::listeners::Listeners;
-use crate::shard::take_gone;
+use crate::handlers::listeners::Listeners;
+use crate::handles::ack::Slot;
+use crate::handles::error::Fault;
+use crate::server::endpoint::take_gone;
 
 /// A client's connection to a namespace of its server.
 ///

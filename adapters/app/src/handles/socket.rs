@@ -13,14 +13,14 @@ use sockeye_core::{
     SocketMut,
 };
 
-use crate::error::{Error, Fault};
-use crate::flow::SocketRef;
-use crate::io::{Io, Operator};
-use crate::listeners::Listeners;
-use crate::namespace::Handlers;
-use crate::pattern::Captured;
-use crate::rooms::{IntoRooms, names};
-use crate::shard::{Shard, State};
+use crate::handlers::listeners::Listeners;
+use crate::handlers::namespace::Handlers;
+use crate::handlers::pattern::Captured;
+use crate::handles::backpressure::SocketRef;
+use crate::handles::error::{Error, Fault};
+use crate::handles::io::{Io, Operator};
+use crate::handles::rooms::{IntoRooms, names};
+use crate::server::endpoint::{Shard, State};
 
 /// A client's connection to a namespace.
 ///

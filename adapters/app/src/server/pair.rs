@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use sockeye_core::{ConfigError, Input, Request, Response};
 
-use crate::driven::Wake;
-use crate::machine::{IntoMachine, Machine, Runtime};
+use crate::server::machine::{IntoMachine, Machine, Runtime};
+use crate::state::driven::Wake;
 
 /// Two endpoints with different paths, served together.
 ///

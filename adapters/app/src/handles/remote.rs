@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use sockeye_core::engineio::Handshake;
 use sockeye_core::{AckError, Room};
 
-use crate::ack::AckFailure;
-use crate::io::Operator;
-use crate::rooms::IntoRooms;
-use crate::socket::Socket;
+use crate::handles::ack::AckFailure;
+use crate::handles::io::Operator;
+use crate::handles::rooms::IntoRooms;
+use crate::handles::socket::Socket;
 
 /// A socket as [`fetch_sockets`](Operator::fetch_sockets) finds it: with its rooms of that moment,
 /// and commands that reach it on whichever server it is.

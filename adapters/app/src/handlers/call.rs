@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use sockeye_core::engineio::Handshake;
 use sockeye_core::{Args, DisconnectReason, Name, Room, SocketId};
 
-use crate::ack::AckSender;
-use crate::error::Fault;
-use crate::flow::Waiting;
-use crate::io::Io;
-use crate::marker::{Decoded, Itself};
-use crate::socket::Socket;
+use crate::handlers::marker::{Decoded, Itself};
+use crate::handles::ack::AckSender;
+use crate::handles::backpressure::Waiting;
+use crate::handles::error::Fault;
+use crate::handles::io::Io;
+use crate::handles::socket::Socket;
 
 /// A client connected, or asks to.
 #[derive(Debug)]

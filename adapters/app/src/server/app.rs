@@ -9,20 +9,20 @@ use std::sync::{Arc, OnceLock};
 use sockeye_core::engineio::{Admission, Handshake};
 use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig, TypedEvent};
 
-use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
-use crate::error::Error;
-use crate::files::ClientFiles;
-use crate::gate::{Veto, veto};
-use crate::handler::Handler;
-use crate::io::Io;
-use crate::machine::{IntoMachine, Machine};
-use crate::namespace::{Directory, Handlers, Namespace};
-use crate::packet::PacketCall;
-use crate::pattern::{self, Finding, Matcher};
-use crate::reply::BoxError;
-use crate::report::OnError;
-use crate::shard::Shard;
-use crate::typed::TypedHandler;
+use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
+use crate::handlers::handler::Handler;
+use crate::handlers::namespace::{Directory, Handlers, Namespace};
+use crate::handlers::packet::PacketCall;
+use crate::handlers::pattern::{self, Finding, Matcher};
+use crate::handlers::reply::BoxError;
+use crate::handlers::typed::TypedHandler;
+use crate::handles::error::Error;
+use crate::handles::io::Io;
+use crate::server::admission::{Veto, veto};
+use crate::server::endpoint::Shard;
+use crate::server::files::ClientFiles;
+use crate::server::machine::{IntoMachine, Machine};
+use crate::state::report::OnError;
 
 /// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
 ///

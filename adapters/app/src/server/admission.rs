@@ -9,12 +9,12 @@ use serde::Serialize;
 use sockeye_core::Args;
 use sockeye_core::engineio::{Admission, Handshake};
 
-use crate::call::ConnectCall;
-use crate::error::Fault;
-use crate::handler::Outcome;
-use crate::machine::Task;
-use crate::reply::BoxError;
-use crate::socket::Socket;
+use crate::handlers::call::ConnectCall;
+use crate::handlers::handler::Outcome;
+use crate::handlers::reply::BoxError;
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
+use crate::server::machine::Task;
 
 /// Why a client may not join a namespace, as it is told: the `connect_error` of its socket.
 ///

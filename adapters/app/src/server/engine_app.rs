@@ -12,12 +12,12 @@ use sockeye_core::engineio::{
 };
 use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};
 
-use crate::driven::{Driven, Source, Wake};
-use crate::gate::{Veto, judge, veto};
-use crate::machine::{IntoMachine, Machine, Runtime};
-use crate::reply::BoxError;
-use crate::report::write;
-use crate::shard::seed;
+use crate::handlers::reply::BoxError;
+use crate::server::admission::{Veto, judge, veto};
+use crate::server::endpoint::seed;
+use crate::server::machine::{IntoMachine, Machine, Runtime};
+use crate::state::driven::{Driven, Source, Wake};
+use crate::state::report::write;
 
 /// An Engine.IO server to be: what [`App`](crate::App) is for Socket.IO, one layer below.
 ///

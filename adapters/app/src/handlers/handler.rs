@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use sockeye_core::Args;
 
-use crate::call::{Call, FromCall, Label, Origin};
-use crate::error::Fault;
-use crate::flow::{Awaited, Waiting, polling};
-use crate::machine::Task;
-use crate::marker::{Async, Immediate};
-use crate::reply::Reply;
+use crate::handlers::call::{Call, FromCall, Label, Origin};
+use crate::handlers::marker::{Async, Immediate};
+use crate::handlers::reply::Reply;
+use crate::handles::backpressure::{Awaited, Waiting, polling};
+use crate::handles::error::Fault;
+use crate::server::machine::Task;
 
 /// What became of a call.
 pub enum Outcome {

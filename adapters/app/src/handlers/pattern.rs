@@ -4,10 +4,10 @@ use std::any::Any;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::call::{Call, FromCall};
-use crate::error::Fault;
-use crate::marker::Itself;
-use crate::socket::Socket;
+use crate::handlers::call::{Call, FromCall};
+use crate::handlers::marker::Itself;
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
 
 /// What was found in the name of a namespace.
 pub(crate) type Captured = Arc<dyn Any + Send + Sync>;

@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{AckError, AckId, Args, EmitError, Responder, SocketId};
 
-use crate::call::Origin as _;
 use crate::client;
-use crate::error::Fault;
-use crate::flow::{Awaiting, SocketRef};
-use crate::shard::Shard;
-use crate::socket::Socket;
+use crate::handlers::call::Origin as _;
+use crate::handles::backpressure::{Awaiting, SocketRef};
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
+use crate::server::endpoint::Shard;
 
 /// The acknowledgement that a client waits for; sent at most once, now or later, from anywhere.
 ///
@@ -281,7 +281,7 @@ impl Gathering {
         let polled = self.slot.poll(cx);
         if let Some((shard, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
             self.awaiting.note(|(server, key)| {
-                let owes = |state: &mut crate::shard::State| {
+                let owes = |state: &mut crate::server::endpoint::State| {
                     state.server.socket(key).is_some_and(|socket| socket.is_ack_pending(*ack))
                 };
                 server == shard.reference() && shard.driven.with(owes)

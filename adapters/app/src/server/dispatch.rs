@@ -16,18 +16,18 @@ use sockeye_core::{
     SocketId,
 };
 
-use crate::ack::{AckSender, Gathered};
-use crate::arrival::Arrival;
-use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
-use crate::flow::{Awaited, Waiting, polling};
-use crate::gate::{decide, judge, start};
-use crate::handler::{Outcome, run};
-use crate::io::Io;
-use crate::machine::{Runtime, Task};
-use crate::packet::{Packet, PacketCall};
-use crate::report::write;
-use crate::shard::{Happening, Shard};
-use crate::socket::Socket;
+use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
+use crate::handlers::delivery::Arrival;
+use crate::handlers::handler::{Outcome, run};
+use crate::handlers::packet::{Packet, PacketCall};
+use crate::handles::ack::{AckSender, Gathered};
+use crate::handles::backpressure::{Awaited, Waiting, polling};
+use crate::handles::io::Io;
+use crate::handles::socket::Socket;
+use crate::server::admission::{decide, judge, start};
+use crate::server::endpoint::{Happening, Shard};
+use crate::server::machine::{Runtime, Task};
+use crate::state::report::write;
 
 impl Shard {
     /// Hands an event to whoever waits for it.
@@ -248,7 +248,7 @@ async fn pass(mut arrival: Arrival<Socket>, asking: Asking) {
                 Outcome::Future(future) => future.await,
             }
         };
-        if let Err(fault) = crate::handler::guard(asked).await {
+        if let Err(fault) = crate::handlers::handler::guard(asked).await {
             return socket.report(&packet.name(), fault);
         }
     }

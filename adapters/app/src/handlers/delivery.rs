@@ -2,10 +2,10 @@
 
 use sockeye_core::{Args, Name};
 
-use crate::ack::AckSender;
-use crate::call::{EventCall, Origin};
-use crate::handler::{BoxHandler, run};
-use crate::machine::Task;
+use crate::handlers::call::{EventCall, Origin};
+use crate::handlers::handler::{BoxHandler, run};
+use crate::handles::ack::AckSender;
+use crate::server::machine::Task;
 
 /// An event with the right to answer it, which all of its handlers share.
 pub(crate) struct Arrival<S> {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use sockeye_core::{AckError, ArgError, EmitError};
 
-use crate::reply::BoxError;
-use crate::socket::Socket;
+use crate::handlers::reply::BoxError;
+use crate::handles::socket::Socket;
 
 /// Something that went wrong in the handlers of a socket. The socket goes on.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::fmt;
 
 use sockeye_core::{Name, TypedEvent};
 
-use crate::call::EventCall;
-use crate::handler::{BoxHandler, Handler, boxed};
-use crate::socket::Socket;
-use crate::typed::{self, TypedHandler};
+use crate::handlers::call::EventCall;
+use crate::handlers::handler::{BoxHandler, Handler, boxed};
+use crate::handlers::typed::{self, TypedHandler};
+use crate::handles::socket::Socket;
 
 /// Names a listener of a socket, to [remove](Socket::off) it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

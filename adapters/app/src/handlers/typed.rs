@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use sockeye_core::TypedEvent;
 
-use crate::ack::AckSender;
-use crate::call::EventCall;
-use crate::error::Fault;
-use crate::handler::{BoxHandler, Outcome};
-use crate::marker::{Async, Fallible, Immediate};
-use crate::reply::BoxError;
-use crate::socket::Socket;
+use crate::handlers::call::EventCall;
+use crate::handlers::handler::{BoxHandler, Outcome};
+use crate::handlers::marker::{Async, Fallible, Immediate};
+use crate::handlers::reply::BoxError;
+use crate::handles::ack::AckSender;
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
 
 /// A function that handles a typed event: it takes the [`Socket`] and the event, and returns the
 /// event's answer, a `Result` of it, or a future of either.

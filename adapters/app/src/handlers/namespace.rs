@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use sockeye_core::{Args, Namespace as NamespaceName, RoomChange, TypedEvent};
 
-use crate::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
-use crate::error::Fault;
-use crate::handler::{BoxHandler, Handler, boxed};
-use crate::io::Io;
-use crate::packet::PacketCall;
-use crate::pattern::{Captured, Matcher};
-use crate::typed::{self, TypedHandler};
+use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
+use crate::handlers::handler::{BoxHandler, Handler, boxed};
+use crate::handlers::packet::PacketCall;
+use crate::handlers::pattern::{Captured, Matcher};
+use crate::handlers::typed::{self, TypedHandler};
+use crate::handles::error::Fault;
+use crate::handles::io::Io;
 
 /// The handlers of all namespaces.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::ack::AckSender;
-use crate::error::Fault;
+use crate::handles::ack::AckSender;
+use crate::handles::error::Fault;
 
 /// Any error, as handlers may return.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use sockeye_core::{Args, EmitError, Name};
 
-use crate::call::{Call, FromCall, Label};
-use crate::error::Fault;
-use crate::marker::Itself;
-use crate::socket::Socket;
+use crate::handlers::call::{Call, FromCall, Label};
+use crate::handlers::marker::Itself;
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
 
 /// An event is on its way to its handlers.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::time::Instant;
 use sockeye_core::SocketId;
 
 use crate::client::Busy;
-use crate::socket::Socket;
+use crate::handles::socket::Socket;
 
 /// Names one socket of all servers in this process.
 pub(crate) type SocketRef = (usize, SocketId);

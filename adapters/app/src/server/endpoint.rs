@@ -18,16 +18,16 @@ use sockeye_core::{
     Sid, SocketId,
 };
 
-use crate::ack::{Gathered, Slot};
-use crate::app::Shared;
-use crate::driven::{Driven, Source, Wake};
-use crate::error::Error;
-use crate::figures::Snapshot;
-use crate::machine::{Machine, Runtime};
-use crate::namespace::{Directory, Handlers};
-use crate::pattern::Captured;
-use crate::report::{report, write};
-use crate::socket::{Origin, Socket};
+use crate::handlers::namespace::{Directory, Handlers};
+use crate::handlers::pattern::Captured;
+use crate::handles::ack::{Gathered, Slot};
+use crate::handles::error::Error;
+use crate::handles::socket::{Origin, Socket};
+use crate::server::app::Shared;
+use crate::server::machine::{Machine, Runtime};
+use crate::state::driven::{Driven, Source, Wake};
+use crate::state::report::{report, write};
+use crate::state::snapshot::Snapshot;
 
 /// The machine of an [`App`](crate::App): the core's server together with the handlers.
 pub(crate) struct Shard {

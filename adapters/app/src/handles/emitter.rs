@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, TypedEvent};
 
-use crate::ack::{AckFuture, Slot};
-use crate::error::Fault;
-use crate::shard::Outgoing;
-use crate::socket::Socket;
+use crate::handles::ack::{AckFuture, Slot};
+use crate::handles::error::Fault;
+use crate::handles::socket::Socket;
+use crate::server::endpoint::Outgoing;
 
 impl Socket {
     /// Emits an event to the client. A tuple is several arguments, `()` none, everything else one.

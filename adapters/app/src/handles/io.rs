@@ -10,14 +10,14 @@ use sockeye_core::{
     AckId, EmitError, EmitOptions, Namespace as NamespaceName, Room, Selector, TypedEvent,
 };
 
-use crate::ack::{AnswersFuture, Gathered, Gathering, Slot};
-use crate::figures::Snapshot;
-use crate::flow::Awaiting;
-use crate::remote::{FetchError, RemoteSocket};
-use crate::report::write;
-use crate::rooms::{IntoRooms, names};
-use crate::shard::{Outgoing, Shard, State};
-use crate::socket::Socket;
+use crate::handles::ack::{AnswersFuture, Gathered, Gathering, Slot};
+use crate::handles::backpressure::Awaiting;
+use crate::handles::remote::{FetchError, RemoteSocket};
+use crate::handles::rooms::{IntoRooms, names};
+use crate::handles::socket::Socket;
+use crate::server::endpoint::{Outgoing, Shard, State};
+use crate::state::report::write;
+use crate::state::snapshot::Snapshot;
 
 /// All sockets of a namespace.
 ///
