@@ -73,10 +73,11 @@ impl From<CloseReason> for DisconnectReason {
     }
 }
 
-/// Why an event could not be sent; nothing was sent.
+/// Why the name or the data of an event, or the data of an acknowledgement, can't be encoded. The
+/// fault is the caller's.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum EmitError {
+pub enum EncodeError {
     /// The name of the event is reserved: `connect`, `connect_error`, `disconnect`,
     /// `disconnecting`, `newListener` or `removeListener`.
     #[error("this event name is reserved")]
@@ -102,9 +103,32 @@ pub enum EmitError {
         /// The maximum depth, including the array of the arguments.
         limit: usize,
     },
-    /// A message of the packet is larger than the server accepts. A client knows this limit from
-    /// the handshake, so the error only occurs while it is connected; each attachment is a message
-    /// of its own, and longer by a third where it is sent as text.
+    /// The packet has 4 GiB or more.
+    #[error("a packet can't hold 4 GiB")]
+    TooLarge,
+}
+
+/// Why an event was not sent to the peer of a socket, in either role. Nothing was sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The event can't be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The socket of a server is not connected, not yet or not any more. That of a client keeps the
+    /// event until it is.
+    #[error("the socket is not connected")]
+    Disconnected,
+    /// Too much waits to be sent: on a server, if the policy is to
+    /// [refuse](crate::OverflowPolicy::Refuse) the event.
+    #[error("more than {limit} bytes wait to be sent")]
+    Full {
+        /// The maximum number of waiting bytes.
+        limit: usize,
+    },
+    /// A message of the packet is larger than the server accepts. Only a client returns this, while
+    /// it is connected: it knows the limit from the handshake. Each attachment is a message of its
+    /// own, and longer by a third where it is sent as text.
     #[error("a message of {bytes} bytes, of which the server takes {limit}")]
     MessageTooLarge {
         /// The size of the message in bytes.
@@ -112,32 +136,36 @@ pub enum EmitError {
         /// The limit.
         limit: usize,
     },
-    /// The packet has 4 GiB or more.
-    #[error("a packet can't hold 4 GiB")]
-    TooLarge,
-    /// Too much waits to be sent to the client, and the policy is to
-    /// [refuse](crate::OverflowPolicy::Refuse) the event.
-    #[error("more than {limit} bytes wait to be sent to the client")]
-    Full {
-        /// The maximum number of waiting bytes.
-        limit: usize,
-    },
-    /// Too many acknowledgements of the socket are pending.
-    #[error("more than {limit} acknowledgements are owed by the socket")]
+    /// The event asks for an acknowledgement, and too many of the socket are pending.
+    #[error("more than {limit} acknowledgements are pending")]
     TooManyAcks {
         /// The limit.
         limit: usize,
     },
-    /// The event to be acknowledged came from another socket.
-    #[error("the event to be acknowledged came from another socket")]
+}
+
+/// Why an event of the peer was not acknowledged, in either role. Nothing was sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// The acknowledgement can't be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The event came to another socket.
+    #[error("the event to be acknowledged came to another socket")]
     OtherSocket,
-    /// The socket is not connected, not yet or not any more.
-    #[error("the socket is not connected")]
-    Disconnected,
-    /// Too much waits to be sent by this client.
+    /// Too much waits to be sent. Only a client returns this; a server closes such a connection.
     #[error("more than {limit} bytes wait to be sent")]
-    BufferFull {
+    Full {
         /// The maximum number of waiting bytes.
+        limit: usize,
+    },
+    /// A message of the packet is larger than the server accepts. Only a client returns this.
+    #[error("a message of {bytes} bytes, of which the server takes {limit}")]
+    MessageTooLarge {
+        /// The size of the message in bytes.
+        bytes: usize,
+        /// The limit.
         limit: usize,
     },
 }

@@ -67,24 +67,26 @@
 //!                 Output::Pause { ws } => io.pause(ws, true),
 //!                 Output::Resume { ws } => io.pause(ws, false),
 //!                 Output::Close { ws } => io.close(ws),
-//!                 Output::Event(event) => on_event(&mut server, event),
+//!                 Output::Event(event) => {
+//!                     if let Err(error) = on_event(&mut server, event) {
+//!                         eprintln!("not sent: {error}");
+//!                     }
+//!                 }
 //!             }
 //!         }
 //!     }
 //! }
 //!
 //! /// The application: sends every event back to its sender.
-//! fn on_event(server: &mut Server, event: Event) {
+//! fn on_event(server: &mut Server, event: Event) -> Result<(), Box<dyn std::error::Error>> {
 //!     if let Event::Received { socket, name, args, ack } = event {
-//!         let Some(mut socket) = server.socket(socket) else { return };
-//!         let sent = match ack {
-//!             Some(ack) => socket.ack(ack, &args),
-//!             None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
+//!         let Some(mut socket) = server.socket(socket) else { return Ok(()) };
+//!         match ack {
+//!             Some(ack) => socket.ack(ack, &args)?,
+//!             None => socket.emit(&name, &args, EmitOptions::default())?,
 //!         };
-//!         if let Err(error) = sent {
-//!             eprintln!("not sent: {error}");
-//!         }
 //!     }
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -164,7 +166,7 @@ mod socketio;
 mod timers;
 
 pub use args::{ArgError, Args, Name, TypedEvent, Value};
-pub use error::{AckError, ConfigError, DisconnectReason, EmitError};
+pub use error::{AckError, ConfigError, DisconnectReason, EmitError, EncodeError, RespondError};
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{
     CloseCause, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId,

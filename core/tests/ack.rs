@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Harness, WebSocketClient, secs};
-use sockeye_core::{AckId, CloseCause, EmitError, Event, Server};
+use sockeye_core::{AckId, CloseCause, EmitError, EncodeError, Event, RespondError, Server};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -54,16 +54,16 @@ fn an_ack_takes_its_arguments_like_an_event() {
     };
 
     let socket = client.socket;
-    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &()).unwrap());
+    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &()).map(drop).unwrap());
     assert_eq!(replies, ["43/admin,1[]"]);
-    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &(1, "two")).unwrap());
+    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &(1, "two")).map(drop).unwrap());
     assert_eq!(replies, [r#"43/admin,1[1,"two"]"#]);
-    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &vec![1]).unwrap());
+    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &vec![1]).map(drop).unwrap());
     assert_eq!(replies, ["43/admin,1[[1]]"]);
-    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &(1,)).unwrap());
+    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &(1,)).map(drop).unwrap());
     assert_eq!(replies, ["43/admin,1[1]"]);
     let bytes = serde_bytes::Bytes::new(&[7]);
-    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &("b", bytes)).unwrap());
+    let replies = reply(&|h, ack| h.socket(socket).ack(ack, &("b", bytes)).map(drop).unwrap());
     assert_eq!(replies, [r#"461-/admin,1["b",{"_placeholder":true,"num":0}]"#, "<07>"]);
 }
 
@@ -96,7 +96,7 @@ fn an_answer_is_refused_on_any_other_socket_than_that_of_the_event() {
 
     for (socket, responder) in [other.socket, elsewhere].into_iter().zip(questions) {
         let refused = h.socket(socket).ack(responder, &1).unwrap_err();
-        assert!(matches!(refused, EmitError::OtherSocket), "{refused:?}");
+        assert!(matches!(refused, RespondError::OtherSocket), "{refused:?}");
     }
 
     assert!(h.received(other.ws).is_empty() && h.received(client.ws).is_empty());
@@ -282,7 +282,7 @@ fn an_event_that_cannot_be_encoded_has_no_pending_ack() {
 
     let result = h.socket(client.socket).emit_with_ack("connect", &1, Some(secs(1)), now);
 
-    assert!(matches!(result, Err(EmitError::Reserved)));
+    assert!(matches!(result, Err(EmitError::Encode(EncodeError::Reserved))));
     assert_eq!(h.server.counts().acks, 0);
     h.advance(secs(10));
     assert_eq!(h.told().len(), 0);

@@ -7,7 +7,7 @@ use common::{Harness, WebSocketClient, secs, unpack};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{Args, EmitError, EmitOptions, Frame, Input, Server, Value};
+use sockeye_core::{Args, EmitError, EmitOptions, EncodeError, Frame, Input, Server, Value};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -396,7 +396,7 @@ fn data_that_looks_like_a_placeholder_is_refused_next_to_binary_values() {
 
     assert!(matches!(
         refused(&(&data, json!({ "_placeholder": true, "num": 0 }))),
-        EmitError::Placeholder
+        EmitError::Encode(EncodeError::Placeholder)
     ));
     for json in [
         r#"{"_placeholder":true,"num":0}"#,
@@ -408,8 +408,14 @@ fn data_that_looks_like_a_placeholder_is_refused_next_to_binary_values() {
         r#"{"a":{"b":[{"c":0,"_placeholder":true,"num":0}]}}"#,
         r#"{"_placeholder":{"_placeholder":true,"num":0},"num":0}"#,
     ] {
-        assert!(matches!(refused(&(&data, raw(json))), EmitError::Placeholder), "{json}");
-        assert!(matches!(refused(&(raw(json), &data)), EmitError::Placeholder), "{json}");
+        assert!(
+            matches!(refused(&(&data, raw(json))), EmitError::Encode(EncodeError::Placeholder)),
+            "{json}"
+        );
+        assert!(
+            matches!(refused(&(raw(json), &data)), EmitError::Encode(EncodeError::Placeholder)),
+            "{json}"
+        );
     }
     for json in [r#""_placeholder""#, r#"["_placeholder",true]"#, r#"{"a":"_placeholder"}"#] {
         assert_eq!(wire(&(&data, raw(json)))[0], format!("451-[\"e\",@0,{json}]"));
@@ -426,5 +432,5 @@ fn data_of_a_client_is_not_forwarded_as_a_placeholder() {
     let data = (evil, Bytes::from_static(b"secret"));
     let result = h.socket(socket).emit("e", &data, EmitOptions::default());
 
-    assert!(matches!(result, Err(EmitError::Placeholder)));
+    assert!(matches!(result, Err(EmitError::Encode(EncodeError::Placeholder))));
 }

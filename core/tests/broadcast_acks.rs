@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient, secs};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{
-    AckId, CloseCause, Counts, EmitError, EmitOptions, Event, NamespaceConfig, Selector, Server,
+    AckId, CloseCause, Counts, EmitOptions, EncodeError, Event, NamespaceConfig, Selector, Server,
 };
 
 fn all() -> Selector {
@@ -240,7 +240,7 @@ fn a_broadcast_that_can_not_be_encoded_asks_no_socket() {
 
     let result = h.server.emit_with_ack("/", &all(), "disconnect", &(), Some(secs(1)), now);
 
-    assert!(matches!(result, Err(EmitError::Reserved)));
+    assert!(matches!(result, Err(EncodeError::Reserved)));
     assert!(h.received(clients[0].ws).is_empty());
     assert_eq!((h.server.counts().acks, h.server.counts().timers), (0, 1));
     assert!(h.told().is_empty());

@@ -70,10 +70,10 @@ fn the_buffer_is_bounded_in_bytes() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, EmitError::BufferFull { limit: 1000 }), "{error}");
+    assert!(matches!(error, EmitError::Full { limit: 1000 }), "{error}");
     assert_eq!(sent, 1000 / (Encoded::OVERHEAD + "42[\"event\",0]".len()));
     let asked = pair.socket(id).emit_with_ack("event", &0, None, now);
-    assert!(matches!(asked, Err(EmitError::BufferFull { .. })));
+    assert!(matches!(asked, Err(EmitError::Full { .. })));
     assert!(pair.client.counts().buffered <= 1000);
     assert_eq!(pair.client.counts().acks, 0);
 
@@ -100,7 +100,7 @@ fn packets_that_a_slow_connection_has_not_taken_count_against_the_limit() {
     let mut full = false;
     for _ in 0..20 {
         let sent = pair.socket(id).emit("event", &text, EmitOptions::default(), now);
-        full |= matches!(sent, Err(EmitError::BufferFull { .. }));
+        full |= matches!(sent, Err(EmitError::Full { .. }));
         pair.settle();
         assert!(pair.client.counts().buffered <= 10_000);
     }

@@ -5,7 +5,7 @@ mod common;
 use common::{Harness, WebSocketClient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye_core::{Args, EmitError, EmitOptions, Event, Selector, Server};
+use sockeye_core::{Args, EmitError, EmitOptions, EncodeError, Event, Selector, Server};
 
 fn connected() -> (Harness<Server>, WebSocketClient) {
     let mut h = Harness::new();
@@ -235,9 +235,9 @@ fn reserved_names_cannot_be_emitted() {
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
     {
         let one = h.socket(client.socket).emit(name, &(), EmitOptions::default());
-        assert!(matches!(one, Err(EmitError::Reserved)), "{name}");
+        assert!(matches!(one, Err(EmitError::Encode(EncodeError::Reserved))), "{name}");
         let all = h.server.emit("/", &Selector::all(), name, &(), EmitOptions::default());
-        assert!(matches!(all, Err(EmitError::Reserved)), "{name}");
+        assert!(matches!(all, Err(EncodeError::Reserved)), "{name}");
     }
 
     assert_eq!(h.received(client.ws).len(), 0);
@@ -251,7 +251,7 @@ fn unserializable_data_is_an_error_and_nothing_is_sent() {
 
     let result = h.socket(client.socket).emit("e", &(1, map), EmitOptions::default());
 
-    assert!(matches!(result, Err(EmitError::Serialize(_))));
+    assert!(matches!(result, Err(EmitError::Encode(EncodeError::Serialize(_)))));
     assert_eq!(h.received(client.ws).len(), 0);
 }
 

@@ -4,7 +4,9 @@ mod common;
 
 use bytes::Bytes;
 use common::{Harness, cost, secs};
-use sockeye_core::{CloseCause, Counts, EmitError, EmitOptions, Input, Server};
+use sockeye_core::{
+    CloseCause, Counts, EmitError, EmitOptions, EncodeError, Input, RespondError, Server,
+};
 
 fn placeholder(num: usize) -> String {
     format!("{{\"_placeholder\":true,\"num\":{num}}}")
@@ -113,8 +115,10 @@ fn a_packet_may_have_max_attachments_in_and_out() {
             .socket(client.socket)
             .emit("e", &data(limit + 1), EmitOptions::default())
             .unwrap_err();
-        assert!(matches!(error, EmitError::TooManyAttachments { count, limit: l }
-                if count == limit + 1 && l == limit));
+        assert!(
+            matches!(error, EmitError::Encode(EncodeError::TooManyAttachments { count, limit: l })
+                if count == limit + 1 && l == limit)
+        );
         assert!(h.is_open(client.ws));
         h.frame(client.ws, format!("45{}-[\"e\"]", limit + 1));
 
@@ -131,7 +135,10 @@ fn an_ack_has_the_same_limit_of_attachments() {
 
     let result = h.socket(socket).ack(ack.unwrap(), &vec![Bytes::new(); 11]);
 
-    assert!(matches!(result, Err(EmitError::TooManyAttachments { count: 11, limit: 10 })));
+    assert!(matches!(
+        result,
+        Err(RespondError::Encode(EncodeError::TooManyAttachments { count: 11, limit: 10 }))
+    ));
 }
 
 #[test]

@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use sockeye_core::{Args, EmitError, Value};
+use sockeye_core::{Args, EncodeError, Value};
 
 /// One argument as it is written.
-fn written(data: &impl Serialize) -> Result<String, EmitError> {
+fn written(data: &impl Serialize) -> Result<String, EncodeError> {
     Ok(Args::of(&(data,))?.iter().next().expect("there is one").to_owned())
 }
 
@@ -24,7 +24,7 @@ fn same(data: impl Serialize + Debug) {
     let expected = serde_json::to_string(&data);
     match (written(&data), expected) {
         (Ok(found), Ok(expected)) => assert_eq!(found, expected),
-        (Err(EmitError::Serialize(_)), Err(_)) => {}
+        (Err(EncodeError::Serialize(_)), Err(_)) => {}
         (found, expected) => panic!("{data:?}: {found:?}, not {expected:?}"),
     }
     // Alone, several, and within others.
@@ -119,7 +119,7 @@ fn keys_of_objects_are_those_that_serde_json_accepts() {
 
 #[test]
 fn only_the_unit_is_zero_arguments() {
-    let count = |args: Result<Args, EmitError>| args.expect("it can be written").len();
+    let count = |args: Result<Args, EncodeError>| args.expect("it can be written").len();
     assert_eq!(count(Args::of(&())), 0);
     assert_eq!(count(Args::of(&[(); 0])), 0);
     assert_eq!(count(Args::of(&Args::none())), 0);
@@ -151,8 +151,8 @@ impl Serialize for Swallowing {
 fn a_swallowed_error_still_fails_the_emit() {
     assert_eq!(written(&Swallowing(RefCell::new(None))).expect("it can be written"), "[1]");
     let faulty = Swallowing(RefCell::new(Some(BTreeMap::from([(vec![1], 1)]))));
-    assert!(matches!(Args::of(&faulty), Err(EmitError::Serialize(_))));
-    assert!(matches!(Args::of(&(1, faulty)), Err(EmitError::Serialize(_))));
+    assert!(matches!(Args::of(&faulty), Err(EncodeError::Serialize(_))));
+    assert!(matches!(Args::of(&(1, faulty)), Err(EncodeError::Serialize(_))));
 }
 
 /// Arguments with binary values, which share their memory with these.

@@ -89,8 +89,8 @@ pub use server::machine::{IntoMachine, Machine, Runtime, Task};
 pub use sockeye_core as core;
 pub use sockeye_core::events;
 pub use sockeye_core::{
-    AckError, Args, ConfigError, DisconnectReason, EmitError, Name, OnExceeded, OverflowPolicy,
-    RateLimit, RoomChange, ServerConfig, TypedEvent, Value,
+    AckError, Args, ConfigError, DisconnectReason, EmitError, EncodeError, Name, OnExceeded,
+    OverflowPolicy, RateLimit, RespondError, RoomChange, ServerConfig, TypedEvent, Value,
 };
 #[cfg(feature = "msgpack")]
 pub use sockeye_msgpack::MsgpackParser;

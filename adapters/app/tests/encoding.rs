@@ -13,7 +13,7 @@ use common::{World, within_reason};
 use serde::{Serialize, Serializer};
 use sockeye_app::client::{self, Client};
 use sockeye_app::{
-    Ack, AckSender, App, Args, Bytes, EmitError, Io, Name, Refusal, Socket, TypedEvent,
+    Ack, AckSender, App, Args, Bytes, EncodeError, Io, Name, Refusal, Socket, TypedEvent,
 };
 
 /// Does everything that handlers do while it is being encoded.
@@ -227,7 +227,7 @@ fn what_a_client_sends_may_command_the_client_while_it_is_encoded() {
         socket.emit("early", ClientMeddling(socket.clone()));
         assert!(matches!(
             socket.set_auth(ClientMeddling(socket.clone())),
-            Err(sockeye_app::core::client::AuthError::NoObject)
+            Err(sockeye_app::core::client::AuthError::NotAnObject)
         ));
         world.connect();
 
@@ -249,16 +249,16 @@ fn data_that_can_not_be_sent_fails_as_before() {
     let mut world = World::new(app);
     let ws = world.connect();
     world.texts(ws);
-    assert!(matches!(io.everybody().try_emit("connect", ()), Err(EmitError::Reserved)));
+    assert!(matches!(io.everybody().try_emit("connect", ()), Err(EncodeError::Reserved)));
     let deep = (0..200).fold(serde_json::Value::Null, |inner, _| [inner].into());
     assert!(matches!(
         io.everybody().try_emit("deep", deep),
-        Err(EmitError::TooDeep { limit: 128 })
+        Err(EncodeError::TooDeep { limit: 128 })
     ));
     let many = vec![Bytes::from_static(b"x"); 11];
     assert!(matches!(
         io.everybody().try_emit("many", many),
-        Err(EmitError::TooManyAttachments { count: 11, limit: 10 })
+        Err(EncodeError::TooManyAttachments { count: 11, limit: 10 })
     ));
     assert_eq!(world.texts(ws), Vec::<String>::new());
 }

@@ -308,7 +308,7 @@ fn what_is_refused_is_reported_unless_the_caller_takes_it() {
 
     world.say(ws, r#"42["flood"]"#);
 
-    assert!(entries(&log)[0].ends_with("more than 100 bytes wait to be sent to the client"));
+    assert!(entries(&log)[0].ends_with("more than 100 bytes wait to be sent"));
     assert_eq!(io.snapshot().totals.refused, 2);
 }
 

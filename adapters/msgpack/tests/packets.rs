@@ -12,7 +12,7 @@ use pack::{
 };
 use serde_bytes::ByteBuf;
 use serde_json::json;
-use sockeye_core::{EmitError, EmitOptions, Event, RecoveryConfig, Selector};
+use sockeye_core::{EmitError, EmitOptions, EncodeError, Event, RecoveryConfig, Selector};
 
 // The bytes of these are what notepack.io 2.2.0 writes.
 
@@ -316,7 +316,7 @@ fn the_number_of_binary_values_is_limited_both_ways() {
     let (mut h, ws, socket) = connected();
     let values = |count| vec![ByteBuf::from([1]); count];
     let result = h.socket(socket).emit("e", &values(11), EmitOptions::default());
-    assert!(matches!(result, Err(EmitError::TooManyAttachments { .. })));
+    assert!(matches!(result, Err(EmitError::Encode(EncodeError::TooManyAttachments { .. }))));
     h.emit(socket, "e", &values(10));
     assert_eq!(got(&mut h, ws).len(), 1);
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sockeye_core::ServerConfig;
 use sockeye_core::packet::{DefaultParser, Limits, Parser};
-use sockeye_core::{Args, EmitError, EmitOptions, Frame, Selector, WsId};
+use sockeye_core::{Args, EmitOptions, EncodeError, Frame, Selector, WsId};
 use sockeye_msgpack::MsgpackParser;
 
 use super::{Act, Operation};
@@ -112,7 +112,7 @@ fn read(size: usize) -> Act {
 }
 
 /// Makes an object of an argument.
-fn read_object(args: &Result<Args, EmitError>) -> Act {
+fn read_object(args: &Result<Args, EncodeError>) -> Act {
     let args = args.as_ref().expect("it can be sent").clone();
     Box::new(move || {
         let object: Move = args.get(0).expect("it is an object");

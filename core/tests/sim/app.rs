@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_core::{
-    Args, EmitError, EmitOptions, OverflowPolicy, Responder, Selector, SocketId, Value, client,
+    Args, EmitError, EmitOptions, OverflowPolicy, RespondError, Responder, Selector, SocketId,
+    Value, client,
 };
 
 use super::World;
@@ -150,7 +151,7 @@ impl World {
         match sent {
             Ok(true) => self.model.client_says(client, self.nodes[client].conn, tag),
             Ok(false) => assert_eq!(kind, Kind::Volatile, "only volatile events are dropped"),
-            Err(EmitError::BufferFull { .. }) => {
+            Err(EmitError::Full { .. }) => {
                 let buffered = self.nodes[client].client.counts().buffered;
                 assert!(buffered + 2048 > limit, "I2: refused at {buffered} bytes");
             }
@@ -199,7 +200,7 @@ impl World {
         match sent {
             Ok(true) => self.model.acks.answers(tag, Some(client)),
             Ok(false) => {}
-            Err(EmitError::BufferFull { .. }) => assert!(self.net.swarm.tight),
+            Err(RespondError::Full { .. }) => assert!(self.net.swarm.tight),
             Err(error) => panic!("{error}"),
         }
     }

@@ -165,8 +165,8 @@ impl Echo {
                 Output::Event(Event::Received { socket, name, args, ack }) => {
                     let Some(mut socket) = self.server.socket(socket) else { continue };
                     let _ = match ack {
-                        Some(ack) => socket.ack(ack, &args),
-                        None => socket.emit(&name, &args, EmitOptions::default()).map(drop),
+                        Some(ack) => socket.ack(ack, &args).is_ok(),
+                        None => socket.emit(&name, &args, EmitOptions::default()).is_ok(),
                     };
                 }
                 Output::Event(_) => {}

@@ -133,7 +133,7 @@ impl Socket {
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
         let payload = EventPayload::new(event, data, self.hub().limits());
-        let asked = payload.and_then(|payload| {
+        let asked = payload.map_err(EmitError::from).and_then(|payload| {
             self.hub().driven.command(|state| {
                 let ending = state.is_ending();
                 let socket = state.client.socket(self.key()).filter(|_| !ending);

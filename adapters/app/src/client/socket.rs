@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sockeye_core::client::{Auth, Responder, SocketMut};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{AckPayload, EmitError, SocketId};
+use sockeye_core::{AckPayload, RespondError, SocketId};
 
 use super::ConnectError;
 use super::builder::{Handlers, Namespace, full_name};
@@ -279,7 +279,11 @@ impl Socket {
 
     // For the inside.
 
-    pub(crate) fn ack(&self, responder: Responder, data: &impl Serialize) -> Result<(), EmitError> {
+    pub(crate) fn ack(
+        &self,
+        responder: Responder,
+        data: &impl Serialize,
+    ) -> Result<(), RespondError> {
         let payload = AckPayload::new(data, self.0.hub.limits())?;
         let sent = self.command(|socket, now| socket.ack_payload(responder, payload, now));
         sent.unwrap_or(Ok(true)).map(drop)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use sockeye_core::{Args, EmitError, Name};
+use sockeye_core::{Args, EncodeError, Name};
 
 use crate::handlers::call::{Call, FromCall, Label};
 use crate::handlers::marker::Itself;
@@ -82,7 +82,7 @@ impl Packet {
     /// # Errors
     ///
     /// If the data could not be sent as arguments.
-    pub fn set_args(&self, data: impl Serialize) -> Result<(), EmitError> {
+    pub fn set_args(&self, data: impl Serialize) -> Result<(), EncodeError> {
         let args = Args::of(&data)?;
         self.with(|contents| contents.1 = args);
         Ok(())

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_core::{AckError, AckId, Args, EmitError, Responder, SocketId};
+use sockeye_core::{
+    AckError, AckId, Args, EmitError, EncodeError, RespondError, Responder, SocketId,
+};
 
 use crate::client;
 use crate::handlers::call::Origin as _;
@@ -75,12 +77,12 @@ impl AckSender {
             None => {}
             Some(Asker::Client(socket, responder)) => {
                 if let Err(error) = socket.ack(responder, &data) {
-                    socket.report("ack", Fault::Emit(error));
+                    socket.report("ack", Fault::Respond(error));
                 }
             }
             Some(Asker::Server(socket, responder)) => {
                 if let Err(error) = socket.ack(responder, &data) {
-                    socket.report("ack", Fault::Emit(error));
+                    socket.report("ack", Fault::Respond(error));
                 }
             }
         }
@@ -92,7 +94,7 @@ impl AckSender {
     ///
     /// If the data can't be sent. That the socket is gone is no error: nobody waits any more; nor
     /// is that another handler for the same event has answered.
-    pub fn try_send(self, data: impl Serialize) -> Result<(), EmitError> {
+    pub fn try_send(self, data: impl Serialize) -> Result<(), RespondError> {
         match self.take() {
             None => Ok(()),
             Some(Asker::Client(socket, responder)) => socket.ack(responder, &data),
@@ -258,7 +260,7 @@ pub struct Answers<T> {
 #[must_use = "the answers are lost; use `emit` for events that need none"]
 #[derive(Debug)]
 pub struct AnswersFuture<T> {
-    state: Result<Gathering, Option<EmitError>>,
+    state: Result<Gathering, Option<EncodeError>>,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -292,13 +294,13 @@ impl Gathering {
 }
 
 impl<T> AnswersFuture<T> {
-    pub(crate) fn new(sent: Result<Gathering, EmitError>) -> Self {
+    pub(crate) fn new(sent: Result<Gathering, EncodeError>) -> Self {
         Self { state: sent.map_err(Some), answer: PhantomData }
     }
 }
 
 impl<T: DeserializeOwned> Future for AnswersFuture<T> {
-    type Output = Result<Answers<T>, EmitError>;
+    type Output = Result<Answers<T>, EncodeError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let gathering = match &mut self.state {

@@ -194,7 +194,8 @@ impl Socket {
         data: &impl Serialize,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
-        let asked = self.shard().encode(event, data).and_then(|Outgoing { payload, heard }| {
+        let encoded = self.shard().encode(event, data).map_err(EmitError::from);
+        let asked = encoded.and_then(|Outgoing { payload, heard }| {
             self.shard().command(|state| {
                 let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;

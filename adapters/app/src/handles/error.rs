@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sockeye_core::{AckError, ArgError, EmitError};
+use sockeye_core::{AckError, ArgError, EmitError, RespondError};
 
 use crate::handlers::reply::BoxError;
 use crate::handles::socket::Socket;
@@ -59,9 +59,12 @@ pub enum Fault {
     /// The handler panicked, with this message if it had one.
     #[error("handler panicked: {0}")]
     Panic(String),
-    /// An event or acknowledgement could not be sent.
+    /// An event could not be sent.
     #[error("{0}")]
     Emit(#[from] EmitError),
+    /// An acknowledgement could not be sent.
+    #[error("{0}")]
+    Respond(#[from] RespondError),
     /// A client gave an event up that the server did not acknowledge, after all
     /// [retries](crate::client::Namespace::retries) or at its end.
     #[error("given up without an acknowledgement: {0}")]
@@ -101,6 +104,7 @@ impl Fault {
             Self::Argument(error) | Self::Auth(error) => Some(error),
             Self::Handler(error) => Some(&**error),
             Self::Emit(error) => Some(error),
+            Self::Respond(error) => Some(error),
             Self::GivenUp(error) => Some(error),
             Self::State(_)
             | Self::Captures(_)

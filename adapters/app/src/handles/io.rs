@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{
-    AckId, EmitError, EmitOptions, Namespace as NamespaceName, Room, Selector, TypedEvent,
+    AckId, EmitOptions, EncodeError, Namespace as NamespaceName, Room, Selector, TypedEvent,
 };
 
 use crate::handles::ack::{AnswersFuture, Gathered, Gathering, Slot};
@@ -357,7 +357,7 @@ impl Operator {
     /// # Errors
     ///
     /// If it can't be sent to anybody, because of its name or data.
-    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+    pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EncodeError> {
         let Some(shard) = self.io.shard.get() else {
             return Ok(());
         };
@@ -384,7 +384,7 @@ fn gather<T>(
     shard: Option<&Arc<Shard>>,
     event: &str,
     data: &impl Serialize,
-    ask: impl FnOnce(&mut State, Outgoing) -> Result<AckId, EmitError>,
+    ask: impl FnOnce(&mut State, Outgoing) -> Result<AckId, EncodeError>,
 ) -> AnswersFuture<T> {
     let (slot, awaiting) = (Arc::new(Slot::default()), Awaiting::default());
     let Some(shard) = shard else {

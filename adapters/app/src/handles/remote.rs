@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::engineio::Handshake;
-use sockeye_core::{AckError, Room};
+use sockeye_core::{AckError, EmitError, Room};
 
 use crate::handles::ack::AckFailure;
 use crate::handles::io::Operator;
@@ -86,7 +86,7 @@ impl RemoteSocket {
         data: impl Serialize,
     ) -> Result<T, AckFailure> {
         let asked = self.operator.clone().timeout(timeout).emit_with_ack(event, data);
-        let mut answers = asked.await?;
+        let mut answers = asked.await.map_err(EmitError::from)?;
         answers.answers.pop().ok_or(if answers.late > 0 {
             AckFailure::Ack(AckError::Timeout)
         } else {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::Serialize;
 use sockeye_core::engineio::{Handshake, Transport};
 use sockeye_core::{
-    AckPayload, EmitError, Namespace as NamespaceName, Responder, Room, Selector, Sid, SocketId,
+    AckPayload, Namespace as NamespaceName, RespondError, Responder, Room, Selector, Sid, SocketId,
     SocketMut,
 };
 
@@ -286,10 +286,14 @@ impl Socket {
         drop(forgotten);
     }
 
-    pub(crate) fn ack(&self, responder: Responder, data: &impl Serialize) -> Result<(), EmitError> {
+    pub(crate) fn ack(
+        &self,
+        responder: Responder,
+        data: &impl Serialize,
+    ) -> Result<(), RespondError> {
         let payload = AckPayload::new(data, self.shard().limits())?;
         let sent = self.command(|socket| socket.ack_payload(responder, payload));
-        sent.unwrap_or(Ok(()))
+        sent.unwrap_or(Ok(true)).map(drop)
     }
 
     pub(crate) fn command<T>(&self, act: impl FnOnce(&mut SocketMut<'_>) -> T) -> Option<T> {

@@ -73,6 +73,7 @@ impl Refusal {
             | Fault::Gone
             | Fault::Panic(_)
             | Fault::Emit(_)
+            | Fault::Respond(_)
             | Fault::GivenUp(_)
             | Fault::Unanswered => Self::new("internal error"),
         }

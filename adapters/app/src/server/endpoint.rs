@@ -13,7 +13,7 @@ use serde::Serialize;
 use sockeye_core::engineio::EngineConfig;
 use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckId, Args, ConfigError, EmitError, Event, EventPayload, Input, Name,
+    AckId, Args, ConfigError, EmitError, EncodeError, Event, EventPayload, Input, Name,
     Namespace as NamespaceName, Output, Request, Response, Room, Selector, Server, ServerConfig,
     Sid, SocketId,
 };
@@ -213,7 +213,11 @@ impl Shard {
     }
 
     /// Encodes an event. `Serialize` is the application's, so this is done before locking.
-    pub(crate) fn encode(&self, event: &str, data: &impl Serialize) -> Result<Outgoing, EmitError> {
+    pub(crate) fn encode(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+    ) -> Result<Outgoing, EncodeError> {
         let payload = EventPayload::new(event, data, self.limits)?;
         let is_heard = self.is_watched.load(Ordering::Relaxed);
         let heard = is_heard.then(|| (Name::new(event), payload.args()));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::socketio::packet;
 
 /// The payload that a socket sends with CONNECT: an object, often with a token in it.
@@ -45,7 +45,7 @@ impl Auth {
             // Servers of the official kind take nothing but an object for the payload.
             Some(b'{') => Ok(Self(Kind::Object(json.into()))),
             _ if json == "null" => Ok(Self::none()),
-            _ => Err(AuthError::NoObject),
+            _ => Err(AuthError::NotAnObject),
         }
     }
 
@@ -77,23 +77,10 @@ impl fmt::Debug for Auth {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// It can't be written as JSON.
-    #[error("data can't be serialized: {0}")]
-    Serialize(serde_json::Error),
+    /// It can't be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// It is not an object.
     #[error("data is not an object")]
-    NoObject,
-    /// It can't be sent to a server for another reason.
-    #[error(transparent)]
-    Emit(EmitError),
-}
-
-impl From<EmitError> for AuthError {
-    fn from(error: EmitError) -> Self {
-        if let EmitError::Serialize(error) = error {
-            Self::Serialize(error)
-        } else {
-            Self::Emit(error)
-        }
-    }
+    NotAnObject,
 }

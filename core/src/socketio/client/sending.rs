@@ -22,9 +22,33 @@ use super::socket::Socket;
 use crate::args::Args;
 use crate::engineio::Encoded;
 use crate::engineio::client::PacketClass;
-use crate::error::{AckError, EmitError};
+use crate::error::{AckError, EmitError, RespondError};
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
+
+/// Why a packet is not taken.
+pub(super) enum NoRoom {
+    Full { limit: usize },
+    MessageTooLarge { bytes: usize, limit: usize },
+}
+
+impl From<NoRoom> for EmitError {
+    fn from(reason: NoRoom) -> Self {
+        match reason {
+            NoRoom::Full { limit } => Self::Full { limit },
+            NoRoom::MessageTooLarge { bytes, limit } => Self::MessageTooLarge { bytes, limit },
+        }
+    }
+}
+
+impl From<NoRoom> for RespondError {
+    fn from(reason: NoRoom) -> Self {
+        match reason {
+            NoRoom::Full { limit } => Self::Full { limit },
+            NoRoom::MessageTooLarge { bytes, limit } => Self::MessageTooLarge { bytes, limit },
+        }
+    }
+}
 
 impl Client {
     /// Returns the bytes that wait to be sent.
@@ -34,17 +58,17 @@ impl Client {
 
     /// Checks that there is room for a packet, and that the server takes it as far as that is
     /// known.
-    pub(super) fn check_room(&self, packet: &Encoded) -> Result<(), EmitError> {
+    pub(super) fn check_room(&self, packet: &Encoded) -> Result<(), NoRoom> {
         let session = self.session.as_ref();
         let too_large = session.and_then(|session| session.too_large(packet, &self.cx));
         if let Some((bytes, limit)) = too_large {
-            return Err(EmitError::MessageTooLarge { bytes, limit });
+            return Err(NoRoom::MessageTooLarge { bytes, limit });
         }
         // Sessions that are closing do not count: what they hold is bounded by what they had when
         // they were closed, and nothing is added.
         let limit = self.config.max_buffered;
         if self.buffered().saturating_add(packet.cost()) > limit {
-            return Err(EmitError::BufferFull { limit });
+            return Err(NoRoom::Full { limit });
         }
         Ok(())
     }

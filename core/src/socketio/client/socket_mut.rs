@@ -14,7 +14,7 @@ use super::event::Responder;
 use super::retries::QueuedEvent;
 use super::socket::{Phase, Socket};
 use crate::engineio::Encoded;
-use crate::error::EmitError;
+use crate::error::{EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
@@ -147,7 +147,10 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, or too much waits to be sent already.
+    /// - [`EmitError::Encode`] if the name is reserved or the data can't be encoded;
+    /// - [`EmitError::Full`] if more than [`max_buffered`](crate::client::Config::max_buffered) bytes
+    ///   would wait;
+    /// - [`EmitError::MessageTooLarge`] if the server does not accept messages of this size.
     pub fn emit(
         &mut self,
         name: &str,
@@ -207,8 +210,8 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If it can't be sent because of its name or data, or too much waits to be sent already, or
-    /// the server owes more than [`max_pending_acks`](crate::client::Config::max_pending_acks).
+    /// As for [`emit`](Self::emit), and [`EmitError::TooManyAcks`] if
+    /// [`max_pending_acks`](crate::client::Config::max_pending_acks) acknowledgements are pending.
     pub fn emit_with_ack(
         &mut self,
         name: &str,
@@ -261,16 +264,19 @@ impl SocketMut<'_> {
     ///
     /// # Errors
     ///
-    /// If the data can't be sent, or too much waits to be sent already, or with
-    /// [`EmitError::OtherSocket`] if the event came to another socket: then nothing is sent.
+    /// - [`RespondError::OtherSocket`] if the event came to another socket;
+    /// - [`RespondError::Encode`] if the data can't be encoded;
+    /// - [`RespondError::Full`] if more than [`max_buffered`](crate::client::Config::max_buffered)
+    ///   bytes would wait;
+    /// - [`RespondError::MessageTooLarge`] if the server does not accept messages of this size.
     pub fn ack(
         &mut self,
         responder: Responder,
         data: &(impl Serialize + ?Sized),
         now: Instant,
-    ) -> Result<bool, EmitError> {
+    ) -> Result<bool, RespondError> {
         if responder.socket != self.id {
-            return Err(EmitError::OtherSocket);
+            return Err(RespondError::OtherSocket);
         }
         let payload = AckPayload::new(data, self.client.config.limits_out())?;
         self.ack_payload(responder, payload, now)
@@ -287,10 +293,10 @@ impl SocketMut<'_> {
         responder: Responder,
         payload: AckPayload,
         now: Instant,
-    ) -> Result<bool, EmitError> {
+    ) -> Result<bool, RespondError> {
         let Responder { id, socket, generation } = responder;
         if socket != self.id {
-            return Err(EmitError::OtherSocket);
+            return Err(RespondError::OtherSocket);
         }
         // Ids of acknowledgements belong to one connection of a socket: on another one the server
         // would take this for the answer to another event.
@@ -307,7 +313,7 @@ impl SocketMut<'_> {
     }
 
     /// Encodes an EVENT packet for the namespace of this socket.
-    fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EmitError> {
+    fn encode(&self, payload: EventPayload, ack: Option<AckId>) -> Result<Encoded, EncodeError> {
         let config = &self.client.config;
         let meta = EventMeta { ack: ack.map(|ack| ack.0), offset: None, compress: true };
         let limits = config.limits_out();

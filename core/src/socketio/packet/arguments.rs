@@ -10,7 +10,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::args::shared;
 use crate::args::shared::Shared;
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::socketio::packet::serializer::Compound;
 use crate::socketio::packet::write_error::{WriteError, WriteResult};
 use crate::socketio::packet::writer::{Summary, Writer};
@@ -20,7 +20,7 @@ pub(super) fn write(
     mut writer: Writer<'_>,
     data: &(impl Serialize + ?Sized),
     is_first: bool,
-) -> Result<Summary, EmitError> {
+) -> Result<Summary, EncodeError> {
     // `serde_json::Value::Null` serializes as a unit, too, but is an argument. Its size tells it from
     // `()`.
     let is_unit = size_of_val(data) == 0;

@@ -6,7 +6,7 @@
 use serde::{Serialize, ser};
 
 use crate::engineio::Encoded;
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::id::Sid;
 use crate::socketio::packet::writer::Writer;
 use crate::socketio::packet::{AckPayload, EventPayload, Limits, Outgoing, PacketKind, Parser};
@@ -29,7 +29,7 @@ pub(crate) fn event(
     payload: EventPayload,
     meta: EventMeta<'_>,
     limits: Limits,
-) -> Result<Encoded, EmitError> {
+) -> Result<Encoded, EncodeError> {
     let kind = PacketKind::Event;
     let mut packet = Outgoing::with(payload.0, kind, namespace, meta.ack, limits);
     if let Some(offset) = meta.offset {
@@ -46,7 +46,7 @@ pub(crate) fn ack(
     id: u64,
     payload: AckPayload,
     limits: Limits,
-) -> Result<Encoded, EmitError> {
+) -> Result<Encoded, EncodeError> {
     payload.0.check(limits)?;
     let packet = Outgoing::with(payload.0, PacketKind::Ack, namespace, Some(id), limits);
     Ok(parser.encode(packet.within_size()?))
@@ -75,11 +75,11 @@ pub(crate) fn connect_response(
 
 /// Encodes the `auth` of a CONNECT as JSON. Binary values become arrays of numbers, as the official
 /// client does not send attachments with it.
-pub(crate) fn auth_object(data: &(impl Serialize + ?Sized)) -> Result<String, EmitError> {
+pub(crate) fn auth_object(data: &(impl Serialize + ?Sized)) -> Result<String, EncodeError> {
     let limits = Limits { depth: Limits::DEPTH_TO_SERVER, ..Limits::default() };
     let mut json = Vec::new();
     Writer::new(&mut json, None, limits, 0).value(data)?;
-    String::from_utf8(json).map_err(|_| EmitError::Serialize(ser::Error::custom("not UTF-8")))
+    String::from_utf8(json).map_err(|_| EncodeError::Serialize(ser::Error::custom("not UTF-8")))
 }
 
 /// `0<namespace>,{"pid":"..","offset":"..",...}`: the CONNECT of a client, with the key and the
@@ -89,7 +89,7 @@ pub(crate) fn connect_request(
     namespace: &str,
     auth: Option<&str>,
     recovery: Option<(&str, &str)>,
-) -> Result<Encoded, EmitError> {
+) -> Result<Encoded, EncodeError> {
     let mut packet = Outgoing::new(PacketKind::Connect, namespace, None, Limits::default());
     let rest = auth.and_then(|object| object.strip_prefix('{'));
     match (recovery, rest) {
@@ -124,7 +124,7 @@ pub(crate) fn connect_error<T: Serialize + ?Sized>(
     old: bool,
     message: &str,
     data: &T,
-) -> Result<Encoded, EmitError> {
+) -> Result<Encoded, EncodeError> {
     let mut packet = Outgoing::new(PacketKind::ConnectError, namespace, None, Limits::default());
     if old {
         if !packet.plain(data, 0)? {

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 use serde::Serialize;
 
 use crate::engineio::Encoded;
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::io::Frame;
 use crate::json;
 use crate::socketio::packet::payload::Payload;
@@ -149,8 +149,8 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Writes a string.
-    pub(super) fn text(&mut self, text: &str) -> Result<(), EmitError> {
-        json::write_text(text, &mut self.json).map_err(EmitError::Serialize)
+    pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        json::write_text(text, &mut self.json).map_err(EncodeError::Serialize)
     }
 
     /// Writes a value within `depth` containers, with binary values as arrays of numbers. Writes
@@ -159,7 +159,7 @@ impl<'a> Outgoing<'a> {
         &mut self,
         data: &(impl Serialize + ?Sized),
         depth: usize,
-    ) -> Result<bool, EmitError> {
+    ) -> Result<bool, EncodeError> {
         let start = self.json.len();
         Writer::new(&mut self.json, None, self.limits, depth).value(data)?;
         let is_null = &self.json[start..] == b"null";
@@ -176,7 +176,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Adds an argument to a closed array.
-    pub(super) fn append(&mut self, text: &str) -> Result<(), EmitError> {
+    pub(super) fn append(&mut self, text: &str) -> Result<(), EncodeError> {
         self.json.pop();
         self.json.push(b',');
         self.text(text)?;
@@ -185,10 +185,10 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Checks that the packet is below 4 GiB, since lengths have 32 bits in some formats.
-    pub(super) fn within_size(self) -> Result<Self, EmitError> {
+    pub(super) fn within_size(self) -> Result<Self, EncodeError> {
         let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
         if u32::try_from(bytes).is_err() {
-            return Err(EmitError::TooLarge);
+            return Err(EncodeError::TooLarge);
         }
         Ok(self)
     }

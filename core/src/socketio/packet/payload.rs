@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::args::Name;
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::json;
 use crate::json::Outline;
 use crate::socketio::packet::writer::{Summary, Writer};
@@ -62,18 +62,18 @@ impl EventPayload {
     ///
     /// # Errors
     ///
-    /// - [`EmitError::Reserved`] for a name that the protocol reserves,
-    /// - [`EmitError::Serialize`] if `Serialize` fails,
-    /// - [`EmitError::TooDeep`], [`EmitError::TooManyAttachments`] and [`EmitError::TooLarge`] beyond
+    /// - [`EncodeError::Reserved`] for a name that the protocol reserves,
+    /// - [`EncodeError::Serialize`] if `Serialize` fails,
+    /// - [`EncodeError::TooDeep`], [`EncodeError::TooManyAttachments`] and [`EncodeError::TooLarge`] beyond
     ///   the limits,
-    /// - [`EmitError::Placeholder`] for data that looks like a placeholder next to binary values.
+    /// - [`EncodeError::Placeholder`] for data that looks like a placeholder next to binary values.
     pub fn new(
         name: &str,
         data: &(impl Serialize + ?Sized),
         limits: Limits,
-    ) -> Result<Self, EmitError> {
+    ) -> Result<Self, EncodeError> {
         if RESERVED.contains(&name) {
-            return Err(EmitError::Reserved);
+            return Err(EncodeError::Reserved);
         }
         let mut payload = Payload::new();
         json::write_text(name, &mut payload.json)?;
@@ -95,7 +95,7 @@ impl EventPayload {
 
     /// Checks the limits of the machine that sends it, which may differ from those it was encoded
     /// with.
-    pub(crate) fn check(&self, limits: Limits) -> Result<(), EmitError> {
+    pub(crate) fn check(&self, limits: Limits) -> Result<(), EncodeError> {
         self.0.check(limits)
     }
 }
@@ -107,7 +107,7 @@ impl AckPayload {
     /// # Errors
     ///
     /// As [`EventPayload::new`], without those of the name.
-    pub fn new(data: &(impl Serialize + ?Sized), limits: Limits) -> Result<Self, EmitError> {
+    pub fn new(data: &(impl Serialize + ?Sized), limits: Limits) -> Result<Self, EncodeError> {
         let mut payload = Payload::new();
         payload.write(data, true, limits)?;
         Ok(Self(payload))
@@ -131,7 +131,7 @@ impl Payload {
         data: &(impl Serialize + ?Sized),
         is_first: bool,
         limits: Limits,
-    ) -> Result<(), EmitError> {
+    ) -> Result<(), EncodeError> {
         self.first = self.json.len();
         let writer = Writer::new(&mut self.json, Some(&mut self.attachments), limits, 1);
         let Summary { arguments, attachments: count, depth } =
@@ -140,26 +140,26 @@ impl Payload {
         (self.count, self.depth) = (arguments, depth);
         let limit = limits.attachments;
         if count > limit {
-            return Err(EmitError::TooManyAttachments { count, limit });
+            return Err(EncodeError::TooManyAttachments { count, limit });
         }
         // A receiver in JavaScript would take data with the key `_placeholder` for a placeholder.
         if count > 0 && json::placeholder_keys(&self.json[Self::ROOM..]) != count {
-            return Err(EmitError::Placeholder);
+            return Err(EncodeError::Placeholder);
         }
         let bytes = self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>();
         if u32::try_from(bytes).is_err() {
-            return Err(EmitError::TooLarge);
+            return Err(EncodeError::TooLarge);
         }
         Ok(())
     }
 
-    pub(super) fn check(&self, limits: Limits) -> Result<(), EmitError> {
+    pub(super) fn check(&self, limits: Limits) -> Result<(), EncodeError> {
         let (count, limit) = (self.attachments.len(), limits.attachments);
         if count > limit {
-            return Err(EmitError::TooManyAttachments { count, limit });
+            return Err(EncodeError::TooManyAttachments { count, limit });
         }
         let limit = limits.depth;
-        if self.depth > limit { Err(EmitError::TooDeep { limit }) } else { Ok(()) }
+        if self.depth > limit { Err(EncodeError::TooDeep { limit }) } else { Ok(()) }
     }
 
     fn args(&self) -> Args {
@@ -193,7 +193,7 @@ impl Args {
     /// # Errors
     ///
     /// As [`EventPayload::new`], without those of the name and of the number of binary values.
-    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EmitError> {
+    pub fn of(data: &(impl Serialize + ?Sized)) -> Result<Self, EncodeError> {
         let limits = Limits { attachments: usize::MAX, ..Limits::default() };
         Ok(AckPayload::new(data, limits)?.0.into_args())
     }

@@ -1,4 +1,4 @@
-//! The error of the serializer. It is internal: callers get [`EmitError`](crate::EmitError).
+//! The error of the serializer. It is internal: callers get [`EncodeError`](crate::EncodeError).
 
 use std::error::Error;
 use std::fmt;

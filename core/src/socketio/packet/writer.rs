@@ -10,7 +10,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::args::Args;
 use crate::args::shared::{ShareRequest, Shared};
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::json;
 use crate::json::MAX_DEPTH;
 use crate::socketio::packet::Limits;
@@ -67,23 +67,26 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes one value.
-    pub(super) fn value(mut self, data: &(impl Serialize + ?Sized)) -> Result<Summary, EmitError> {
+    pub(super) fn value(
+        mut self,
+        data: &(impl Serialize + ?Sized),
+    ) -> Result<Summary, EncodeError> {
         let written = data.serialize(&mut self);
         self.finish(written)
     }
 
     /// Returns what is known about the data, or why it cannot be sent.
-    pub(super) fn finish(self, written: WriteResult) -> Result<Summary, EmitError> {
+    pub(super) fn finish(self, written: WriteResult) -> Result<Summary, EncodeError> {
         let limit = self.limits.depth;
         match written {
-            _ if self.is_too_deep => Err(EmitError::TooDeep { limit }),
+            _ if self.is_too_deep => Err(EncodeError::TooDeep { limit }),
             Ok(()) if self.has_failed => {
-                Err(EmitError::Serialize(ser::Error::custom("a value could not be written")))
+                Err(EncodeError::Serialize(ser::Error::custom("a value could not be written")))
             }
             Ok(()) => Ok(self.summary),
-            Err(WriteError::Json(error)) => Err(EmitError::Serialize(error)),
+            Err(WriteError::Json(error)) => Err(EncodeError::Serialize(error)),
             Err(other @ (WriteError::TooDeep | WriteError::ShareRequested(_))) => {
-                Err(EmitError::Serialize(ser::Error::custom(other.to_string())))
+                Err(EncodeError::Serialize(ser::Error::custom(other.to_string())))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::args::Args;
-use crate::error::EmitError;
+use crate::error::EncodeError;
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::emit_options::EmitOptions;
@@ -33,7 +33,7 @@ impl Server {
         name: &str,
         data: &(impl Serialize + ?Sized),
         options: EmitOptions,
-    ) -> Result<(), EmitError> {
+    ) -> Result<(), EncodeError> {
         let payload = EventPayload::new(name, data, self.config.limits_out())?;
         self.emit_payload(namespace, selector, payload, options)
     }
@@ -49,7 +49,7 @@ impl Server {
         selector: &Selector,
         payload: EventPayload,
         options: EmitOptions,
-    ) -> Result<(), EmitError> {
+    ) -> Result<(), EncodeError> {
         let limits = self.config.limits_out();
         payload.check(limits)?;
         let kept = self.logged_namespace(namespace).filter(|_| !options.volatile);
@@ -87,7 +87,7 @@ impl Server {
         data: &(impl Serialize + ?Sized),
         timeout: Option<Duration>,
         now: Instant,
-    ) -> Result<AckId, EmitError> {
+    ) -> Result<AckId, EncodeError> {
         let payload = EventPayload::new(name, data, self.config.limits_out())?;
         self.emit_payload_with_ack(namespace, selector, payload, timeout, now)
     }
@@ -105,7 +105,7 @@ impl Server {
         payload: EventPayload,
         timeout: Option<Duration>,
         now: Instant,
-    ) -> Result<AckId, EmitError> {
+    ) -> Result<AckId, EncodeError> {
         let limits = self.config.limits_out();
         payload.check(limits)?;
         let ack = self.acks.next_id();

@@ -11,7 +11,7 @@ use slab::Slab;
 use crate::args::Args;
 use crate::engineio;
 use crate::engineio::{Admission, Encoded, Engine, Handshake, HandshakeId};
-use crate::error::{AckError, ConfigError, DisconnectReason, EmitError};
+use crate::error::{AckError, ConfigError, DisconnectReason, EncodeError};
 use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
 use crate::socketio::ack::{Acks, PendingAck};
@@ -204,7 +204,7 @@ impl Server {
         connecting: SocketId,
         message: &str,
         data: &T,
-    ) -> Result<(), EmitError> {
+    ) -> Result<(), EncodeError> {
         let Some(Socket { phase: Phase::Connecting(..), session, namespace, .. }) =
             self.get(connecting)
         else {

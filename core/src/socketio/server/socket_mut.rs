@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::engineio::{Handshake, Transport};
-use crate::error::{DisconnectReason, EmitError};
+use crate::error::{DisconnectReason, EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::emit_options::EmitOptions;
@@ -141,10 +141,9 @@ impl SocketMut<'_> {
     /// # Errors
     ///
     /// - [`EmitError::Disconnected`] if the socket is not connected;
-    /// - [`EmitError::Reserved`] if the name of the event is reserved;
+    /// - [`EmitError::Encode`] if the name is reserved or the data can't be encoded;
     /// - [`EmitError::Full`] if too much waits for the client and the policy is
-    ///   [`OverflowPolicy::Refuse`](crate::OverflowPolicy::Refuse);
-    /// - the others if the data can't be serialized or breaks the limits.
+    ///   [`OverflowPolicy::Refuse`](crate::OverflowPolicy::Refuse).
     pub fn emit(
         &mut self,
         name: &str,
@@ -235,17 +234,20 @@ impl SocketMut<'_> {
     /// Acknowledges an event of this client. A tuple is several arguments, `()` none, everything
     /// else one.
     ///
+    /// Returns whether the acknowledgement will be sent: not to a client that does not keep up, which
+    /// is disconnected.
+    ///
     /// # Errors
     ///
-    /// [`EmitError::OtherSocket`] if the event came from another socket, and the others if the data
-    /// can't be serialized or breaks the limits: then nothing is sent.
+    /// - [`RespondError::OtherSocket`] if the event came to another socket;
+    /// - [`RespondError::Encode`] if the data can't be encoded.
     pub fn ack(
         &mut self,
         responder: Responder,
         data: &(impl Serialize + ?Sized),
-    ) -> Result<(), EmitError> {
+    ) -> Result<bool, RespondError> {
         if responder.socket != self.id {
-            return Err(EmitError::OtherSocket);
+            return Err(RespondError::OtherSocket);
         }
         let payload = AckPayload::new(data, self.server.config.limits_out())?;
         self.ack_payload(responder, payload)
@@ -262,16 +264,15 @@ impl SocketMut<'_> {
         &mut self,
         responder: Responder,
         payload: AckPayload,
-    ) -> Result<(), EmitError> {
+    ) -> Result<bool, RespondError> {
         let Responder { id, socket } = responder;
         if socket != self.id {
-            return Err(EmitError::OtherSocket);
+            return Err(RespondError::OtherSocket);
         }
         let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
         let encoded = packet::ack(parser, self.namespace(), id, payload, limits)?;
-        self.server.send(self.id, &encoded, false);
-        Ok(())
+        Ok(self.server.send(self.id, &encoded, false))
     }
 
     /// Disconnects the client from the namespace, or with `close` closes its connection.
@@ -308,7 +309,7 @@ impl SocketMut<'_> {
         &self,
         payload: EventPayload,
         meta: EventMeta<'_>,
-    ) -> Result<crate::engineio::Encoded, EmitError> {
+    ) -> Result<crate::engineio::Encoded, EncodeError> {
         let limits = self.server.config.limits_out();
         let parser = &*self.server.config.parser;
         payload.check(limits)?;
