@@ -60,7 +60,7 @@ fn main() -> io::Result<()> {
 }
 
 fn play(script: &Script, now: Instant) -> Outcome {
-    let config = ServerConfig { dynamic_namespaces: true, ..ServerConfig::default() };
+    let config = ServerConfig::default().dynamic_namespaces(true);
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let target = "/socket.io/?EIO=4&transport=websocket";
     let request = Request { method: "GET", target, headers: &[], remote: None, secure: false };

@@ -162,6 +162,7 @@ mod io;
 mod json;
 pub mod manual;
 mod network;
+mod setters;
 mod socketio;
 mod timers;
 

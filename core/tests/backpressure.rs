@@ -369,7 +369,7 @@ fn a_dead_client_times_out_after_resume() {
 
 fn rated(excess: OnExceeded) -> Harness<Server> {
     Harness::with(|config| {
-        config.rate = Some(RateLimit { packets: 10, per: secs(1), excess });
+        config.rate = Some(RateLimit::per_second(10).excess(excess));
     })
 }
 
@@ -433,7 +433,7 @@ fn a_client_over_its_rate_is_closed_with_on_exceeded_disconnect() {
 
 #[test]
 fn a_zero_rate_limit_is_a_config_error() {
-    let config = ServerConfig { rate: Some(RateLimit::per_second(0)), ..ServerConfig::default() };
+    let config = ServerConfig::default().rate(RateLimit::per_second(0));
     let error = Server::new(config, common::SEED).err().expect("an error");
     assert_eq!(error.field, "rate");
 }

@@ -171,7 +171,7 @@ fn of_two_origins_none_is_named_that_is_not_in_the_list() {
     let (good, evil) = (&b"https://good.example"[..], &b"https://evil.example"[..]);
     let list = Origins::List(vec!["https://good.example".to_owned()]);
     let cors = Some(Cors::new(list));
-    let mut h = Harness::engine(EngineConfig { cors, ..EngineConfig::default() });
+    let mut h = Harness::engine(EngineConfig::default().cors(cors));
     let mut named = |origins: [&[u8]; 2]| {
         let headers = origins.map(|origin| ("Origin", origin));
         let req = h.request("GET", &Harness::<Engine>::target("polling", None), &headers);

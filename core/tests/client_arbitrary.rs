@@ -98,11 +98,7 @@ proptest! {
         retries in 0_u32..2,
     ) {
         let transport = if websocket { Transport::WebSocket } else { Transport::Polling };
-        let mut victim = Victim::asking(transport, |_| {}, SocketConfig {
-            retries,
-            ack_timeout: Some(secs(1)),
-            ..SocketConfig::default()
-        });
+        let mut victim = Victim::asking(transport, |_| {}, SocketConfig::default().retries(retries).ack_timeout(secs(1)));
         for deed in deeds {
             let now = victim.now;
             let id = victim.socket;

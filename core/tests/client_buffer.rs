@@ -54,11 +54,7 @@ fn events_emitted_while_disconnected_are_sent_after_the_reconnection() {
 #[test]
 fn the_buffer_is_bounded_in_bytes() {
     let mut pair = Pair::with(|config| config.max_buffered = 1000, |_| {});
-    let id = pair.client.open(
-        "/",
-        SocketConfig { auto_connect: false, ..SocketConfig::default() },
-        pair.now,
-    );
+    let id = pair.client.open("/", SocketConfig::default().auto_connect(false), pair.now);
     let id = id.unwrap();
     let now = pair.now;
     let mut sent = 0;
@@ -187,7 +183,7 @@ fn acknowledgements_that_do_not_arrive_in_time_are_errors() {
 #[test]
 fn the_ack_timeout_can_be_an_option_of_the_socket() {
     let mut pair = Pair::websocket();
-    let config = SocketConfig { ack_timeout: Some(secs(1)), ..SocketConfig::default() };
+    let config = SocketConfig::default().ack_timeout(secs(1));
     let id = pair.open_with("/", config);
     pair.run(secs(2));
     pair.clear();
@@ -224,7 +220,7 @@ fn an_acknowledged_event_leaves_no_state() {
     for retries in [0, 1] {
         let mut pair = Pair::websocket();
         pair.server_acks = true;
-        let id = pair.open_with("/", SocketConfig { retries, ..SocketConfig::default() });
+        let id = pair.open_with("/", SocketConfig::default().retries(retries));
         pair.run(secs(1));
         let before = pair.client.counts();
         for _ in 0..10 {
@@ -264,7 +260,7 @@ fn removing_a_socket_fails_its_pending_acknowledgements() {
 }
 
 fn retrying(retries: u32, timeout: u64) -> SocketConfig {
-    SocketConfig { retries, ack_timeout: Some(secs(timeout)), ..SocketConfig::default() }
+    SocketConfig::default().retries(retries).ack_timeout(secs(timeout))
 }
 
 #[test]

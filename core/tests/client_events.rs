@@ -201,7 +201,7 @@ fn a_fixed_payload_is_sent_with_each_connect() {
     let mut pair = Pair::new();
     let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
     assert!(!format!("{auth:?}").contains("token"), "secrets are not shown");
-    let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
+    let id = pair.open_with("/", SocketConfig::default().auth(auth));
     pair.run(secs(2));
     pair.socket(id).set_auth(Auth::value(&BTreeMap::from([("token", "b")])).unwrap());
     pair.cut();
@@ -215,7 +215,7 @@ fn a_fixed_payload_is_sent_with_each_connect() {
 #[test]
 fn the_application_can_be_asked_for_the_payload_of_each_connect() {
     let mut pair = Pair::new();
-    let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
+    let config = SocketConfig::default().auth(Auth::ask());
     let id = pair.open_with("/", config);
     pair.run(secs(5));
     assert_eq!(pair.told()[..2], ["opened by polling", "authenticating"]);
@@ -245,7 +245,7 @@ fn the_application_can_be_asked_for_the_payload_of_each_connect() {
 #[test]
 fn a_connection_lost_while_the_payload_is_asked_for_asks_again() {
     let mut pair = Pair::websocket();
-    let config = SocketConfig { auth: Auth::ask(), ..SocketConfig::default() };
+    let config = SocketConfig::default().auth(Auth::ask());
     let id = pair.open_with("/", config);
     pair.run(secs(1));
     pair.cut();
@@ -361,7 +361,7 @@ fn another_parser_can_be_used_by_both_sides() {
     );
     pair.server_acks = true;
     let auth = Auth::value(&BTreeMap::from([("token", "a")])).unwrap();
-    let id = pair.open_with("/", SocketConfig { auth, ..SocketConfig::default() });
+    let id = pair.open_with("/", SocketConfig::default().auth(auth));
     pair.run(secs(2));
     assert_eq!(pair.heard(), ["connected / [{\"token\":\"a\"}]", "upgraded"]);
     pair.clear();
@@ -379,7 +379,7 @@ fn another_parser_can_be_used_by_both_sides() {
 
 #[test]
 fn no_event_is_delivered_after_the_application_has_disconnected_the_socket() {
-    let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
+    let config = Config::default().transports(vec![Transport::WebSocket]);
     let mut client = Client::new(config, [1; 32]).unwrap();
     #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     let now = std::time::Instant::now();

@@ -283,7 +283,7 @@ fn an_ack_packet_of_any_form_is_delivered_once() {
 
 #[test]
 fn an_event_that_was_not_sent_yet_cannot_be_acknowledged() {
-    let config = SocketConfig { retries: 3, ..SocketConfig::default() };
+    let config = SocketConfig::default().retries(3);
     let mut victim = Victim::asking(
         Transport::WebSocket,
         |config| config.transports = vec![Transport::WebSocket],

@@ -213,8 +213,7 @@ fn only_short_error_messages_of_servers_are_reported() {
 
 #[test]
 fn retries_of_unsent_events_stay_within_the_buffer_limit() {
-    let config =
-        SocketConfig { retries: 100, ack_timeout: Some(secs(1)), ..SocketConfig::default() };
+    let config = SocketConfig::default().retries(100).ack_timeout(secs(1));
     let change = |config: &mut Config| {
         config.transports = vec![Transport::WebSocket];
         config.max_buffered = 1500;

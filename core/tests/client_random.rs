@@ -73,11 +73,7 @@ impl Run {
         pair.net.write = millis(rng.below(20));
         pair.server_acks = true;
         let plain = pair.open("/");
-        let config = SocketConfig {
-            retries: 1_000_000,
-            ack_timeout: Some(secs(2)),
-            ..SocketConfig::default()
-        };
+        let config = SocketConfig::default().retries(1_000_000).ack_timeout(secs(2));
         let retrying = pair.open_with("/admin", config);
         Self {
             pair,
@@ -170,7 +166,7 @@ impl Run {
         for peer in connected {
             let number = self.served;
             let volatile = self.rng.one_in(5);
-            let options = EmitOptions { volatile, ..EmitOptions::default() };
+            let options = EmitOptions::default().volatile(volatile);
             let binary = self.rng.one_in(4).then(|| Value::Bytes(vec![9; 200].into()));
             if let Some(mut socket) = self.pair.server.socket(peer) {
                 if volatile {

@@ -326,8 +326,7 @@ fn a_command_after_a_long_sleep_notices_that_the_server_is_gone() {
 #[test]
 fn a_close_frame_is_reported_with_its_code() {
     let mut client =
-        Client::new(Config { transports: vec![WEBSOCKET], ..Config::default() }, pair::SEED)
-            .unwrap();
+        Client::new(Config::default().transports(vec![WEBSOCKET]), pair::SEED).unwrap();
     let now = Pair::new().now;
     client.open("/", SocketConfig::default(), now).unwrap();
     let Some(Output::Open { ws, .. }) = client.poll_output() else { panic!("no WebSocket") };

@@ -17,7 +17,7 @@ fn recovering() -> Pair {
 }
 
 fn serve_volatile(pair: &mut Pair, peer: SocketId, name: &str, data: &str) {
-    let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+    let options = EmitOptions::default().volatile(true);
     assert!(pair.server.socket(peer).unwrap().emit(name, data, options).unwrap());
     pair.settle();
     pair.run(millis(100));

@@ -56,7 +56,7 @@ fn a_shutdown_sends_events_emitted_before_the_socket_is_connected() {
 fn a_shutdown_waits_for_the_acknowledgements_of_events_with_retries() {
     let mut pair = Pair::websocket();
     pair.server_acks = true;
-    let retrying = SocketConfig { retries: 3, ack_timeout: Some(secs(1)), ..Default::default() };
+    let retrying = SocketConfig::default().retries(3).ack_timeout(secs(1));
     let id = pair.open_with("/", retrying);
     pair.run(secs(1));
     for n in 0..3 {

@@ -26,7 +26,7 @@ fn the_first_transport_of_the_list_opens_the_connection() {
 
 #[test]
 fn an_empty_list_of_transports_is_refused() {
-    let config = Config { transports: Vec::new(), ..Config::default() };
+    let config = Config::default().transports(Vec::new());
     assert_eq!(Client::new(config, pair::SEED).err().unwrap().field, "transports");
 }
 

@@ -94,7 +94,7 @@ fn an_event_may_ask_not_to_be_compressed() {
         encodings(&response).concat()
     };
 
-    let plain = EmitOptions { compress: false, ..EmitOptions::default() };
+    let plain = EmitOptions::default().compress(false);
     h.socket(client.socket).emit("e", &text, plain).unwrap();
     assert_eq!(encoding(&mut h), "");
     h.socket(client.socket).emit("e", &text, EmitOptions::default()).unwrap();
@@ -115,8 +115,7 @@ fn a_file_is_compressed_once_for_each_encoding() {
         body: format!("the body of {name}").repeat(1_000).into(),
     };
     let files = [file("a.js"), file("b.js")];
-    let mut h =
-        Harness::engine(EngineConfig { files: files.clone().into(), ..EngineConfig::default() });
+    let mut h = Harness::engine(EngineConfig::default().files(files.clone()));
     let mut bodies = Vec::new();
     for StaticFile { name, body, .. } in &files {
         for accepted in ["gzip", "deflate", ""] {

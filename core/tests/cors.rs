@@ -12,7 +12,7 @@ const HANDSHAKE: &str = "/engine.io/?EIO=4&transport=polling";
 const GOOD: &str = "https://good.example";
 
 fn engine(cors: Cors) -> Harness<Engine> {
-    Harness::engine(EngineConfig { cors: Some(cors), ..EngineConfig::default() })
+    Harness::engine(EngineConfig::default().cors(cors))
 }
 
 fn list() -> Origins {
@@ -144,14 +144,14 @@ fn a_preflight_is_answered_with_what_it_asks_for() {
 
 #[test]
 fn a_preflight_tells_what_is_configured() {
-    let mut h = engine(Cors {
-        credentials: true,
-        methods: "GET,POST".into(),
-        allowed_headers: Some("x-token".to_owned()),
-        exposed_headers: Some("x-node".to_owned()),
-        max_age: Some(600),
-        ..Cors::new(list())
-    });
+    let mut h = engine(
+        Cors::new(list())
+            .credentials(true)
+            .methods("GET,POST")
+            .allowed_headers("x-token".to_owned())
+            .exposed_headers("x-node".to_owned())
+            .max_age(Some(600)),
+    );
 
     let headers = [("Origin", GOOD.as_bytes()), ("Access-Control-Request-Headers", b"x-other")];
     let req = h.request("OPTIONS", "/engine.io/", &headers);
@@ -223,13 +223,13 @@ fn every_answer_has_the_cors_headers() {
         etag: "\"1\"".into(),
         body: "js".into(),
     };
-    let mut h = Harness::engine(EngineConfig {
-        cors: Some(Cors::new(list())),
-        files: [file].into(),
-        max_payload: 5,
-        max_sessions: 3,
-        ..EngineConfig::default()
-    });
+    let mut h = Harness::engine(
+        EngineConfig::default()
+            .cors(Cors::new(list()))
+            .files([file])
+            .max_payload(5)
+            .max_sessions(3),
+    );
 
     for (status, method, target) in [
         (400, "GET", "/engine.io/"),
@@ -273,8 +273,8 @@ fn every_answer_has_the_cors_headers() {
 
 #[test]
 fn credentials_for_any_origin_are_refused() {
-    let cors = Cors { credentials: true, ..Cors::new(Origins::Any) };
-    let config = EngineConfig { cors: Some(cors), ..EngineConfig::default() };
+    let cors = Cors::new(Origins::Any).credentials(true);
+    let config = EngineConfig::default().cors(cors);
 
     assert_eq!(Engine::new(config, common::SEED).err().unwrap().field, "cors");
 }
@@ -285,11 +285,11 @@ fn control_characters_in_the_configuration_are_refused() {
     for cors in [
         Cors::new(Origins::Fixed(bad())),
         Cors::new(Origins::List(vec![GOOD.to_owned(), bad()])),
-        Cors { methods: bad().into(), ..Cors::new(list()) },
-        Cors { allowed_headers: Some(bad()), ..Cors::new(list()) },
-        Cors { exposed_headers: Some("\0".to_owned()), ..Cors::new(list()) },
+        Cors::new(list()).methods(bad()),
+        Cors::new(list()).allowed_headers(bad()),
+        Cors::new(list()).exposed_headers("\0".to_owned()),
     ] {
-        let config = EngineConfig { cors: Some(cors), ..EngineConfig::default() };
+        let config = EngineConfig::default().cors(cors);
         assert_eq!(Engine::new(config, common::SEED).err().unwrap().field, "cors");
     }
 }

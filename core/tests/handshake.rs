@@ -381,11 +381,9 @@ fn a_config_error_names_its_field() {
         c.engine.ping_timeout = Duration::from_millis(1 << 30);
     };
     assert_eq!(fault(together), "ping_interval");
-    let longest = EngineConfig {
-        ping_interval: Duration::from_millis(1 << 30),
-        ping_timeout: Duration::from_millis((1 << 30) - 1),
-        ..EngineConfig::default()
-    };
+    let longest = EngineConfig::default()
+        .ping_interval(Duration::from_millis(1 << 30))
+        .ping_timeout(Duration::from_millis((1 << 30) - 1));
     assert!(Engine::new(longest, common::SEED).is_ok());
     assert_eq!(fault(|c| c.engine.max_payload = 0), "max_payload");
     assert_eq!(fault(|c| c.engine.max_buffered = 0), "max_buffered");

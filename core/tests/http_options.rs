@@ -69,30 +69,21 @@ fn a_cookie_has_the_attributes_that_are_configured() {
         value.split_once("; ").map(|(_, attributes)| attributes.to_owned()).unwrap_or_default()
     };
 
-    let all = Cookie {
-        name: "lb".to_owned(),
-        path: Some("/socket.io".to_owned()),
-        domain: Some("example.com".to_owned()),
-        http_only: true,
-        secure: true,
-        same_site: Some(SameSite::None),
-        max_age: Some(86400),
-    };
+    let all = Cookie::default()
+        .name("lb")
+        .path("/socket.io".to_owned())
+        .domain("example.com".to_owned())
+        .secure(true)
+        .same_site(SameSite::None)
+        .max_age(86400);
     assert_eq!(
         set(all.clone()),
         "Max-Age=86400; Domain=example.com; Path=/socket.io; HttpOnly; Secure; SameSite=None"
     );
-    let strict = Cookie { same_site: Some(SameSite::Strict), ..Cookie::default() };
+    let strict = Cookie::default().same_site(SameSite::Strict);
     assert_eq!(set(strict), "Path=/; HttpOnly; SameSite=Strict");
-    let nothing = Cookie {
-        path: None,
-        domain: None,
-        http_only: false,
-        secure: false,
-        same_site: None,
-        max_age: None,
-        ..all
-    };
+    let nothing =
+        all.path(None).domain(None).http_only(false).secure(false).same_site(None).max_age(None);
     assert_eq!(set(nothing), "");
 }
 
@@ -107,7 +98,7 @@ fn a_cookie_with_invalid_characters_is_a_config_error() {
     assert_eq!(with(|_| {}), None);
     assert_eq!(with(|c| c.name = String::new()), Some("cookie"));
     for name in ["a b", "a=b", "a;b", "a\r\nb", "é", "a\"b", "a,b"] {
-        let cookie = Cookie { name: name.to_owned(), ..Cookie::default() };
+        let cookie = Cookie::default().name(name.to_owned());
         assert_eq!(fault(|config| config.cookie = Some(cookie)), Some("cookie"), "{name}");
     }
     assert_eq!(with(|c| c.path = Some("/; Secure".to_owned())), Some("cookie"));
@@ -313,9 +304,8 @@ fn only_names_of_the_list_are_files() {
 
 #[test]
 fn a_path_may_be_the_root_or_deep_and_ends_with_or_without_a_slash() {
-    let matches = |own: &str, path: &str| {
-        EngineConfig { path: own.to_owned(), ..EngineConfig::default() }.matches(path)
-    };
+    let matches =
+        |own: &str, path: &str| EngineConfig::default().path(own.to_owned()).matches(path);
 
     for own in ["/a/b", "/a/b/"] {
         assert!(matches(own, "/a/b"), "{own}");

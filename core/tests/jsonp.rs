@@ -9,11 +9,11 @@ use sockeye_core::{SessionId, WsId};
 const BAD_REQUEST: &str = r#"400 {"code":3,"message":"Bad request"}"#;
 
 fn engine() -> Harness<Engine> {
-    Harness::engine(EngineConfig { allow_v3: true, ..EngineConfig::default() })
+    Harness::engine(EngineConfig::default().allow_v3(true))
 }
 
 fn engine_with_scripts() -> Harness<Engine> {
-    let config = EngineConfig { allow_v3: true, allow_jsonp: true, ..EngineConfig::default() };
+    let config = EngineConfig::default().allow_v3(true).allow_jsonp(true);
     Harness::engine(config)
 }
 
@@ -77,7 +77,7 @@ fn a_script_is_refused_unless_it_is_allowed() {
 
 #[test]
 fn scripts_are_for_clients_of_protocol_3_alone() {
-    let mut h = Harness::engine(EngineConfig { allow_jsonp: true, ..EngineConfig::default() });
+    let mut h = Harness::engine(EngineConfig::default().allow_jsonp(true));
     let req = h.request("GET", &target("polling", "", "&j=0"), &[]);
     assert_eq!(h.answer(req), r#"400 {"code":5,"message":"Unsupported protocol version"}"#);
 

@@ -283,7 +283,7 @@ fn what_is_sent_along_at_connect_is_as_deep_as_servers_take_it() {
     for parser in parsers() {
         let (mut pair, _, _) = joined(&parser);
         let auth = Auth::value(&auth(UP)).unwrap();
-        pair.open_with("/admin", client::SocketConfig { auth, ..Default::default() });
+        pair.open_with("/admin", client::SocketConfig::default().auth(auth));
         pair.run(secs(1));
         assert_eq!(pair.told(), ["connected"]);
         pair.finish();

@@ -18,7 +18,7 @@ fn engine() -> Harness<Engine> {
 }
 
 fn engine_with(config: EngineConfig) -> Harness<Engine> {
-    Harness::engine(EngineConfig { manual_accept: true, ..config })
+    Harness::engine(config.manual_accept(true))
 }
 
 /// The handshake that the application is asked about.
@@ -244,7 +244,7 @@ fn an_undecided_handshake_is_403_after_handshake_timeout() {
 
 #[test]
 fn handshakes_that_wait_count_against_the_limit_of_sessions() {
-    let mut h = engine_with(EngineConfig { max_sessions: 2, ..EngineConfig::default() });
+    let mut h = engine_with(EngineConfig::default().max_sessions(2));
     let (first, id) = poll(&mut h);
     let (_, other) = upgrade(&mut h);
 
@@ -284,11 +284,9 @@ fn shut_down_rejects_undecided_handshakes() {
 
 #[test]
 fn answers_have_their_headers_whatever_is_decided() {
-    let mut h = engine_with(EngineConfig {
-        cors: Some(Cors::new(Origins::Any)),
-        cookie: Some(Cookie::default()),
-        ..EngineConfig::default()
-    });
+    let mut h = engine_with(
+        EngineConfig::default().cors(Cors::new(Origins::Any)).cookie(Cookie::default()),
+    );
     let (denied, id) = poll(&mut h);
     h.server.reject_handshake(id, "no");
     let (allowed, id) = poll(&mut h);
@@ -349,11 +347,9 @@ fn the_application_sees_what_the_client_sent() {
 #[test]
 fn opened_has_the_handshake_if_it_is_kept() {
     for (manual_accept, keep) in [(false, false), (false, true), (true, false), (true, true)] {
-        let mut h = Harness::engine(EngineConfig {
-            manual_accept,
-            keep_handshakes: keep,
-            ..EngineConfig::default()
-        });
+        let mut h = Harness::engine(
+            EngineConfig::default().manual_accept(manual_accept).keep_handshakes(keep),
+        );
         let req = h.request("GET", POLLING, &[("X-A", b"b")]);
         if manual_accept {
             let (id, _) = asked(&mut h);

@@ -302,7 +302,7 @@ proptest! {
                     }
                     number += 1;
                     let name = format!("e{number}");
-                    let options = EmitOptions { volatile, ..EmitOptions::default() };
+                    let options = EmitOptions::default().volatile(volatile);
                     h.server.emit("/", &selector, &name, &(), options).unwrap();
                     if to != "out" && except != "in" && !volatile {
                         sent.push(name);

@@ -10,7 +10,7 @@ const GOOD: &str = "https://good.example";
 const EVIL: &str = "https://evil.example";
 
 fn with(websocket_origins: WebSocketOrigins) -> Harness<Engine> {
-    Harness::engine(EngineConfig { websocket_origins, ..EngineConfig::default() })
+    Harness::engine(EngineConfig::default().websocket_origins(websocket_origins))
 }
 
 fn list() -> Origins {
@@ -164,7 +164,7 @@ fn each_origin_that_is_named_must_be_allowed() {
 
 #[test]
 fn pages_that_may_read_answers_may_open_websockets() {
-    let cors = |origins| EngineConfig { cors: Some(Cors::new(origins)), ..EngineConfig::default() };
+    let cors = |origins| EngineConfig::default().cors(Cors::new(origins));
     let mut h = Harness::engine(cors(list()));
 
     assert!(is_page_let_in(&mut h, "example.com", GOOD));

@@ -243,7 +243,7 @@ fn the_compress_option_survives_every_parser() {
     h.fetch(&sid);
 
     for compress in [true, false] {
-        let options = EmitOptions { compress, ..EmitOptions::default() };
+        let options = EmitOptions::default().compress(compress);
         h.socket(socket).emit("e", &"x".repeat(5000), options).unwrap();
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
         let req = h.request("GET", &target, &[("accept-encoding", b"gzip")]);

@@ -72,11 +72,7 @@ fn react(h: &mut Harness<Server>) {
                 let _ = args.parse::<(Data, Data)>();
                 let data = args.get::<Data>(0);
                 if let Some(mut socket) = h.server.socket(socket) {
-                    let _ = socket.emit(
-                        &name,
-                        &args,
-                        EmitOptions { volatile: true, ..EmitOptions::default() },
-                    );
+                    let _ = socket.emit(&name, &args, EmitOptions::default().volatile(true));
                     let _ = socket.emit(&name, &(&args, data.ok()), EmitOptions::default());
                     if let Some(ack) = ack {
                         let _ = socket.ack(ack, &args);

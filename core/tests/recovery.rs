@@ -128,7 +128,7 @@ fn volatile_events_and_those_with_an_acknowledgement_have_no_offset_and_are_not_
     h.emit_volatile(client.socket, "volatile");
     h.socket(client.socket).emit_with_ack("ask", &(), None, now).unwrap();
     h.server.emit_with_ack("/", &Selector::all(), "ask all", &(), None, now).unwrap();
-    let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
+    let volatile = EmitOptions::default().volatile(true);
     h.server.emit("/", &Selector::all(), "volatile all", &(), volatile).unwrap();
     assert_eq!(
         h.received(client.ws),
@@ -216,8 +216,7 @@ fn an_unknown_offset_is_an_ordinary_connect_and_uses_up_the_key() {
 #[test]
 fn an_offset_from_before_a_restart_is_unknown() {
     let (client, seen) = away(&mut server());
-    let mut config =
-        ServerConfig { recovery: Some(RecoveryConfig::default()), ..Default::default() };
+    let mut config = ServerConfig::default().recovery(RecoveryConfig::default());
     config.engine.shard = 1;
     let mut h = Harness::around(Server::new(config, [8; 32]).unwrap());
     let (other, other_seen) = away(&mut h);

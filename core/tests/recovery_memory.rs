@@ -16,8 +16,8 @@ const MAX_BYTES: usize = 1 << 20;
 const SLACK: usize = 16 << 10;
 
 fn server(clients: u64, now: Instant) -> (Server, Vec<SocketId>) {
-    let recovery = RecoveryConfig { max_bytes: MAX_BYTES, ..RecoveryConfig::default() };
-    let config = ServerConfig { recovery: Some(recovery), ..ServerConfig::default() };
+    let recovery = RecoveryConfig::default().max_bytes(MAX_BYTES);
+    let config = ServerConfig::default().recovery(recovery);
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let mut sockets = Vec::new();
     for ws in (1..=clients).map(WsId) {
@@ -156,7 +156,7 @@ fn a_part_of_what_a_client_has_sent_keeps_nothing_of_the_rest() {
 fn a_client_about_which_the_application_decides_keeps_nothing_but_its_auth() {
     #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     let now = Instant::now();
-    let config = ServerConfig { dynamic_namespaces: true, ..ServerConfig::default() };
+    let config = ServerConfig::default().dynamic_namespaces(true);
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let target = "/socket.io/?EIO=4&transport=websocket";
     let request = Request { method: "GET", target, headers: &[], remote: None, secure: false };

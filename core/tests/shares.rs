@@ -392,7 +392,7 @@ fn the_application_can_ask_for_the_address_of_a_client() {
 
 #[test]
 fn no_unused_session_at_all_is_refused_as_a_configuration() {
-    let config = EngineConfig { max_unused_sessions: 0, ..EngineConfig::default() };
+    let config = EngineConfig::default().max_unused_sessions(0);
     assert_eq!(
         Engine::new(config, common::SEED).err().map(|it| it.field),
         Some("max_unused_sessions")

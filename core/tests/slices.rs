@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use relay::{Relay, events};
-use sockeye_core::{CloseCause, EmitOptions, Input, OnExceeded, Output, RateLimit, Server};
+use sockeye_core::{CloseCause, EmitOptions, Input, Output, RateLimit, Server};
 
 #[test]
 fn a_bystander_is_served_between_the_slices_of_a_flood() {
@@ -100,7 +100,7 @@ fn a_pause_holds_within_a_post_and_among_messages_that_were_read() {
 #[test]
 fn a_rate_holds_within_a_post() {
     let mut relay = Relay::new(|config| {
-        config.rate = Some(RateLimit { packets: 10, per: secs(1), excess: OnExceeded::Delay });
+        config.rate = Some(RateLimit::per_second(10));
     });
     let sid = relay.post(events(&["a"; 100]));
 

@@ -10,7 +10,7 @@ const BAD_REQUEST: &str = r#"400 {"code":3,"message":"Bad request"}"#;
 const OCTETS: [(&str, &[u8]); 1] = [("content-type", b"application/octet-stream")];
 
 fn engine() -> Harness<Engine> {
-    Harness::engine(EngineConfig { allow_v3: true, ..EngineConfig::default() })
+    Harness::engine(EngineConfig::default().allow_v3(true))
 }
 
 fn target(transport: &str, sid: &str, more: &str) -> String {

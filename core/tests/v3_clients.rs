@@ -218,8 +218,7 @@ fn a_namespace_that_does_not_exist_is_refused_with_an_object() {
 #[test]
 fn the_main_namespace_may_be_one_that_decides() {
     let mut h = server_with(|config| {
-        config.namespaces =
-            vec![NamespaceConfig { manual_accept: true, ..NamespaceConfig::new("/") }];
+        config.namespaces = vec![NamespaceConfig::new("/").manual_accept(true)];
     });
     let (ws, _, received) = open(&mut h);
     assert!(received.is_empty());

@@ -33,13 +33,8 @@ fn steps() -> Vec<Step> {
         Step {
             name: "config",
             apply: |app| {
-                let engine = EngineConfig {
-                    path: "/socket.io".to_owned(),
-                    max_payload: 777,
-                    files: [].into(),
-                    ..EngineConfig::default()
-                };
-                app.config(ServerConfig { engine, ..ServerConfig::default() })
+                let engine = EngineConfig::default().path("/socket.io").max_payload(777).files([]);
+                app.config(ServerConfig::default().engine(engine))
             },
             holds: |world| hear(world, &[])[0].contains("\"maxPayload\":777"),
         },
@@ -175,13 +170,8 @@ fn without_the_call_there_is_no_effect() {
 
 #[test]
 fn a_configuration_alone_does_not_leave_handshakes_undecided() {
-    let engine = EngineConfig {
-        manual_accept: true,
-        path: "/socket.io".to_owned(),
-        ..EngineConfig::default()
-    };
-    let mut world =
-        World::new(App::new().config(ServerConfig { engine, ..ServerConfig::default() }));
+    let engine = EngineConfig::default().manual_accept(true).path("/socket.io");
+    let mut world = World::new(App::new().config(ServerConfig::default().engine(engine)));
     let request = "/socket.io/?EIO=4&transport=polling";
     assert_eq!(world.request(request).0, 200);
 }

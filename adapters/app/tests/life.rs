@@ -12,7 +12,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::World;
-use sockeye_app::core::engineio::EngineConfig;
 use sockeye_app::{
     Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, OverflowPolicy, Params,
     RoomChange, ServerConfig, Socket, State,
@@ -233,7 +232,7 @@ fn a_sender_can_wait_until_the_client_has_caught_up() {
     let log = Log::default();
     let app = App::new()
         .config(config(|config| {
-            config.engine = EngineConfig { max_buffered: 1300, ..config.engine.clone() };
+            config.engine = config.engine.clone().max_buffered(1300);
             config.when_full = OverflowPolicy::Refuse;
         }))
         .state(Arc::clone(&log))
@@ -292,7 +291,7 @@ fn what_is_refused_is_reported_unless_the_caller_takes_it() {
     let errors = Arc::clone(&log);
     let app = App::new()
         .config(config(|config| {
-            config.engine = EngineConfig { max_buffered: 100, ..config.engine.clone() };
+            config.engine = config.engine.clone().max_buffered(100);
             config.when_full = OverflowPolicy::Refuse;
         }))
         .on_error(move |error| note(&errors, error.to_string()))

@@ -111,7 +111,7 @@ fn namespaces_that_match_come_into_being_on_demand() {
 #[test]
 fn a_client_that_comes_back_finds_its_data_and_what_it_has_missed() {
     let recovery = Some(RecoveryConfig::default());
-    let config = ServerConfig { recovery, ..ServerConfig::default() };
+    let config = ServerConfig::default().recovery(recovery);
     let app = App::new()
         .config(config)
         .on_connect(|socket: Socket| {
@@ -148,8 +148,8 @@ fn a_client_that_comes_back_finds_its_data_and_what_it_has_missed() {
 
 #[test]
 fn a_client_that_is_cut_off_again_while_it_comes_back_still_has_its_data() {
-    let recovery = Some(RecoveryConfig { skip_middlewares: false, ..RecoveryConfig::default() });
-    let config = ServerConfig { recovery, ..ServerConfig::default() };
+    let recovery = Some(RecoveryConfig::default().skip_middlewares(false));
+    let config = ServerConfig::default().recovery(recovery);
     let open = Arc::new(AtomicBool::new(true));
     let gate = Arc::clone(&open);
     let app = App::new()
@@ -189,9 +189,8 @@ fn a_client_that_is_cut_off_again_while_it_comes_back_still_has_its_data() {
 
 #[test]
 fn who_comes_back_too_late_for_what_it_has_missed_is_a_new_socket() {
-    let recovery =
-        RecoveryConfig { skip_middlewares: false, max_bytes: 10_000, ..RecoveryConfig::default() };
-    let config = ServerConfig { recovery: Some(recovery), ..ServerConfig::default() };
+    let recovery = RecoveryConfig::default().skip_middlewares(false).max_bytes(10_000);
+    let config = ServerConfig::default().recovery(recovery);
     let open = Arc::new(AtomicBool::new(true));
     let gate = Arc::clone(&open);
     let app = App::new()

@@ -12,7 +12,7 @@ use sockeye_app::core::engineio::{EngineConfig, Handshake};
 use sockeye_app::{App, EngineApp, Session};
 
 fn config() -> EngineConfig {
-    EngineConfig { path: "/socket.io".to_owned(), ..EngineConfig::default() }
+    EngineConfig::default().path("/socket.io")
 }
 
 #[test]

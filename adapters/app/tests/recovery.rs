@@ -35,7 +35,7 @@ fn app(diary: &Diary, recovery: RecoveryConfig) -> App {
     };
     let connected = diary.clone();
     App::new()
-        .config(ServerConfig { recovery: Some(recovery), ..ServerConfig::default() })
+        .config(ServerConfig::default().recovery(recovery))
         .on_connect(move |socket: Socket| {
             connected.write("connect", &socket);
             socket.set_data("Ada");
@@ -140,7 +140,7 @@ fn who_is_refused_when_it_comes_back_expires_with_its_data() {
     let diary = Diary::default();
     let refuses = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let gate = Arc::clone(&refuses);
-    let recovery = RecoveryConfig { skip_middlewares: false, ..RecoveryConfig::default() };
+    let recovery = RecoveryConfig::default().skip_middlewares(false);
     let app = app(&diary, recovery).middleware(move |socket: Socket| {
         assert!(!socket.may_return(), "it is here");
         let no = gate.load(std::sync::atomic::Ordering::Relaxed);
@@ -160,7 +160,7 @@ fn who_is_refused_when_it_comes_back_expires_with_its_data() {
 #[test]
 fn who_has_missed_too_much_expires_and_is_somebody_new() {
     let diary = Diary::default();
-    let recovery = RecoveryConfig { max_bytes: 10_000, ..RecoveryConfig::default() };
+    let recovery = RecoveryConfig::default().max_bytes(10_000);
     let app = app(&diary, recovery);
     let io = app.io();
     let mut world = World::new(app);
@@ -176,7 +176,7 @@ fn who_has_missed_too_much_expires_and_is_somebody_new() {
 #[test]
 fn who_makes_room_for_others_who_are_away_expires() {
     let diary = Diary::default();
-    let recovery = RecoveryConfig { max_sessions: 1, ..RecoveryConfig::default() };
+    let recovery = RecoveryConfig::default().max_sessions(1);
     let mut world = World::new(app(&diary, recovery));
     let (first, second) = (world.connect(), world.connect());
     world.hang_up(first);

@@ -11,7 +11,7 @@
 //! use sockeye_core::{Server, ServerConfig};
 //! use sockeye_msgpack::MsgpackParser;
 //!
-//! let config = ServerConfig { parser: Arc::new(MsgpackParser), ..ServerConfig::default() };
+//! let config = ServerConfig::default().parser(Arc::new(MsgpackParser));
 //! let server = Server::new(config, [7; 32])?;
 //! # Ok::<(), sockeye_core::ConfigError>(())
 //! ```

@@ -44,7 +44,7 @@ const HANDSHAKE: &str = "GET /socket.io/?EIO=4&transport=polling";
 fn cross_origin_headers_are_on_every_answer() {
     let allowed = Origins::List(vec!["https://good.example".to_owned()]);
     let server = server(|config| {
-        config.cors = Some(Cors { credentials: true, ..Cors::new(allowed) });
+        config.cors = Some(Cors::new(allowed).credentials(true));
     });
     let origin = "Origin: https://good.example\r\n";
     let preflight = ask(

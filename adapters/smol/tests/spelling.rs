@@ -15,12 +15,12 @@ fn server() -> TestServer {
     TestServer::start(|| {
         let mut config = ServerConfig::default();
         config.engine.cookie = Some(Cookie::default());
-        config.engine.cors = Some(Cors {
-            credentials: true,
-            exposed_headers: Some("X-Exposed".to_owned()),
-            max_age: Some(600),
-            ..Cors::new(Origins::List(vec!["https://good.example".to_owned()]))
-        });
+        config.engine.cors = Some(
+            (Cors::new(Origins::List(vec!["https://good.example".to_owned()])))
+                .credentials(true)
+                .exposed_headers("X-Exposed".to_owned())
+                .max_age(Some(600)),
+        );
         config.engine.header_hook = Some(HeaderHook::new(|_, _, headers| {
             headers.push(("X-Request-ID".into(), "7".into()));
             headers.push(("x-lower".into(), "8".into()));

@@ -39,17 +39,13 @@ fn main() -> io::Result<()> {
 }
 
 fn suites() -> (App, EngineApp) {
-    let engine = EngineConfig {
-        ping_interval: Duration::from_millis(300),
-        ping_timeout: Duration::from_millis(200),
-        cors: Some(Cors::new(Origins::Any)),
-        ..EngineConfig::default()
-    };
-    let config = ServerConfig {
-        engine: EngineConfig { path: "/socket.io".to_owned(), ..engine.clone() },
-        connect_timeout: Duration::from_secs(1),
-        ..ServerConfig::default()
-    };
+    let engine = EngineConfig::default()
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(200))
+        .cors(Cors::new(Origins::Any));
+    let config = ServerConfig::default()
+        .engine(engine.clone().path("/socket.io"))
+        .connect_timeout(Duration::from_secs(1));
     let sockets = App::new().config(config).of("/", echoes).of("/custom", echoes);
     let messages = EngineApp::new()
         .config(engine)

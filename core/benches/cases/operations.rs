@@ -123,7 +123,7 @@ fn read_object(args: &Result<Args, EncodeError>) -> Act {
 /// Writes an event, for one client that is not ready, so that it is dropped.
 fn encode(hall: Hall, data: impl Serialize + 'static) -> Act {
     let (mut hall, everybody) = (hall.busy(), Selector::all());
-    let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+    let options = EmitOptions::default().volatile(true);
     Box::new(move || {
         let emitted = hall.server.emit("/", &everybody, "echo", &data, options);
         emitted.expect("it can be sent");
@@ -167,7 +167,7 @@ fn poll(size: usize) -> Act {
 }
 
 fn packing() -> ServerConfig {
-    ServerConfig { parser: std::sync::Arc::new(MsgpackParser), ..ServerConfig::default() }
+    ServerConfig::default().parser(std::sync::Arc::new(MsgpackParser))
 }
 
 fn packed_event(size: u8) -> Frame {

@@ -184,7 +184,7 @@ impl Harness<Server> {
 
     pub(crate) fn emit_volatile(&mut self, socket: SocketId, name: &str) -> bool {
         self.socket(socket)
-            .emit(name, &(), EmitOptions { volatile: true, ..EmitOptions::default() })
+            .emit(name, &(), EmitOptions::default().volatile(true))
             .expect("an event that can be sent")
     }
 

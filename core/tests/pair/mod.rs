@@ -147,7 +147,7 @@ impl Pair {
 
     pub(crate) fn emit_volatile(&mut self, id: SocketId, name: &str) -> bool {
         let now = self.now;
-        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+        let options = EmitOptions::default().volatile(true);
         let sent = self.socket(id).emit(name, &(), options, now).unwrap();
         self.settle();
         sent

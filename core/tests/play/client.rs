@@ -22,7 +22,7 @@ pub(crate) fn client(data: &[u8]) {
     let retries = u32::from(tape.flip());
     let ack_timeout = Some(Duration::from_secs(1));
     let auth = if tape.flip() { Auth::ask() } else { Auth::none() };
-    let root = SocketConfig { retries, ack_timeout, auth, ..SocketConfig::default() };
+    let root = SocketConfig::default().retries(retries).ack_timeout(ack_timeout).auth(auth);
     let sockets = [
         client.open("/", root, now).expect("a new namespace"),
         client.open("/admin", SocketConfig::default(), now).expect("a new namespace"),
@@ -56,20 +56,18 @@ fn config(options: u8) -> Config {
         2 => vec![polling],
         _ => vec![websocket, polling],
     };
-    Config {
-        transports,
-        try_all_transports: on(2),
-        remember_upgrade: on(3),
-        reconnection: on(4),
-        reconnection_attempts: on(5).then_some(2),
-        cookies: on(6),
-        force_base64: on(7),
-        max_buffered: 2_000,
-        max_early_bytes: 1_000,
-        max_incoming: 10_000,
-        max_pending_acks: 3,
-        ..Config::default()
-    }
+    Config::default()
+        .transports(transports)
+        .try_all_transports(on(2))
+        .remember_upgrade(on(3))
+        .reconnection(on(4))
+        .reconnection_attempts(on(5).then_some(2))
+        .cookies(on(6))
+        .force_base64(on(7))
+        .max_buffered(2_000)
+        .max_early_bytes(1_000)
+        .max_incoming(10_000)
+        .max_pending_acks(3)
 }
 
 const OPEN: &str = r#"0{"sid":"abc","upgrades":["websocket"],"pingInterval":2500,"pingTimeout":2000,"maxPayload":100}"#;
@@ -183,7 +181,7 @@ impl World {
     fn command(&mut self, tape: &mut Tape<'_>) {
         let (now, id) = (self.now, self.sockets[tape.below(2)]);
         let data = "x".repeat(tape.below(100));
-        let options = EmitOptions { volatile: tape.flip(), ..EmitOptions::default() };
+        let options = EmitOptions::default().volatile(tape.flip());
         let mut socket = self.client.socket(id).expect("it is never removed before the end");
         match tape.below(7) {
             6 => self.client.shut_down(Duration::from_secs(1), now),

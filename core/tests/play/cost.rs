@@ -87,7 +87,7 @@ struct Peer {
 
 impl Peer {
     fn new(parser: Arc<dyn Parser>, join: Frame, measure: Measure) -> Self {
-        let config = ServerConfig { parser, max_attachments: 1_000, ..ServerConfig::default() };
+        let config = ServerConfig::default().parser(parser).max_attachments(1_000);
         let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
         let now = super::epoch();
         let request = super::request("GET", "/socket.io/?EIO=4&transport=websocket");

@@ -14,18 +14,13 @@ use sockeye_core::{CloseCause, Headers, Input, Output, Request, RequestId, WsId}
 ///
 /// If the engine does what it never should.
 pub(crate) fn heads(data: &[u8]) {
-    let config = EngineConfig {
-        path: "/socket.io".to_owned(),
-        allow_v3: true,
-        allow_jsonp: true,
-        cors: Some(Cors {
-            credentials: true,
-            ..Cors::new(Origins::List(vec!["http://a".to_owned()]))
-        }),
-        cookie: Some(Cookie::default()),
-        keep_handshakes: true,
-        ..EngineConfig::default()
-    };
+    let config = EngineConfig::default()
+        .path("/socket.io")
+        .allow_v3(true)
+        .allow_jsonp(true)
+        .cors((Cors::new(Origins::List(vec!["http://a".to_owned()]))).credentials(true))
+        .cookie(Cookie::default())
+        .keep_handshakes(true);
     let mut engine = Engine::new(config, [7; 32]).expect("a valid configuration");
     let mut now = super::epoch();
     let mut open = BTreeMap::new();

@@ -34,7 +34,7 @@ pub(crate) fn packets(data: &[u8]) {
     let mut namespaces = vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin")];
     namespaces.push(NamespaceConfig::new("/secret"));
     namespaces[2].manual_accept = true;
-    let config = ServerConfig { namespaces, ..ServerConfig::default() };
+    let config = ServerConfig::default().namespaces(namespaces);
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let mut now = epoch();
     let ws = WsId(1);
@@ -91,11 +91,7 @@ fn react(server: &mut Server, event: Event, now: Instant) {
             let _ = args.parse::<(String, Option<Bytes>)>();
             if let Some(mut socket) = server.socket(socket) {
                 let _ = socket.emit(&name, &args, EmitOptions::default());
-                let _ = socket.emit(
-                    "nested",
-                    &(&args, 1),
-                    EmitOptions { volatile: true, ..EmitOptions::default() },
-                );
+                let _ = socket.emit("nested", &(&args, 1), EmitOptions::default().volatile(true));
                 if let Some(ack) = ack {
                     let _ = socket.ack(ack, &args);
                 }

@@ -14,7 +14,7 @@ use sockeye_msgpack::MsgpackParser;
 ///
 /// If the server does what it never should.
 pub(crate) fn packed(data: &[u8]) {
-    let config = ServerConfig { parser: Arc::new(MsgpackParser), ..ServerConfig::default() };
+    let config = ServerConfig::default().parser(Arc::new(MsgpackParser));
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let mut now = super::epoch();
     let ws = WsId(1);

@@ -48,20 +48,18 @@ fn config(options: u8) -> ServerConfig {
     let on = |bit: u8| options >> bit & 1 == 1;
     let mut secret = NamespaceConfig::new("/secret");
     secret.manual_accept = true;
-    let mut config = ServerConfig {
-        namespaces: vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin"), secret],
-        recovery: on(0).then(|| RecoveryConfig { max_bytes: 500, ..RecoveryConfig::default() }),
-        when_full: if on(1) { OverflowPolicy::Refuse } else { OverflowPolicy::Close },
-        room_events: on(2),
-        rate: on(3).then_some(RateLimit {
-            packets: 3,
-            per: Duration::from_secs(1),
-            excess: if on(4) { OnExceeded::Delay } else { OnExceeded::Disconnect },
-        }),
-        dynamic_namespaces: on(5),
-        max_pending_acks: 3,
-        ..ServerConfig::default()
-    };
+    let mut config = ServerConfig::default()
+        .namespaces(vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin"), secret])
+        .recovery(on(0).then(|| RecoveryConfig::default().max_bytes(500)))
+        .when_full(if on(1) { OverflowPolicy::Refuse } else { OverflowPolicy::Close })
+        .room_events(on(2))
+        .rate(on(3).then_some(RateLimit::per_second(3).excess(if on(4) {
+            OnExceeded::Delay
+        } else {
+            OnExceeded::Disconnect
+        })))
+        .dynamic_namespaces(on(5))
+        .max_pending_acks(3);
     config.engine.max_unused_sessions = 3;
     config.engine.max_sessions_per_address = Some(5);
     config.engine.max_sessions = 12;
@@ -214,7 +212,7 @@ impl World {
             _ => Selector::all().to("red").to("blue"),
         };
         let namespace = tape.pick(&["/", "/admin", "/secret"]);
-        let options = EmitOptions { volatile: tape.flip(), compress: tape.flip() };
+        let options = EmitOptions::default().volatile(tape.flip()).compress(tape.flip());
         let data = "x".repeat(tape.below(100));
         let second = Some(Duration::from_secs(1));
         if let Some(&asking) = self.asking.iter().next().filter(|_| tape.flip()) {

@@ -26,7 +26,7 @@ pub(crate) fn values(data: &[u8], parser: Arc<dyn Parser>) {
     };
     assert_eq!(args.get::<Value>(0).expect("it was just written"), value);
     let now = super::epoch();
-    let config = ServerConfig { parser, max_attachments: 1_000, ..ServerConfig::default() };
+    let config = ServerConfig::default().parser(parser).max_attachments(1_000);
     let mut server = Server::new(config, [7; 32]).expect("a valid configuration");
     let ws = WsId(1);
     let request = super::request("GET", "/socket.io/?EIO=4&transport=websocket");

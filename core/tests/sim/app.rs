@@ -129,8 +129,7 @@ impl World {
         let data = (tag, text, blobs);
         let sent = match kind {
             Kind::Plain | Kind::Volatile => {
-                let options =
-                    EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+                let options = EmitOptions::default().volatile(kind == Kind::Volatile);
                 socket.emit("e", &data, options, now)
             }
             Kind::Ask => {
@@ -228,11 +227,10 @@ impl World {
             Kind::Volatile if self.net.rng.one_in(10) => {
                 // What looks like an offset must not do more harm than to end a recovery.
                 let data = (data.0, data.1, data.2, format!("like-an-offset-{tag}"));
-                socket.emit("e", &data, EmitOptions { volatile: true, ..EmitOptions::default() })
+                socket.emit("e", &data, EmitOptions::default().volatile(true))
             }
             _ => {
-                let options =
-                    EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+                let options = EmitOptions::default().volatile(kind == Kind::Volatile);
                 socket.emit("e", &data, options)
             }
         };
@@ -321,8 +319,7 @@ impl World {
             let until = patience.map(|time| self.net.agenda.now + time);
             self.model.acks.server_asks_all(targets.clone(), ack, tag, until);
         } else {
-            let options =
-                EmitOptions { volatile: kind == Kind::Volatile, ..EmitOptions::default() };
+            let options = EmitOptions::default().volatile(kind == Kind::Volatile);
             self.server.emit(name, selector, "e", &data, options).unwrap();
         }
         for target in targets {

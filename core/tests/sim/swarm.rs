@@ -138,11 +138,12 @@ impl Swarm {
         second.manual_accept = manual_accept;
         server.namespaces.push(second);
         server.rate = rng.one_in(6).then(|| RateLimit::per_second(rng.pick(&[20, 100])));
-        server.recovery = rng.one_in(2).then(|| RecoveryConfig {
-            max_disconnection: Duration::from_nanos(rng.pick(&[3 * S, 30 * S, 120 * S])),
-            skip_middlewares: rng.one_in(2),
-            max_bytes: rng.pick(&[16 << 20, 16 << 20, 4000]),
-            max_sessions: rng.pick(&[10_000, 10_000, 2]),
+        server.recovery = rng.one_in(2).then(|| {
+            RecoveryConfig::default()
+                .max_disconnection(Duration::from_nanos(rng.pick(&[3 * S, 30 * S, 120 * S])))
+                .skip_middlewares(rng.one_in(2))
+                .max_bytes(rng.pick(&[16 << 20, 16 << 20, 4000]))
+                .max_sessions(rng.pick(&[10_000, 10_000, 2]))
         });
         Self {
             clients: 2 + rng.index(7),
@@ -168,18 +169,16 @@ impl Swarm {
     /// The options of one client.
     pub(crate) fn client(&self, rng: &mut Rng) -> Config {
         let (polling, websocket) = (Transport::Polling, Transport::WebSocket);
-        let mut config = Config {
-            transports: match rng.below(6) {
+        let mut config = Config::default()
+            .transports(match rng.below(6) {
                 0 => vec![polling],
                 1 => vec![websocket],
                 2 => vec![websocket, polling],
                 _ => vec![polling, websocket],
-            },
-            try_all_transports: rng.one_in(3),
-            remember_upgrade: rng.one_in(3),
-            force_base64: rng.one_in(5),
-            ..Config::default()
-        };
+            })
+            .try_all_transports(rng.one_in(3))
+            .remember_upgrade(rng.one_in(3))
+            .force_base64(rng.one_in(5));
         if rng.one_in(6) {
             config.request_timeout = Some(Duration::from_secs(60));
         }
@@ -191,11 +190,8 @@ impl Swarm {
 
     /// The options of a client's socket for one of the namespaces.
     pub(crate) fn socket(&self, namespace: usize) -> SocketConfig {
-        let mut config = SocketConfig {
-            auth: sockeye_core::client::Auth::ask(),
-            auto_connect: false,
-            ..SocketConfig::default()
-        };
+        let mut config =
+            SocketConfig::default().auth(sockeye_core::client::Auth::ask()).auto_connect(false);
         if self.retries_in(namespace) {
             config.retries = self.retries;
             config.ack_timeout = Some(Duration::from_secs(2));

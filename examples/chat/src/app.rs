@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use sockeye_app::{Ack, App, Bytes, OnExceeded, RateLimit, ServerConfig, Socket, State};
+use sockeye_app::{Ack, App, Bytes, RateLimit, ServerConfig, Socket, State};
 
 use crate::hall::{Answer, Arrival, Entry, Hall, Move, Post, Room, Stamp};
 
@@ -28,20 +28,14 @@ pub(crate) fn app() -> App {
 /// What one client may take of the server, and of everybody's attention. How long names and texts
 /// may be, and what is kept, stands in `hall.rs`.
 fn config() -> ServerConfig {
-    let mut config = ServerConfig {
+    let mut config = ServerConfig::default()
         // What people do, with a notice for each time that they begin and stop to write. Whoever is
         // faster has to wait; nothing of it is lost.
-        rate: Some(RateLimit {
-            packets: 100,
-            per: Duration::from_secs(20),
-            excess: OnExceeded::Delay,
-        }),
+        .rate(RateLimit::new(100, Duration::from_secs(20)))
         // The largest packet is the answer to who enters a room, with all pictures.
-        max_packet_bytes: 2_000_000,
+        .max_packet_bytes(2_000_000)
         // Nothing is sent along.
-        max_auth_bytes: 1_000,
-        ..ServerConfig::default()
-    };
+        .max_auth_bytes(1_000);
     // The largest message is a picture, which is a third longer by long-polling.
     config.engine.max_payload = 1_000_000;
     // Whoever asks for much and does not read it is closed when somewhat more waits than the

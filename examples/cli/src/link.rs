@@ -83,16 +83,14 @@ fn proxy(named: Option<&str>) -> Result<Option<Proxy>, ConnectError> {
 
 fn config(options: &Options) -> Config {
     let headers = options.headers.iter().cloned();
-    let mut config = Config {
-        query: options.query.clone(),
-        extra_headers: headers.map(|(name, value)| (name.into(), value.into())).collect(),
-        cookies: options.cookies,
-        upgrade: options.upgrade,
-        reconnection: options.reconnect,
-        reconnection_attempts: options.attempts,
-        close_timeout: options.timeout.unwrap_or(Duration::from_secs(5)),
-        ..Config::default()
-    };
+    let mut config = Config::default()
+        .query(options.query.clone())
+        .extra_headers(headers.map(|(name, value)| (name.into(), value.into())).collect())
+        .cookies(options.cookies)
+        .upgrade(options.upgrade)
+        .reconnection(options.reconnect)
+        .reconnection_attempts(options.attempts)
+        .close_timeout(options.timeout.unwrap_or(Duration::from_secs(5)));
     if let Some(path) = &options.path {
         config.path.clone_from(path);
     }

@@ -67,34 +67,26 @@ pub(crate) fn app() -> impl IntoMachine {
 
 fn config() -> ServerConfig {
     let millis = |name, default| Duration::from_millis(number(name, default));
-    let cors = Cors {
-        credentials: true,
-        ..Cors::new(Origins::Fixed("http://allowed.example".to_owned()))
-    };
-    let engine = EngineConfig {
-        path: "/socket.io".to_owned(),
-        ping_interval: millis("PING_INTERVAL", 2000),
-        ping_timeout: millis("PING_TIMEOUT", 2000),
-        upgrade_timeout: millis("UPGRADE_TIMEOUT", 3000),
-        max_payload: number("MAX_HTTP_BUFFER_SIZE", 1_000_000),
-        allow_v3: flag("ALLOW_EIO3", true),
-        allow_jsonp: flag("ALLOW_JSONP", true),
-        cors: flag("CORS", true).then_some(cors),
-        cookie: Some(Cookie { name: "conf-io".to_owned(), ..Cookie::default() }),
-        ..EngineConfig::default()
-    };
-    let recovery =
-        RecoveryConfig { max_disconnection: Duration::from_secs(60), ..RecoveryConfig::default() };
-    ServerConfig {
-        engine,
-        connect_timeout: millis("CONNECT_TIMEOUT", 3000),
-        recovery: flag("RECOVERY", true).then_some(recovery),
-        parser: match std::env::var("PARSER").as_deref() {
+    let cors = (Cors::new(Origins::Fixed("http://allowed.example".to_owned()))).credentials(true);
+    let engine = EngineConfig::default()
+        .path("/socket.io")
+        .ping_interval(millis("PING_INTERVAL", 2000))
+        .ping_timeout(millis("PING_TIMEOUT", 2000))
+        .upgrade_timeout(millis("UPGRADE_TIMEOUT", 3000))
+        .max_payload(number("MAX_HTTP_BUFFER_SIZE", 1_000_000))
+        .allow_v3(flag("ALLOW_EIO3", true))
+        .allow_jsonp(flag("ALLOW_JSONP", true))
+        .cors(flag("CORS", true).then_some(cors))
+        .cookie(Cookie::default().name("conf-io"));
+    let recovery = RecoveryConfig::default().max_disconnection(Duration::from_secs(60));
+    ServerConfig::default()
+        .engine(engine)
+        .connect_timeout(millis("CONNECT_TIMEOUT", 3000))
+        .recovery(flag("RECOVERY", true).then_some(recovery))
+        .parser(match std::env::var("PARSER").as_deref() {
             Ok("msgpack") => Arc::new(MsgpackParser),
             _ => Arc::new(DefaultParser),
-        },
-        ..ServerConfig::default()
-    }
+        })
 }
 
 fn is_dynamic(name: &str) -> bool {

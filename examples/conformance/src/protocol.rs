@@ -10,20 +10,16 @@ use sockeye_smol::{Ack, App, Args, Auth, EngineApp, IntoMachine, Namespace, Sess
 use crate::flag;
 
 pub(crate) fn app() -> impl IntoMachine {
-    let engine = EngineConfig {
-        ping_interval: Duration::from_millis(300),
-        ping_timeout: Duration::from_millis(200),
-        max_payload: 1_000_000,
-        allow_v3: flag("EIO3", false),
-        allow_jsonp: flag("EIO3", false),
-        cors: Some(Cors::new(Origins::Any)),
-        ..EngineConfig::default()
-    };
-    let config = ServerConfig {
-        engine: EngineConfig { path: "/socket.io".to_owned(), ..engine.clone() },
-        connect_timeout: Duration::from_secs(1),
-        ..ServerConfig::default()
-    };
+    let engine = EngineConfig::default()
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(200))
+        .max_payload(1_000_000)
+        .allow_v3(flag("EIO3", false))
+        .allow_jsonp(flag("EIO3", false))
+        .cors(Cors::new(Origins::Any));
+    let config = ServerConfig::default()
+        .engine(engine.clone().path("/socket.io"))
+        .connect_timeout(Duration::from_secs(1));
     let sockets = App::new().config(config).of("/", echoes).of("/custom", echoes);
     let messages = EngineApp::new()
         .config(engine)

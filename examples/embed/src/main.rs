@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What clients may take: a megabyte for an event, as much again that waits for each of them, and
 /// what tungstenite has not written yet.
 fn config() -> ServerConfig {
-    let mut config = ServerConfig { max_packet_bytes: 1_000_000, ..ServerConfig::default() };
+    let mut config = ServerConfig::default().max_packet_bytes(1_000_000);
     config.engine.max_buffered = 1 << 20;
     config.engine.max_sessions = 1_000;
     config

@@ -103,7 +103,7 @@ impl Socket {
     /// Emits events that are dropped unless they can be sent at once.
     #[must_use]
     pub fn volatile(&self) -> Emitter<'_> {
-        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+        let options = EmitOptions::default().volatile(true);
         Emitter { options, ..self.emitter() }
     }
 

@@ -330,11 +330,12 @@ impl App {
         for handlers in known.chain(self.matching.iter_mut().map(|(_, handlers)| handlers)) {
             handlers.check_states(&self.shared.state);
         }
-        let config = |(name, handlers): &(String, Handlers)| NamespaceConfig {
-            manual_accept: !handlers.middleware.is_empty()
-                || !handlers.auth_checks.is_empty()
-                || handlers.missing_state.is_some(),
-            ..NamespaceConfig::new(name)
+        let config = |(name, handlers): &(String, Handlers)| {
+            NamespaceConfig::new(name).manual_accept(
+                !handlers.middleware.is_empty()
+                    || !handlers.auth_checks.is_empty()
+                    || handlers.missing_state.is_some(),
+            )
         };
         self.config.namespaces = self.namespaces.iter().map(config).collect();
         let all = || {

@@ -110,7 +110,7 @@ impl fmt::Debug for EngineApp {
 
 impl IntoMachine for EngineApp {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
-        let config = EngineConfig { manual_accept: self.handlers.veto.is_some(), ..self.config };
+        let config = self.config.manual_accept(self.handlers.veto.is_some());
         let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
         Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))

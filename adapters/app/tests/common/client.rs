@@ -53,7 +53,7 @@ impl Runtime for Work {
 impl ClientWorld {
     /// A client for `/` alone, which has begun to open its WebSocket.
     pub(crate) fn new(client: Client) -> Self {
-        let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
+        let config = Config::default().transports(vec![Transport::WebSocket]);
         let (machine, mut sockets) =
             client.config(config).into_machine().expect("the configuration is valid");
         let socket = sockets.pop().expect("a socket for `/`");

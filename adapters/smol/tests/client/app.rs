@@ -10,7 +10,7 @@ use sockeye_smol::{
 
 pub(crate) fn app() -> App {
     let recovery = Some(RecoveryConfig::default());
-    let mut config = ServerConfig { recovery, ..ServerConfig::default() };
+    let mut config = ServerConfig::default().recovery(recovery);
     config.engine.ping_interval = Duration::from_millis(300);
     config.engine.ping_timeout = Duration::from_millis(500);
     App::new()

@@ -16,7 +16,7 @@ use crate::list::{quick, ways};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn by(transports: &[Transport]) -> Client {
-    Client::new().config(quick(Config { transports: transports.to_vec(), ..Config::default() }))
+    Client::new().config(quick(Config::default().transports(transports.to_vec())))
 }
 
 /// Who hears what others tell, and how they leave.

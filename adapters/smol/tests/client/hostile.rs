@@ -46,12 +46,10 @@ fn whole(body: &str) -> Vec<u8> {
 /// What a client says about a server, and that it tries again.
 fn verdict(transport: Transport, url: &str) -> String {
     let (tell, told) = channel();
-    let config = Config {
-        transports: vec![transport],
-        timeout: Some(Duration::from_millis(500)),
-        max_incoming: 100_000,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .transports(vec![transport])
+        .timeout(Duration::from_millis(500))
+        .max_incoming(100_000);
     let client = Client::new().config(quick(config)).on_connection(move |it: &Connection| {
         let _ = match it {
             Connection::Failed { fault, .. } => tell.send(fault.to_string()),
@@ -216,7 +214,7 @@ fn a_client_waits_for_the_rest_of_a_message_without_being_lost() {
     frames.extend_from_slice(&[0x80, 1, open[open.len() - 1]]);
     frames.extend_from_slice(&text(r#"40{"sid":"me"}"#));
     let url = websocket(frames);
-    let config = Config { transports: vec![Transport::WebSocket], ..Config::default() };
+    let config = Config::default().transports(vec![Transport::WebSocket]);
     let socket = block_on(Client::new().config(config).connect(&url)).unwrap();
     assert_eq!(socket.id().as_deref(), Some("me"));
     block_on(socket.close()).unwrap();

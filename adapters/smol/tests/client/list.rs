@@ -21,14 +21,14 @@ use crate::host::{Host, Kind};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn with_transports(transports: &[Transport]) -> Client {
-    Client::new().config(quick(Config { transports: transports.to_vec(), ..Config::default() }))
+    Client::new().config(quick(Config::default().transports(transports.to_vec())))
 }
 
 /// Does not wait for long before it connects again.
 pub(crate) fn quick(config: Config) -> Config {
     let reconnection_delay = Duration::from_millis(50);
     let reconnection_delay_max = Duration::from_millis(200);
-    Config { reconnection_delay, reconnection_delay_max, ..config }
+    config.reconnection_delay(reconnection_delay).reconnection_delay_max(reconnection_delay_max)
 }
 
 pub(crate) fn ways() -> [Vec<Transport>; 3] {
@@ -85,7 +85,7 @@ pub(crate) fn a_client_may_offer_subprotocols(kind: Kind) {
     let (tell, told) = channel();
     for transports in [vec![Transport::WebSocket], vec![Transport::Polling, Transport::WebSocket]] {
         let protocols = vec!["my-app".to_owned(), "other".to_owned()];
-        let config = Config { transports, protocols, ..Config::default() };
+        let config = Config::default().transports(transports).protocols(protocols);
         let tell = tell.clone();
         let client = Client::new().config(quick(config)).on_connection(move |it: &Connection| {
             let _ = tell.send(format!("{it:?}"));
@@ -336,7 +336,7 @@ pub(crate) fn a_client_that_was_cut_off_gets_what_it_has_missed(kind: Kind) {
 
 pub(crate) fn an_answer_that_does_not_come_is_an_error(kind: Kind) {
     let mut host = Host::start(kind);
-    let client = Client::new().config(Config { reconnection: false, ..Config::default() });
+    let client = Client::new().config(Config::default().reconnection(false));
     let socket = block_on(client.connect(&host.url(""))).unwrap();
     let limit = Duration::from_millis(100);
     let late = block_on(socket.timeout(limit).emit_with_ack::<()>("swallow", ()));

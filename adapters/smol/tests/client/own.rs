@@ -100,7 +100,7 @@ fn a_server_that_is_not_there_is_an_error_that_says_so() {
 #[test]
 fn an_answer_that_is_an_error_is_told_with_its_status() {
     let host = Host::start(Kind::Own);
-    let client = Client::new().config(Config { path: "/nowhere".to_owned(), ..Config::default() });
+    let client = Client::new().config(Config::default().path("/nowhere"));
     let error = block_on(client.connect(&host.url(""))).unwrap_err();
     assert_eq!(error.to_string(), "no connection: polling: status 404");
 }
@@ -111,7 +111,7 @@ fn attempts_are_told_and_come_to_an_end() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let (tell, told) = channel();
-    let config = Config { reconnection_attempts: Some(2), ..Config::default() };
+    let config = Config::default().reconnection_attempts(Some(2));
     let client = Client::new().config(quick(config)).on_connection(move |it: &Connection| {
         let _ = tell.send(match it {
             Connection::Failed { attempt, .. } => format!("failed {attempt}"),
@@ -134,10 +134,7 @@ fn what_cannot_work_is_an_error_before_anything_is_done() {
         (Client::new(), "localhost"),
         (Client::new(), "http://localhost/a,b"),
         (Client::new().auth("no object"), "http://localhost"),
-        (
-            Client::new().config(Config { transports: Vec::new(), ..Config::default() }),
-            "http://localhost",
-        ),
+        (Client::new().config(Config::default().transports(Vec::new())), "http://localhost"),
     ];
     for (client, url) in errors {
         assert!(client.start(url).is_err(), "{url}");

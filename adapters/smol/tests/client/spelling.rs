@@ -9,16 +9,14 @@ use sockeye_smol::client::{Client, Config, Connect, Transport};
 fn names(transport: Transport) -> Vec<String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let config = Config {
-        transports: vec![transport],
-        extra_headers: vec![
+    let config = Config::default()
+        .transports(vec![transport])
+        .extra_headers(vec![
             ("Authorization".into(), "Bearer x".into()),
             ("X-Request-ID".into(), "7".into()),
             ("x-lower".into(), "8".into()),
-        ],
-        protocols: vec!["a".to_owned()],
-        ..Config::default()
-    };
+        ])
+        .protocols(vec!["a".to_owned()]);
     let socket = Client::new().config(config).start(&url).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     let (mut head, mut byte) = (Vec::new(), [0]);

@@ -74,7 +74,7 @@ fn a_client_connects_by_https_and_wss_to_whom_it_trusts() {
     let connector = trusting(certificate);
     for (scheme, transport) in [("https", Transport::Polling), ("wss", Transport::WebSocket)] {
         let url = format!("{scheme}://localhost:{}", address.port());
-        let config = Config { transports: vec![transport], ..Config::default() };
+        let config = Config::default().transports(vec![transport]);
         let client = Client::new().config(config);
         let socket = block_on(connector.connect(client, &url)).unwrap();
         assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
@@ -90,7 +90,7 @@ fn tls_is_spoken_with_the_server_behind_a_proxy() {
     let connector = trusting(certificate).proxy(proxy);
     for (scheme, transport) in [("https", Transport::Polling), ("wss", Transport::WebSocket)] {
         let url = format!("{scheme}://localhost:{}", address.port());
-        let config = Config { transports: vec![transport], ..Config::default() };
+        let config = Config::default().transports(vec![transport]);
         let client = Client::new().config(config);
         let socket = block_on(connector.connect(client, &url)).unwrap();
         assert_eq!(block_on(socket.emit_with_ack::<u8>("ack", 7)).unwrap(), 7);
@@ -105,9 +105,7 @@ fn tls_is_spoken_with_the_server_behind_a_proxy() {
 fn a_port_of_the_other_kind_is_told() {
     let (address, certificate) = serve();
     let (connector, host) = (trusting(certificate), Host::start(Kind::Own));
-    let by = |transport| {
-        Client::new().config(Config { transports: vec![transport], ..Config::default() })
-    };
+    let by = |transport| Client::new().config(Config::default().transports(vec![transport]));
     for transport in [Transport::Polling, Transport::WebSocket] {
         let url = host.url("").replace("http://", "https://");
         let error = block_on(connector.connect(by(transport), &url)).unwrap_err().to_string();
@@ -132,7 +130,7 @@ fn a_port_of_the_other_kind_is_told() {
 fn a_certificate_that_nobody_vouches_for_is_refused() {
     let (address, _) = serve();
     for transport in [Transport::Polling, Transport::WebSocket] {
-        let config = Config { transports: vec![transport], ..Config::default() };
+        let config = Config::default().transports(vec![transport]);
         let client = Client::new().config(config);
         let url = format!("https://localhost:{}", address.port());
         match block_on(client.connect(&url)).unwrap_err() {

@@ -20,7 +20,7 @@ use crate::list::quick;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn by(transport: Transport) -> Client {
-    Client::new().config(quick(Config { transports: vec![transport], ..Config::default() }))
+    Client::new().config(quick(Config::default().transports(vec![transport])))
 }
 
 /// Reads the head of a request.
@@ -195,11 +195,8 @@ fn a_proxy_that_is_not_there_or_says_nothing_is_told_apart_from_the_server() {
         let failed = block_on(by_way_of(closed_port).connect(by(transport), "http://localhost:1"));
         let error = failed.unwrap_err().to_string();
         assert!(error.contains("the proxy cannot be reached: "), "{error}");
-        let config = Config {
-            transports: vec![transport],
-            timeout: Some(Duration::from_millis(100)),
-            ..Config::default()
-        };
+        let config =
+            Config::default().transports(vec![transport]).timeout(Duration::from_millis(100));
         let client = Client::new().config(config);
         let error = block_on(by_way_of(mute_port).connect(client, "http://localhost:1"));
         assert!(error.unwrap_err().to_string().ends_with("timeout"));

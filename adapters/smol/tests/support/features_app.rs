@@ -53,8 +53,8 @@ pub fn add(app: App) -> App {
 
 /// An app that lets clients send no more than 20 packets in half a second.
 pub fn rated(excess: OnExceeded) -> App {
-    let rate = RateLimit { packets: 20, per: Duration::from_millis(500), excess };
-    let config = ServerConfig { rate: Some(rate), ..ServerConfig::default() };
+    let rate = RateLimit::new(20, Duration::from_millis(500)).excess(excess);
+    let config = ServerConfig::default().rate(rate);
     App::new()
         .config(config)
         .on("count", |socket: Socket, n: u32| socket.emit("counted", n))

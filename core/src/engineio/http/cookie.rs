@@ -1,10 +1,12 @@
 //! The session-affinity cookie for load balancers.
 
 use crate::error::ConfigError;
+use crate::setters::setters;
 
 /// A cookie with the id of the session, set by the answer to a handshake over long-polling, for
 /// load balancers. The server never reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cookie {
     /// Its name, by default `io`.
     pub name: String,
@@ -21,6 +23,16 @@ pub struct Cookie {
     /// The time in seconds after which browsers drop it; by default when the browser is closed.
     pub max_age: Option<u32>,
 }
+
+setters!(Cookie {
+    into name: String,
+    into path: Option<String>,
+    into domain: Option<String>,
+    http_only: bool,
+    secure: bool,
+    into same_site: Option<SameSite>,
+    into max_age: Option<u32>,
+});
 
 /// Which requests from pages of other sites carry a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::error::ConfigError;
 use crate::io::{Headers, Request, Response};
+use crate::setters::setters;
 
 /// The policy of cross-origin resource sharing.
 ///
 /// Its headers are on every answer below the path of the endpoint, errors included.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Cors {
     /// The origins whose pages may read answers.
     pub origins: Origins,
@@ -26,6 +28,15 @@ pub struct Cors {
     /// left out.
     pub max_age: Option<u32>,
 }
+
+setters!(Cors {
+    origins: Origins,
+    credentials: bool,
+    into methods: Cow<'static, str>,
+    into allowed_headers: Option<String>,
+    into exposed_headers: Option<String>,
+    into max_age: Option<u32>,
+});
 
 impl Cors {
     /// Allows pages of these origins.

@@ -15,7 +15,7 @@ use crate::io::{Request, is_token};
 /// use sockeye_core::engineio::{EngineConfig, Subprotocols};
 ///
 /// let known = vec!["chat.v2".to_owned(), "chat.v1".to_owned()];
-/// let config = EngineConfig { subprotocols: Subprotocols::List(known), ..Default::default() };
+/// let config = EngineConfig::default().subprotocols(Subprotocols::List(known));
 /// # let _ = config;
 /// ```
 #[derive(Clone, Default)]

@@ -17,10 +17,12 @@ use crate::error::ConfigError;
 use crate::id::Mint;
 use crate::io::{Headers, Request};
 use crate::network::Network;
+use crate::setters::setters;
 
 /// The configuration of an [`Engine`](crate::engineio::Engine), with the defaults of the official
 /// server.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EngineConfig {
     /// The path of the endpoint, by default `/engine.io`; it matches with and without a trailing
     /// slash.
@@ -130,6 +132,39 @@ pub struct EngineConfig {
     /// ids that it makes begin with it.
     pub shard: u16,
 }
+
+setters!(EngineConfig {
+    into path: String,
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    upgrade_timeout: Duration,
+    upgrade_poll_hold: Duration,
+    close_timeout: Duration,
+    max_payload: usize,
+    max_buffered: usize,
+    max_sessions: usize,
+    max_unused_sessions: usize,
+    max_unused_bytes: usize,
+    into max_sessions_per_address: Option<usize>,
+    trusted_proxies: Vec<Network>,
+    polling: bool,
+    websocket: bool,
+    allow_upgrades: bool,
+    allow_v3: bool,
+    allow_jsonp: bool,
+    into cors: Option<Cors>,
+    websocket_origins: WebSocketOrigins,
+    subprotocols: Subprotocols,
+    into cookie: Option<Cookie>,
+    manual_accept: bool,
+    handshake_timeout: Duration,
+    keep_handshakes: bool,
+    into header_hook: Option<HeaderHook>,
+    into initial_message: Option<Encoded>,
+    into compression: Option<Compression>,
+    into files: Arc<[StaticFile]>,
+    shard: u16,
+});
 
 impl Default for EngineConfig {
     fn default() -> Self {

@@ -8,11 +8,13 @@ use crate::engineio;
 use crate::engineio::Transport;
 use crate::error::ConfigError;
 use crate::io::Headers;
+use crate::setters::setters;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
 /// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What
 /// host to talk to, and how, is the driver's to know.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The path of the endpoint, by default `/socket.io`.
     pub path: String,
@@ -108,6 +110,41 @@ pub struct Config {
     pub parser: Arc<dyn Parser>,
 }
 
+setters!(Config {
+    into path: String,
+    add_trailing_slash: bool,
+    query: Vec<(String, String)>,
+    extra_headers: Headers,
+    ask_attempts: bool,
+    cookies: bool,
+    protocols: Vec<String>,
+    transports: Vec<Transport>,
+    try_all_transports: bool,
+    upgrade: bool,
+    remember_upgrade: bool,
+    upgrade_timeout: Duration,
+    force_base64: bool,
+    into timestamp_param: Option<String>,
+    into request_timeout: Option<Duration>,
+    into timeout: Option<Duration>,
+    into connect_timeout: Option<Duration>,
+    reconnection: bool,
+    into reconnection_attempts: Option<u32>,
+    reconnection_delay: Duration,
+    reconnection_delay_max: Duration,
+    randomization_factor: f64,
+    stable_after: Duration,
+    close_timeout: Duration,
+    max_incoming: usize,
+    max_attachments: usize,
+    max_packet_bytes: usize,
+    attachment_timeout: Duration,
+    max_early_bytes: usize,
+    max_buffered: usize,
+    max_pending_acks: usize,
+    parser: Arc<dyn Parser>,
+});
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -199,6 +236,7 @@ impl Config {
 
 /// The options of one socket.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SocketConfig {
     /// The payload of each CONNECT, by default none.
     pub auth: Auth,
@@ -216,6 +254,13 @@ pub struct SocketConfig {
     /// [`retries`](Self::retries), the time of each try.
     pub ack_timeout: Option<Duration>,
 }
+
+setters!(SocketConfig {
+    auth: Auth,
+    auto_connect: bool,
+    retries: u32,
+    into ack_timeout: Option<Duration>,
+});
 
 impl Default for SocketConfig {
     fn default() -> Self {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::engineio::EngineConfig;
 use crate::error::ConfigError;
+use crate::setters::setters;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
 /// The configuration of a [`Server`](crate::Server), with the defaults of the official one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// The configuration of Engine.IO. The default path is `/socket.io` here.
     pub engine: EngineConfig,
@@ -68,6 +70,26 @@ pub struct ServerConfig {
     pub room_events: bool,
 }
 
+setters!(ServerConfig {
+    engine: EngineConfig,
+    namespaces: Vec<NamespaceConfig>,
+    dynamic_namespaces: bool,
+    max_namespaces: usize,
+    connect_timeout: Duration,
+    decision_timeout: Duration,
+    max_auth_bytes: usize,
+    max_attachments: usize,
+    max_packet_bytes: usize,
+    attachment_timeout: Duration,
+    max_namespaces_per_client: usize,
+    into recovery: Option<RecoveryConfig>,
+    parser: Arc<dyn Parser>,
+    max_pending_acks: usize,
+    when_full: OverflowPolicy,
+    into rate: Option<RateLimit>,
+    room_events: bool,
+});
+
 /// What happens to an event for a client that does not keep up. Volatile events are dropped first
 /// in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +108,7 @@ pub enum OverflowPolicy {
 /// The rate of packets of a client, over all its namespaces. Events, acknowledgements and CONNECT
 /// packets count as one each, with all their attachments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// The number of packets, at least one.
     pub packets: u32,
@@ -95,11 +118,19 @@ pub struct RateLimit {
     pub excess: OnExceeded,
 }
 
+setters!(RateLimit { packets: u32, per: Duration, excess: OnExceeded });
+
 impl RateLimit {
+    /// This many packets in a period on average, and in one burst; more are delayed.
+    #[must_use]
+    pub const fn new(packets: u32, per: Duration) -> Self {
+        Self { packets, per, excess: OnExceeded::Delay }
+    }
+
     /// This many packets per second on average, and in one burst; more are delayed.
     #[must_use]
     pub const fn per_second(packets: u32) -> Self {
-        Self { packets, per: Duration::from_secs(1), excess: OnExceeded::Delay }
+        Self::new(packets, Duration::from_secs(1))
     }
 
     /// The time that a client may be ahead of the rate.
@@ -183,6 +214,7 @@ impl ServerConfig {
 
 /// The configuration of a namespace.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NamespaceConfig {
     /// Its name, which begins with a slash.
     pub name: String,
@@ -190,6 +222,11 @@ pub struct NamespaceConfig {
     /// [`Event::Connecting`](crate::Event::Connecting), and otherwise accepted.
     pub manual_accept: bool,
 }
+
+setters!(NamespaceConfig {
+    into name: String,
+    manual_accept: bool,
+});
 
 impl NamespaceConfig {
     /// A namespace that accepts all clients.
@@ -209,6 +246,7 @@ pub(super) fn is_valid_name(name: &str) -> bool {
 
 /// The configuration of connection state recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecoveryConfig {
     /// The maximum time between disconnection and return, by default 2 minutes.
     pub max_disconnection: Duration,
@@ -227,6 +265,13 @@ pub struct RecoveryConfig {
     /// address a quarter of these, but at least 1,000. The oldest is dropped first.
     pub max_sessions: usize,
 }
+
+setters!(RecoveryConfig {
+    max_disconnection: Duration,
+    skip_middlewares: bool,
+    max_bytes: usize,
+    max_sessions: usize,
+});
 
 impl Default for RecoveryConfig {
     fn default() -> Self {

@@ -20,12 +20,10 @@ pub(crate) fn app() -> EngineApp {
         Stage::Handshake => set_cookies(headers),
         Stage::Session => remember(&seen, request),
     });
-    let config = EngineConfig {
-        ping_interval: Duration::from_millis(500),
-        max_payload: 100,
-        header_hook: Some(hook),
-        ..EngineConfig::default()
-    };
+    let config = EngineConfig::default()
+        .ping_interval(Duration::from_millis(500))
+        .max_payload(100)
+        .header_hook(hook);
     EngineApp::new()
         .config(config)
         .allow_request(|handshake: Handshake| async move {
