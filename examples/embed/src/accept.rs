@@ -1,4 +1,4 @@
-//! Newcomers shake hands on threads of their own, for tungstenite waits for them meanwhile.
+//! Accepts WebSockets. Each handshake has a thread of its own, because tungstenite waits for it.
 
 use std::io::{ErrorKind, Read, Result as IoResult, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,22 +12,22 @@ use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tungstenite::protocol::WebSocketConfig;
 
-/// How many may shake hands at once. One more is turned away.
-const GREETED: usize = 100;
+/// How many handshakes there may be at once. One more connection is closed.
+const HANDSHAKES: usize = 100;
 /// How long to wait when a connection cannot be accepted: there may be no descriptor left.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How many bytes may wait to be written to one client. Over it the connection ends.
 const UNWRITTEN: usize = 8 << 20;
-/// How long shaking hands may take, however slowly the bytes come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a handshake may take, however slowly the bytes come.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) type Socket = WebSocket<Stream>;
 
-/// A client that has shaken hands.
-pub(crate) struct Arrival {
-    /// What it asked for: path and query.
+/// A client whose handshake is done.
+pub(crate) struct Accepted {
+    /// The target of its request: path and query.
     pub(crate) target: String,
-    /// Names and values. The core looks at where a page comes from that has cookies.
+    /// Names and values of the headers. The core checks the origin of pages.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) socket: Socket,
 }
@@ -62,35 +62,35 @@ impl Write for Stream {
 }
 
 /// Accepts connections, for ever.
-pub(crate) fn greet_all(listener: TcpListener) -> Receiver<Arrival> {
-    let (tell, arrivals) = sync_channel(GREETED);
-    let seats = Arc::new(());
+pub(crate) fn accept_all(listener: TcpListener) -> Receiver<Accepted> {
+    let (sender, accepted) = sync_channel(HANDSHAKES);
+    let slots = Arc::new(());
     spawn(move || {
         for stream in listener.incoming() {
             let Ok(stream) = stream else {
                 sleep(PAUSE);
                 continue;
             };
-            let (tell, seat) = (tell.clone(), Arc::clone(&seats));
-            if Arc::strong_count(&seats) > GREETED {
+            let (sender, slot) = (sender.clone(), Arc::clone(&slots));
+            if Arc::strong_count(&slots) > HANDSHAKES {
                 continue;
             }
-            let greeting = move || {
-                let _seat = seat;
-                greet(stream).and_then(|arrival| tell.send(arrival).ok())
+            let handshake = move || {
+                let _slot = slot;
+                shake_hands(stream).and_then(|accepted| sender.send(accepted).ok())
             };
             // Where there can be no more threads, the client may come again.
-            let _ = Builder::new().spawn(greeting);
+            let _ = Builder::new().spawn(handshake);
         }
     });
-    arrivals
+    accepted
 }
 
-/// Shakes hands, whatever the core will say of it.
+/// Answers a handshake. Whether the core accepts the client is seen later.
 #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
-fn greet(tcp: TcpStream) -> Option<Arrival> {
+fn shake_hands(tcp: TcpStream) -> Option<Accepted> {
     tcp.set_nodelay(true).ok()?;
-    let stream = Stream { tcp, until: Some(Instant::now() + PATIENCE) };
+    let stream = Stream { tcp, until: Some(Instant::now() + HANDSHAKE_TIMEOUT) };
     let (mut target, mut headers) = (String::new(), Vec::new());
     let look = |head: &Request, mut answer: Response| {
         target = head.uri().to_string();
@@ -106,7 +106,7 @@ fn greet(tcp: TcpStream) -> Option<Arrival> {
     let mut socket = tungstenite::accept_hdr_with_config(stream, look, Some(config)).ok()?;
     socket.get_mut().until = None;
     socket.get_ref().tcp.set_nonblocking(true).ok()?;
-    Some(Arrival { target, headers, socket })
+    Some(Accepted { target, headers, socket })
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_sends_its_handshake_slowly_is_not_waited_for_without_end() {
+    fn a_slow_handshake_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut client =
             TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
