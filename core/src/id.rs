@@ -91,13 +91,13 @@ pub struct SocketId {
 pub struct AckId(pub(crate) u64);
 
 /// Generates ids. It is the only source of randomness of a machine.
-pub(crate) struct Mint {
+pub(crate) struct IdGenerator {
     rng: ChaCha12Rng,
     shard: u16,
     serial: u64,
 }
 
-impl Mint {
+impl IdGenerator {
     pub(crate) const SHARDS: u16 = 1 << 12;
 
     pub(crate) fn new(seed: [u8; 32], shard: u16) -> Self {
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_session_id_has_the_number_of_its_shard() {
         for shard in [0, 1, 63, 64, 4095] {
-            let sid = Mint::new([7; 32], shard).sid();
+            let sid = IdGenerator::new([7; 32], shard).sid();
             assert_eq!(sid.as_str().len(), 20);
             assert_eq!(Sid::shard_of(sid.as_str()), Some(shard));
         }
@@ -223,9 +223,9 @@ mod tests {
     #[test]
     fn session_ids_differ_and_depend_on_the_seed_alone() {
         let draw = |seed| {
-            let mut mint = Mint::new([seed; 32], 0);
+            let mut generator = IdGenerator::new([seed; 32], 0);
             let count = if cfg!(miri) { 10 } else { 1000 };
-            (0..count).map(|_| mint.sid()).collect::<Vec<_>>()
+            (0..count).map(|_| generator.sid()).collect::<Vec<_>>()
         };
         let first = draw(1);
         let unique: std::collections::BTreeSet<_> = first.iter().collect();
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn debug_output_shows_only_the_beginning_of_a_session_id() {
-        let sid = Mint::new([7; 32], 0).sid();
+        let sid = IdGenerator::new([7; 32], 0).sid();
         assert!(!format!("{sid:?}").contains(&sid.as_str()[4..]));
     }
 }

@@ -16,7 +16,7 @@ use crate::args::ArgError;
 use crate::args::arity::Arity;
 use crate::args::deserialize::{ArgumentList, Cursor};
 use crate::json;
-use crate::json::placeholder::Places;
+use crate::json::placeholder::Placeholders;
 use crate::json::{Outline, Scanner};
 
 /// The arguments of an event or acknowledgement, still encoded.
@@ -52,7 +52,7 @@ pub struct Args {
 #[derive(Debug, Default)]
 struct Index {
     attachments: Vec<Bytes>,
-    places: Places,
+    places: Placeholders,
     /// The start of every argument whose number is a multiple of [`STEP`]; empty if there are no
     /// more than that.
     marks: Vec<usize>,
@@ -89,8 +89,8 @@ impl Args {
         };
         let places = match &*attachments {
             // An object that looks like a placeholder is data then.
-            [] => Places::default(),
-            _ => Places::find(&self.json),
+            [] => Placeholders::default(),
+            _ => Placeholders::find(&self.json),
         };
         let index = Some(Arc::new(Index { attachments, places, marks }));
         Self { index, ..self }

@@ -14,7 +14,7 @@ use serde_json::Error;
 use serde_json::de::SliceRead;
 
 use crate::json::Scanner;
-use crate::json::placeholder::{Placeholder, Places};
+use crate::json::placeholder::{Placeholder, Placeholders};
 
 /// Walks forward over valid JSON.
 pub(crate) struct Cursor<'a> {
@@ -42,10 +42,10 @@ impl<'a> Cursor<'a> {
     pub(crate) fn new(
         text: &'a [u8],
         offset: usize,
-        places: &'a Places,
+        places: &'a Placeholders,
         attachments: &'a [Bytes],
     ) -> Self {
-        let Places { placeholders, parents } = places;
+        let Placeholders { placeholders, parents } = places;
         let before = placeholders.partition_point(|found| found.start < offset);
         let outside = parents.partition_point(|&start| start < offset);
         Self {

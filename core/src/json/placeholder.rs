@@ -19,7 +19,7 @@ pub(crate) struct Placeholder {
 
 /// The positions of placeholders in JSON, and of the containers around them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(crate) struct Placeholders {
     /// From left to right. Placeholders within another one do not count.
     pub(crate) placeholders: Vec<Placeholder>,
     /// The starts of the arrays and objects that contain a placeholder at any depth, from left to
@@ -44,7 +44,7 @@ struct Candidate {
     before: usize,
 }
 
-impl Places {
+impl Placeholders {
     /// Scans valid JSON values with commas between them.
     pub(crate) fn find(json: &[u8]) -> Self {
         let mut places = Self::default();
@@ -130,7 +130,7 @@ mod tests {
     use crate::Value;
 
     fn find(text: &str) -> Vec<Option<usize>> {
-        Places::find(text.as_bytes()).placeholders.iter().map(|found| found.num).collect()
+        Placeholders::find(text.as_bytes()).placeholders.iter().map(|found| found.num).collect()
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn returns_the_positions_of_placeholders_and_their_parents() {
         let json = r#"[1,[]],{"a":["]}",{"_placeholder":true,"num":0}],"b":{}},{"num":0}"#;
-        let places = Places::find(json.as_bytes());
+        let places = Placeholders::find(json.as_bytes());
         let start = json.find("{\"_").expect("it is there");
         let end = json.find(",\"b").expect("it is there") - 1;
         assert_eq!(places.placeholders, [Placeholder { start, end, num: Some(0) }]);

@@ -13,7 +13,7 @@ use super::event::SessionEvent;
 use super::output::{HttpRequest, Output};
 use super::target::target;
 use crate::engineio::Transport;
-use crate::id::Mint;
+use crate::id::IdGenerator;
 use crate::io::{Headers, RequestId, Response, WsId};
 
 /// The surroundings of all sessions of one client. Each method of a session gets it as an argument,
@@ -22,7 +22,7 @@ use crate::io::{Headers, RequestId, Response, WsId};
 pub(crate) struct Context {
     pub(super) config: Config,
     /// The only randomness of a client; the layer above draws from it, too.
-    pub(crate) mint: Mint,
+    pub(crate) generator: IdGenerator,
     /// Of the server, not of a session: a load balancer is to choose the same server again.
     cookies: Cookies,
     /// Counts the inputs. Packets that are queued during the input in which something was written
@@ -41,10 +41,10 @@ pub(crate) struct Context {
 
 impl Context {
     /// Makes a context without sessions.
-    pub(crate) fn new(config: Config, mint: Mint) -> Self {
+    pub(crate) fn new(config: Config, generator: IdGenerator) -> Self {
         Self {
             config,
-            mint,
+            generator,
             cookies: Cookies::default(),
             turn: 1,
             lost_data: false,
@@ -102,7 +102,7 @@ impl Context {
         let req = RequestId(self.next_id());
         let config = &self.config;
         // Caches are to see no URL twice. The last eight characters of an id are 48 random bits.
-        let stamp = config.timestamp_param.is_some().then(|| self.mint.sid());
+        let stamp = config.timestamp_param.is_some().then(|| self.generator.sid());
         let stamp = stamp.as_ref().map(|stamp| &stamp.as_str()[12..]);
         let query = attempt.query.as_ref().unwrap_or(&config.query);
         let target = target(config, query, Transport::Polling, sid, stamp);

@@ -117,7 +117,7 @@ impl Engine {
     pub fn accept_handshake(&mut self, id: HandshakeId, admission: Admission, now: Instant) {
         let Some(mut opening) = self.take_pending(id) else { return };
         let sid = match admission.sid {
-            None => self.mint.sid(),
+            None => self.generator.sid(),
             Some(sid) if is_valid_sid(&sid) && !self.by_sid.contains_key(&*sid) => Sid::new(&sid),
             Some(_) => {
                 return self.reject_source(opening.source, &Refusal::BadRequest, opening.extra);
@@ -177,10 +177,10 @@ impl Engine {
         let handshake = wanted.then(|| Handshake::new(request));
         let opening = Opening { source, codec, extra, handshake, address };
         if !config.manual_accept {
-            let sid = self.mint.sid();
+            let sid = self.generator.sid();
             return self.open(opening, sid, now);
         }
-        let id = HandshakeId(self.mint.serial());
+        let id = HandshakeId(self.generator.serial());
         let timer = self.cx.timers.set(now, config.handshake_timeout, Alarm::Handshake(id));
         self.shares.enter(address);
         if let Some(handshake) = opening.handshake.clone() {
@@ -236,7 +236,7 @@ impl Engine {
         let Ok(index) = u32::try_from(entry.key()) else {
             return self.reject_source(source, &Refusal::Busy, extra);
         };
-        let id = SessionId { serial: self.mint.serial(), index };
+        let id = SessionId { serial: self.generator.serial(), index };
         let channel = match source {
             Source::Request(req) => Channel::Polling { get: Some(req), post: None },
             Source::WebSocket(ws) => Channel::WebSocket { ws, ready: true },

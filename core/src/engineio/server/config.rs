@@ -14,7 +14,7 @@ use crate::engineio::http::cors::Cors;
 use crate::engineio::http::origin::WebSocketOrigins;
 use crate::engineio::http::subprotocol::Subprotocols;
 use crate::error::ConfigError;
-use crate::id::Mint;
+use crate::id::IdGenerator;
 use crate::io::{Headers, Request};
 use crate::network::Network;
 use crate::setters::setters;
@@ -250,7 +250,7 @@ impl EngineConfig {
         check(self.polling || self.websocket, "polling", "one transport must be on")?;
         self.cors.as_ref().map_or(Ok(()), Cors::validate)?;
         self.cookie.as_ref().map_or(Ok(()), Cookie::validate)?;
-        check(self.shard < Mint::SHARDS, "shard", "must be below 4096")
+        check(self.shard < IdGenerator::SHARDS, "shard", "must be below 4096")
     }
 }
 

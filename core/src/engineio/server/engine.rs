@@ -15,7 +15,7 @@ use crate::engineio::server::shares::{Address, Shares};
 use crate::engineio::server::stats::{Counts, Totals};
 use crate::engineio::{CloseReason, Encoded, EngineConfig, Event, Transport};
 use crate::error::ConfigError;
-use crate::id::{Hashing, Mint, SessionId, Sid};
+use crate::id::{Hashing, IdGenerator, SessionId, Sid};
 use crate::io::{CloseCause, Frame, Input, Output, RequestId, WsId};
 
 /// A server of Engine.IO sessions.
@@ -54,7 +54,7 @@ use crate::io::{CloseCause, Frame, Input, Output, RequestId, WsId};
 /// ```
 pub struct Engine {
     pub(super) cx: Context,
-    pub(super) mint: Mint,
+    pub(super) generator: IdGenerator,
     pub(super) sessions: Slab<Session>,
     pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
     pub(super) pending: PendingHandshakes,
@@ -82,12 +82,12 @@ impl Engine {
     /// If a field of the configuration has an invalid value.
     pub fn new(config: EngineConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
         config.validate()?;
-        let mut mint = Mint::new(seed, config.shard);
+        let mut generator = IdGenerator::new(seed, config.shard);
         let cx = Context::new(config);
-        let by_sid = HashMap::with_hasher(mint.hashing());
+        let by_sid = HashMap::with_hasher(generator.hashing());
         Ok(Self {
             cx,
-            mint,
+            generator,
             sessions: Slab::new(),
             by_sid,
             pending: PendingHandshakes::default(),
@@ -373,7 +373,7 @@ impl Engine {
     }
 
     pub(crate) fn seed(&mut self) -> [u8; 32] {
-        self.mint.seed()
+        self.generator.seed()
     }
 
     /// Returns how many things are remembered, by kind; all are zero once all sessions have ended

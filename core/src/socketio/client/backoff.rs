@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::config::Config;
-use crate::id::Mint;
+use crate::id::IdGenerator;
 
 /// The attempts since the last connection that was stable.
 #[derive(Debug, Default)]
@@ -23,12 +23,12 @@ impl Backoff {
     ///
     /// The delay is randomized after it was limited: otherwise the delays of all clients would soon
     /// be the limit, and they would return at once.
-    pub(super) fn next(&mut self, config: &Config, mint: &mut Mint) -> Duration {
+    pub(super) fn next(&mut self, config: &Config, generator: &mut IdGenerator) -> Duration {
         let doubled = 2_u32.checked_pow(self.attempts).unwrap_or(u32::MAX);
         self.attempts = self.attempts.saturating_add(1);
         let delay = config.reconnection_delay.saturating_mul(doubled);
         let delay = delay.min(config.reconnection_delay_max);
-        let deviation = config.randomization_factor * (2.0 * mint.fraction() - 1.0);
+        let deviation = config.randomization_factor * (2.0 * generator.fraction() - 1.0);
         let seconds = delay.as_secs_f64() * (1.0 + deviation);
         Duration::try_from_secs_f64(seconds).unwrap_or(delay)
     }
@@ -41,13 +41,14 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_limit() {
         let config = Config { randomization_factor: 0.0, ..Config::default() };
-        let (mut backoff, mut mint) = (Backoff::default(), Mint::new([1; 32], 0));
-        let delays: Vec<_> = (0..5).map(|_| backoff.next(&config, &mut mint).as_secs()).collect();
+        let (mut backoff, mut generator) = (Backoff::default(), IdGenerator::new([1; 32], 0));
+        let delays: Vec<_> =
+            (0..5).map(|_| backoff.next(&config, &mut generator).as_secs()).collect();
         assert_eq!(delays, [1, 2, 4, 5, 5]);
         backoff.attempts = u32::MAX;
-        assert_eq!(backoff.next(&config, &mut mint).as_secs(), 5);
+        assert_eq!(backoff.next(&config, &mut generator).as_secs(), 5);
         backoff.reset();
-        assert_eq!(backoff.next(&config, &mut mint).as_secs(), 1);
+        assert_eq!(backoff.next(&config, &mut generator).as_secs(), 1);
     }
 
     #[test]
@@ -57,7 +58,7 @@ mod tests {
         let delays: Vec<_> = (0..200)
             .map(|seed| {
                 let mut backoff = Backoff { attempts: 10 };
-                backoff.next(&config, &mut Mint::new([seed; 32], 0)).as_secs_f64()
+                backoff.next(&config, &mut IdGenerator::new([seed; 32], 0)).as_secs_f64()
             })
             .collect();
         assert!(delays.iter().all(|delay| (2.5..=7.5).contains(delay)));

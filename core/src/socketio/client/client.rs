@@ -31,7 +31,7 @@ use super::state::State;
 use crate::engineio::client::{Context, Output, Session, TransportFault};
 use crate::engineio::{CloseReason, Transport};
 use crate::error::ConfigError;
-use crate::id::{Mint, SocketId};
+use crate::id::{IdGenerator, SocketId};
 use crate::io::{CloseCause, RequestId, WsId};
 use crate::socketio::ack::Acks;
 use crate::socketio::packet::Decoder;
@@ -115,7 +115,7 @@ impl Client {
         config.validate()?;
         Ok(Self {
             config,
-            cx: Context::new(session, Mint::new(seed, 0)),
+            cx: Context::new(session, IdGenerator::new(seed, 0)),
             outputs: Outputs::default(),
             state: State::Idle,
             session: None,
@@ -344,7 +344,7 @@ impl Client {
             return Err(OpenError::Taken);
         }
         // Ids are never used twice, so a late command can't reach another socket.
-        let id = SocketId { serial: self.cx.mint.serial(), index: 0 };
+        let id = SocketId { serial: self.cx.generator.serial(), index: 0 };
         let connect = config.auto_connect;
         self.by_namespace.insert(namespace.into(), id);
         self.sockets.insert(id, Socket::new(namespace, config));

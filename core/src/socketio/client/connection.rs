@@ -168,7 +168,7 @@ impl Client {
             self.backoff.reset();
             return self.push_event(Event::GaveUp);
         }
-        let delay = self.backoff.next(&self.config, &mut self.cx.mint);
+        let delay = self.backoff.next(&self.config, &mut self.cx.generator);
         self.state = State::BackingOff(self.timers.set(now, delay, Alarm::Reconnect));
     }
 

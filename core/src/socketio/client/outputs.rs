@@ -51,12 +51,12 @@ impl Outputs {
 mod tests {
     use super::*;
     use crate::client::Config;
-    use crate::id::Mint;
+    use crate::id::IdGenerator;
     use crate::io::WsId;
 
     #[test]
     fn outputs_of_the_session_and_events_have_one_order() {
-        let mut cx = Context::new(Config::default().session(), Mint::new([1; 32], 0));
+        let mut cx = Context::new(Config::default().session(), IdGenerator::new([1; 32], 0));
         let mut outputs = Outputs::default();
         cx.push_output(Output::Ping { ws: WsId(1) });
         outputs.push_event(Event::Upgraded, &mut cx);

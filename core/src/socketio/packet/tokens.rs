@@ -10,7 +10,7 @@ use std::vec;
 use bytes::Bytes;
 
 use crate::json::Scanner;
-use crate::json::placeholder::{Placeholder, Places};
+use crate::json::placeholder::{Placeholder, Placeholders};
 use crate::json::unescape::unescape;
 
 /// A part of the data of an [`Outgoing`](crate::packet::Outgoing) packet.
@@ -46,7 +46,8 @@ pub struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(data: &'a [u8], attachments: &'a [Bytes]) -> Self {
-        let places = if attachments.is_empty() { Places::default() } else { Places::find(data) };
+        let places =
+            if attachments.is_empty() { Placeholders::default() } else { Placeholders::find(data) };
         let lengths = lengths(data, &places).into_iter();
         let placeholders = places.placeholders.into_iter();
         Self { scanner: Scanner::new(data, 0), placeholders, attachments, lengths }
@@ -104,7 +105,7 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// The number of elements or entries of each container that is not a placeholder, in the order in
 /// which they begin.
-fn lengths(data: &[u8], places: &Places) -> Vec<usize> {
+fn lengths(data: &[u8], places: &Placeholders) -> Vec<usize> {
     let mut placeholders = places.placeholders.iter().peekable();
     let mut lengths: Vec<usize> = Vec::new();
     let mut open = Vec::new();

@@ -30,14 +30,14 @@ impl Server {
                 // Recovery is part of version 5 of the protocol.
                 let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
                 let returns = self.recovery.is_some() && !old;
-                let pid = returns.then(|| self.mint.long_sid());
+                let pid = returns.then(|| self.generator.long_sid());
                 let address = self.engine.address(session);
                 let recovery = pid.map(|pid| Box::new(RecoveryState::new(pid, address)));
                 (self.new_sid(session, namespace), recovery)
             }
         };
         let rooms = recovery.as_ref().map(|state| state.rooms());
-        let id = SocketId { serial: self.mint.serial(), index: self.vacant_index() };
+        let id = SocketId { serial: self.generator.serial(), index: self.vacant_index() };
         let phase = Phase::Connecting(Args::none(), None);
         let socket = Socket {
             id,
@@ -75,7 +75,7 @@ impl Server {
                 "/" => sid.clone(),
                 name => Sid::new(&format!("{name}#{sid}")),
             },
-            _ => self.mint.sid(),
+            _ => self.generator.sid(),
         }
     }
 

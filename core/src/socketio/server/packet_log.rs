@@ -282,7 +282,7 @@ impl PacketLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Mint;
+    use crate::id::IdGenerator;
 
     struct World {
         log: PacketLog,
@@ -293,8 +293,8 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let mut mint = Mint::new([7; 32], 0);
-            let sids = (0..100).map(|_| mint.sid()).collect();
+            let mut generator = IdGenerator::new([7; 32], 0);
+            let sids = (0..100).map(|_| generator.sid()).collect();
             #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
             let now = Instant::now();
             Self { log: PacketLog::new(), namespace: Namespace::from("/"), sids, now }

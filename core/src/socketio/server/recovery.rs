@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engineio::Encoded;
 use crate::engineio::server::Address;
-use crate::id::{Mint, Sid, SocketId};
+use crate::id::{IdGenerator, Sid, SocketId};
 use crate::socketio::server::config::RecoveryConfig;
 use crate::socketio::server::membership::{Membership, Number};
 use crate::socketio::server::names::{Namespace, Room};
@@ -86,10 +86,10 @@ impl RecoveryState {
 }
 
 impl Recovery {
-    pub(super) fn new(config: RecoveryConfig, mint: &mut Mint) -> Self {
+    pub(super) fn new(config: RecoveryConfig, generator: &mut IdGenerator) -> Self {
         Self {
             config,
-            epoch: mint.sid().as_str()[14..].to_owned(),
+            epoch: generator.sid().as_str()[14..].to_owned(),
             log: PacketLog::new(),
             saved: SavedSessions::default(),
             connected: BTreeMap::new(),

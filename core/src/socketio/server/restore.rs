@@ -66,7 +66,7 @@ impl Server {
             for room in state.rooms() {
                 self.socket(id)?.leave(&room);
             }
-            let (new, pid) = (self.mint.sid(), self.mint.long_sid());
+            let (new, pid) = (self.generator.sid(), self.generator.long_sid());
             let socket = self.get_mut(id)?;
             socket.sid = new;
             socket.recovery.as_mut()?.pid = pid;

@@ -12,7 +12,7 @@ use crate::args::Args;
 use crate::engineio;
 use crate::engineio::{Admission, Encoded, Engine, Handshake, HandshakeId};
 use crate::error::{AckError, ConfigError, DisconnectReason, EncodeError};
-use crate::id::{AckId, Hashing, IdMap, Mint, SessionId, Sid, SocketId};
+use crate::id::{AckId, Hashing, IdGenerator, IdMap, SessionId, Sid, SocketId};
 use crate::io::{Input, Output};
 use crate::socketio::ack::{Acks, PendingAck};
 use crate::socketio::packet;
@@ -58,7 +58,7 @@ pub struct Server {
     pub(super) acks: Acks,
     pub(super) timers: Timers<Alarm>,
     events: VecDeque<Event>,
-    pub(super) mint: Mint,
+    pub(super) generator: IdGenerator,
     pub(super) closing: bool,
     pub(super) broadcast_acks: BTreeMap<AckId, BroadcastAcks>,
     pub(super) recovery: Option<Recovery>,
@@ -79,8 +79,8 @@ impl Server {
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut engine = Engine::new(config.engine.clone(), seed)?;
-        let mut mint = Mint::new(engine.seed(), config.engine.shard);
-        let hashing = mint.hashing();
+        let mut generator = IdGenerator::new(engine.seed(), config.engine.shard);
+        let hashing = generator.hashing();
         let mut namespaces = Slab::new();
         let mut by_name = HashMap::with_hasher(hashing);
         for NamespaceConfig { name, manual_accept } in &config.namespaces {
@@ -88,7 +88,7 @@ impl Server {
             let namespace = NamespaceState::new(Namespace::clone(&name), *manual_accept, hashing);
             by_name.insert(name, namespaces.insert(namespace));
         }
-        let recovery = config.recovery.map(|config| Recovery::new(config, &mut mint));
+        let recovery = config.recovery.map(|config| Recovery::new(config, &mut generator));
         Ok(Self {
             config,
             engine,
@@ -101,7 +101,7 @@ impl Server {
             acks: Acks::default(),
             timers: Timers::new(),
             events: VecDeque::new(),
-            mint,
+            generator,
             closing: false,
             broadcast_acks: BTreeMap::new(),
             recovery,
