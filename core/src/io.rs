@@ -264,6 +264,18 @@ pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_tchar)
 }
 
+/// Returns whether text is a valid value of a header (RFC 9110, section 5.5).
+pub(crate) fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte) || byte >= 0x80)
+}
+
+/// Returns whether a header can be written: its name is a token, and its value has no control
+/// characters except tabs. The server leaves out headers of the application that are not valid.
+#[must_use]
+pub fn is_valid_header(name: &str, value: &str) -> bool {
+    is_token(name) && is_header_value(value)
+}
+
 /// The headers of a response, without line breaks in them.
 ///
 /// Names are case-insensitive, but some small devices compare them with case. So a driver writes
@@ -281,19 +293,24 @@ pub struct Response {
     pub headers: Headers,
     /// The body, perhaps empty.
     pub body: Bytes,
+    /// Whether a driver may compress the body for a client that accepts it, by default false. True
+    /// for packets of long-polling, unless [`EmitOptions::compress`](crate::EmitOptions) is false
+    /// for all of them. Answers to several clients with the same packets share the memory of their
+    /// body, so it can be compressed once for all. A client has no use for this.
+    pub compressible: bool,
 }
 
 impl Response {
     /// Creates a response without headers or body.
     #[must_use]
     pub const fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new(), compressible: false }
     }
 
     /// Creates a response with a body of the given type.
     #[must_use]
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut response = Self { status, headers: Vec::new(), body: body.into() };
+        let mut response = Self { body: body.into(), ..Self::empty(status) };
         response.add("Content-Type", content_type);
         response
     }

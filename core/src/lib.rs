@@ -171,6 +171,7 @@ pub use error::{AckError, ConfigError, DisconnectReason, EmitError, EncodeError,
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{
     CloseCause, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId,
+    is_valid_header,
 };
 pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::Harness;
-use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins, StaticFile};
+use sockeye_core::engineio::{Cors, Engine, EngineConfig, Origins};
 use sockeye_core::{Headers, Input};
 
 const HANDSHAKE: &str = "/engine.io/?EIO=4&transport=polling";
@@ -217,18 +217,8 @@ fn a_preflight_for_a_session_leaves_it_alone() {
 #[test]
 fn every_answer_has_the_cors_headers() {
     let expected = [format!("Access-Control-Allow-Origin: {GOOD}"), "Vary: Origin".to_owned()];
-    let file = StaticFile {
-        name: "client.js".into(),
-        content_type: "text/javascript".into(),
-        etag: "\"1\"".into(),
-        body: "js".into(),
-    };
     let mut h = Harness::engine(
-        EngineConfig::default()
-            .cors(Cors::new(list()))
-            .files([file])
-            .max_payload(5)
-            .max_sessions(3),
+        EngineConfig::default().cors(Cors::new(list())).max_payload(5).max_sessions(3),
     );
 
     for (status, method, target) in [
@@ -236,8 +226,6 @@ fn every_answer_has_the_cors_headers() {
         (400, "GET", "/engine.io/?EIO=3&transport=polling"),
         (400, "GET", "/engine.io/?EIO=4&transport=polling&sid=unknown"),
         (400, "POST", HANDSHAKE),
-        (200, "GET", "/engine.io/client.js"),
-        (405, "POST", "/engine.io/client.js"),
     ] {
         assert_eq!(ask(&mut h, method, target, GOOD), (status, expected.to_vec()), "{target}");
     }
@@ -291,5 +279,23 @@ fn control_characters_in_the_configuration_are_refused() {
     ] {
         let config = EngineConfig::default().cors(cors);
         assert_eq!(Engine::new(config, common::SEED).err().unwrap().field, "cors");
+    }
+}
+
+#[test]
+fn answers_of_a_driver_get_the_same_headers() {
+    let cors = || Cors::new(Origins::Matching(Arc::new(|_| true)));
+    let mut h = engine(cors());
+    let origins = [GOOD, "https://a\u{7f}.example", "https://a.example\r\nx: y", ""];
+    for origin in origins {
+        let headers: &[(&str, &[u8])] = &[("Origin", origin.as_bytes())];
+        let (method, target) = ("GET", "/engine.io/");
+        let request =
+            sockeye_core::Request { method, target, headers, remote: None, secure: false };
+
+        let req = h.request(method, target, headers);
+        let own = h.response(req).headers;
+
+        assert_eq!(cors().headers(&request), own[1..], "after the type of the body");
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::Harness;
-use sockeye_core::engineio::{Engine, EngineConfig, StaticFile};
+use sockeye_core::engineio::{Engine, EngineConfig};
 use sockeye_core::{Server, Sid};
 
 const UNKNOWN_TRANSPORT: &str = r#"400 {"code":0,"message":"Transport unknown"}"#;
@@ -309,41 +309,6 @@ fn the_endpoint_is_its_path_with_or_without_a_slash_and_nothing_else() {
     ] {
         assert!(!config.matches(path), "{path}");
     }
-}
-
-#[test]
-fn files_are_served_beside_the_endpoint() {
-    let file = StaticFile {
-        name: "socket.io.js".into(),
-        content_type: "application/javascript; charset=utf-8".into(),
-        etag: "\"1.0\"".into(),
-        body: "js".into(),
-    };
-    let mut h = Harness::with(|config| config.engine.files = [file].into());
-    let target = "/socket.io/socket.io.js?v=1";
-    assert!(h.server.config().engine.matches("/socket.io/socket.io.js"));
-    assert!(!h.server.config().engine.matches("/socket.io/other.js"));
-
-    let req = h.request("GET", target, &[]);
-    let response = h.response(req);
-    assert_eq!((response.status, &response.body[..]), (200, &b"js"[..]));
-    let headers: Vec<_> = response.headers.iter().map(|(k, v)| (&**k, &**v)).collect();
-    assert_eq!(
-        headers,
-        [
-            ("Content-Type", "application/javascript; charset=utf-8"),
-            ("Cache-Control", "public, max-age=0"),
-            ("ETag", "\"1.0\"")
-        ]
-    );
-    for tag in [&b"\"1.0\""[..], b"W/\"1.0\""] {
-        let req = h.request("GET", target, &[("If-None-Match", tag)]);
-        assert_eq!(h.answer(req), "304");
-    }
-    let req = h.request("GET", target, &[("If-None-Match", b"\"0.9\"")]);
-    assert_eq!(h.answer(req), "200 js");
-    let req = h.request("POST", target, &[]);
-    assert_eq!(h.answer(req), "405");
 }
 
 #[test]

@@ -1,13 +1,9 @@
-//! What is configured about answers: cookies, further headers, files, the path.
+//! What is configured about answers: cookies, the first message, the path, subprotocols.
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{Harness, secs};
-use sockeye_core::engineio::{
-    Cookie, Encoded, Engine, EngineConfig, HeaderHook, SameSite, Stage, StaticFile, Subprotocols,
-};
+use sockeye_core::engineio::{Cookie, Encoded, Engine, EngineConfig, SameSite, Subprotocols};
 use sockeye_core::{Headers, Response};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
@@ -107,88 +103,6 @@ fn a_cookie_with_invalid_characters_is_a_config_error() {
     assert_eq!(with(|c| c.domain = Some("é".to_owned())), Some("cookie"));
 }
 
-// Further headers.
-
-/// A hook that says at which stage it was asked, and by whom.
-fn stages() -> HeaderHook {
-    HeaderHook::new(|request, stage, headers| {
-        let stage = match stage {
-            Stage::Handshake => "handshake",
-            Stage::Session => "session",
-        };
-        headers.push(("x-stage".into(), stage.into()));
-        let name = request.header("x-name").unwrap_or("nobody").to_owned();
-        headers.push(("x-name".into(), name.into()));
-    })
-}
-
-#[test]
-fn headers_are_added_to_handshakes_and_to_what_follows() {
-    let mut h = engine(|config| config.header_hook = Some(stages()));
-    let name: [(&str, &[u8]); 1] = [("X-Name", b"ann")];
-
-    let response = get(&mut h, POLLING, &name);
-    assert_eq!(values(&response.headers, "x-stage"), ["handshake"]);
-    assert_eq!(values(&response.headers, "x-name"), ["ann"]);
-    let sid = String::from_utf8_lossy(&response.body).split('"').nth(3).unwrap().to_owned();
-    let post = h.post(&sid, "4a");
-    assert_eq!(values(&h.response(post).headers, "x-stage"), ["session"]);
-    let req = h.get(&sid);
-    let ws = h.upgrade_with(&Harness::<Engine>::target("websocket", Some(&sid)), &name);
-    let headers = [("x-stage".into(), "session".into()), ("x-name".into(), "ann".into())];
-    assert_eq!(h.handshake_headers(ws), headers);
-    h.frame(ws, "2probe");
-    assert_eq!(values(&h.response(req).headers, "x-stage"), ["session"]);
-    let ws = h.upgrade_with(WEBSOCKET, &[]);
-    let headers = h.handshake_headers(ws);
-    assert_eq!(
-        headers,
-        [("x-stage".into(), "handshake".into()), ("x-name".into(), "nobody".into())]
-    );
-}
-
-#[test]
-fn errors_get_no_further_headers() {
-    let mut h = engine(|config| {
-        config.header_hook = Some(stages());
-        config.max_sessions = 1;
-    });
-
-    assert!(values(&get(&mut h, "/engine.io/", &[]).headers, "x-stage").is_empty());
-    let (sid, _) = h.open_polling();
-    assert!(values(&get(&mut h, POLLING, &[]).headers, "x-stage").is_empty());
-    let ws = h.upgrade_with(WEBSOCKET, &[]);
-    assert!(values(&h.handshake_headers(ws), "x-stage").is_empty());
-    let post = h.post(&sid, "x");
-    assert_eq!(h.response(post).status, 400);
-    assert!(values(&h.response(post).headers, "x-stage").is_empty());
-}
-
-#[test]
-fn invalid_headers_are_left_out() {
-    let hook = HeaderHook::new(|_, _, headers| {
-        for (name, value) in [
-            ("x-good", "plain é"),
-            ("X-Case", "1"),
-            ("", "empty name"),
-            ("x space", "1"),
-            ("x:colon", "1"),
-            ("x-é", "1"),
-            ("x-break", "a\r\nb: c"),
-            ("x-nul", "\0"),
-            ("x-del", "\x7f"),
-        ] {
-            headers.push((name.into(), value.into()));
-        }
-    });
-    let mut h = engine(|config| config.header_hook = Some(hook));
-
-    let ws = h.upgrade_with(WEBSOCKET, &[]);
-
-    let expected = [("x-good".into(), "plain é".into()), ("X-Case".into(), "1".into())];
-    assert_eq!(h.handshake_headers(ws), expected);
-}
-
 // The first message.
 
 #[test]
@@ -210,97 +124,7 @@ fn a_first_message_follows_the_handshake() {
     }
 }
 
-#[test]
-#[cfg(not(feature = "compression"))]
-fn nothing_is_compressed_without_the_feature() {
-    let mut h = engine(|_| {});
-    let (sid, session) = h.open_polling();
-    h.server.send(session, &Encoded::text(&"x".repeat(10_000)), false);
-
-    let target = Harness::<Engine>::target("polling", Some(&sid));
-    let response = get(&mut h, &target, &[("Accept-Encoding", b"gzip")]);
-
-    assert!(values(&response.headers, "Content-Encoding").is_empty());
-    assert_eq!(response.body.len(), 10_001);
-}
-
-// Files and the path.
-
-fn with_files() -> Harness<Engine> {
-    let file = |name: &'static str, body: &'static str| StaticFile {
-        name: name.into(),
-        content_type: "application/javascript; charset=utf-8".into(),
-        etag: "\"4.8.3\"".into(),
-        body: body.into(),
-    };
-    engine(|config| {
-        config.files = Arc::new([file("socket.io.js", "one"), file("socket.io.min.js", "two")]);
-    })
-}
-
-#[test]
-fn files_have_their_type_and_tag_and_no_session() {
-    let mut h = with_files();
-
-    let response = get(&mut h, "/engine.io/socket.io.min.js?x=1&EIO=4", &[]);
-
-    assert_eq!((response.status, &response.body[..]), (200, &b"two"[..]));
-    let headers = &response.headers;
-    assert_eq!(values(headers, "Content-Type"), ["application/javascript; charset=utf-8"]);
-    assert_eq!(values(headers, "ETag"), ["\"4.8.3\""]);
-    assert_eq!(values(headers, "Cache-Control"), ["public, max-age=0"]);
-    assert!(h.server.is_idle());
-    let req = h.request("HEAD", "/engine.io/socket.io.js", &[]);
-    assert_eq!(h.response(req).status, 200);
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "get"] {
-        let req = h.request(method, "/engine.io/socket.io.js", &[]);
-        assert_eq!(h.response(req).status, 405, "{method}");
-        assert_eq!(values(&h.response(req).headers, "Allow"), ["GET, HEAD"]);
-    }
-}
-
-#[test]
-fn a_client_that_has_a_file_is_told_so_by_the_exact_tag_alone() {
-    let mut h = with_files();
-    let status = |h: &mut Harness<Engine>, tag: &str| {
-        let response = get(h, "/engine.io/socket.io.js", &[("If-None-Match", tag.as_bytes())]);
-        assert_eq!(response.body.is_empty(), response.status == 304);
-        assert_eq!(values(&response.headers, "ETag"), ["\"4.8.3\""]);
-        response.status
-    };
-
-    assert_eq!(status(&mut h, "\"4.8.3\""), 304);
-    assert_eq!(status(&mut h, "W/\"4.8.3\""), 304);
-    for tag in ["", "*", "4.8.3", "\"4.8.2\"", "W/W/\"4.8.3\"", "w/\"4.8.3\"", "\"4.8.3"] {
-        assert_eq!(status(&mut h, tag), 200, "{tag}");
-    }
-    assert_eq!(status(&mut h, &"x".repeat(10_000)), 200);
-}
-
-#[test]
-fn only_names_of_the_list_are_files() {
-    let h = with_files();
-    let config = h.server.config();
-
-    assert!(config.matches("/engine.io/socket.io.js"));
-    for path in [
-        "/engine.io/../../etc/passwd",
-        "/engine.io/%2e%2e/",
-        "/engine.io/socket.io.js/",
-        "/engine.io//socket.io.js",
-        "/engine.io/./socket.io.js",
-        "/engine.io/constructor",
-        "/engine.io/__proto__",
-        "/engine.io/SOCKET.IO.JS",
-        "/engine.io/socket.io%2ejs",
-        "/engine.io/socket.io.js%00",
-        "/engine.io/socket.io.js.map",
-        "/engine.iosocket.io.js",
-        "/socket.io.js",
-    ] {
-        assert!(!config.matches(path), "{path}");
-    }
-}
+// The path.
 
 #[test]
 fn a_path_may_be_the_root_or_deep_and_ends_with_or_without_a_slash() {

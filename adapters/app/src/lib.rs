@@ -56,6 +56,7 @@ pub mod client;
 pub mod guide;
 mod handlers;
 mod handles;
+mod http;
 mod server;
 mod state;
 
@@ -81,6 +82,7 @@ pub use handles::io::{Io, Operator};
 pub use handles::remote::{FetchError, RemoteSocket};
 pub use handles::rooms::IntoRooms;
 pub use handles::socket::Socket;
+pub use http::{Compression, HeaderHook, HttpConfig, Stage, StaticFile};
 pub use server::admission::Refusal;
 pub use server::app::App;
 pub use server::engine_app::{EngineApp, Session};

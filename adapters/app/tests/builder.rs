@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use common::World;
 use sockeye_app::core::ServerConfig;
 use sockeye_app::core::engineio::{EngineConfig, Handshake};
-use sockeye_app::{App, Auth, ClientFiles, Packet, Socket, State};
+use sockeye_app::{App, Auth, ClientFiles, HeaderHook, HttpConfig, Packet, Socket, State};
 
 /// A call of the builder, and whether it has taken effect.
 struct Step {
@@ -33,10 +33,23 @@ fn steps() -> Vec<Step> {
         Step {
             name: "config",
             apply: |app| {
-                let engine = EngineConfig::default().path("/socket.io").max_payload(777).files([]);
+                let engine = EngineConfig::default().path("/socket.io").max_payload(777);
                 app.config(ServerConfig::default().engine(engine))
             },
             holds: |world| hear(world, &[])[0].contains("\"maxPayload\":777"),
+        },
+        Step {
+            name: "http",
+            apply: |app| {
+                let http = HttpConfig::default().header_hook(HeaderHook::new(|_, _, headers| {
+                    headers.push(("x-hooked".into(), "1".into()));
+                }));
+                app.http(http)
+            },
+            holds: |world| {
+                let (_, answer) = world.request("/socket.io/?EIO=4&transport=polling");
+                answer.contains("x-hooked")
+            },
         },
         Step {
             name: "allow_request",

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::client::ClientWorld;
 use common::{World, within_reason};
 use sockeye_app::client::{self, Client};
-use sockeye_app::core::engineio::HeaderHook;
+use sockeye_app::core::engineio::{Cors, Origins};
 use sockeye_app::{Ack, App, Packet, ServerConfig, Socket};
 
 #[test]
@@ -110,14 +110,12 @@ fn a_function_of_the_configuration_that_asks_the_server_is_a_panic_and_no_hang()
         let app = App::new();
         let io = app.io();
         let mut config = ServerConfig::default();
-        config.engine.header_hook = Some(HeaderHook::new(move |request, _, _| {
-            if request.target.contains("ask") {
-                assert!(io.is_empty());
-            }
-        }));
+        config.engine.cors = Some(Cors::new(Origins::Matching(Arc::new(move |origin| {
+            origin == "ask" && io.is_empty()
+        }))));
         let mut world = World::new(app.config(config));
         let polling = "/socket.io/?EIO=4&transport=polling";
-        let ask = || world.request(&format!("{polling}&ask=1"));
+        let ask = || world.request_with(polling, &[("origin", b"ask")]);
         assert!(catch_unwind(AssertUnwindSafe(ask)).is_err());
         assert_eq!(world.request(polling).0, 200);
         world.connect();

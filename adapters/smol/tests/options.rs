@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sockeye_smol::core::engineio::{
-    Cookie, Cors, EngineConfig, Handshake, HeaderHook, Origins, Stage, WebSocketOrigins,
+    Cookie, Cors, EngineConfig, Handshake, Origins, WebSocketOrigins,
 };
 use sockeye_smol::core::{Frame as Message, ServerConfig};
-use sockeye_smol::{App, EngineApp, Serve, Session, Socket};
+use sockeye_smol::{App, EngineApp, HeaderHook, HttpConfig, Serve, Session, Socket, Stage};
 use support::frames::{Frame, Opcode};
 use support::wire::Answer;
 use support::{TestServer, Wire};
@@ -19,8 +19,13 @@ fn server(change: impl FnOnce(&mut EngineConfig) + Send + 'static) -> TestServer
         let mut config = ServerConfig::default();
         config.engine.close_timeout = Duration::from_millis(100);
         change(&mut config.engine);
+        let http = HttpConfig::default().header_hook(HeaderHook::new(|_, stage, headers| {
+            let stage = if stage == Stage::Handshake { "handshake" } else { "session" };
+            headers.push(("x-stage".into(), stage.into()));
+        }));
         let app = App::new()
             .config(config)
+            .http(http)
             .allow_request(|handshake: Handshake| async move {
                 let denied = handshake.query("deny").is_some();
                 if denied { Err("not today") } else { Ok(()) }
@@ -67,13 +72,7 @@ fn cross_origin_headers_are_on_every_answer() {
 
 #[test]
 fn cookies_and_hooked_headers_are_on_the_handshake() {
-    let server = server(|config| {
-        config.cookie = Some(Cookie::default());
-        config.header_hook = Some(HeaderHook::new(|_, stage, headers| {
-            let stage = if stage == Stage::Handshake { "handshake" } else { "session" };
-            headers.push(("x-stage".into(), stage.into()));
-        }));
-    });
+    let server = server(|config| config.cookie = Some(Cookie::default()));
     let answer = ask(server.address, HANDSHAKE, "");
     let sid = answer.text().split('"').nth(3).expect("a sid").to_owned();
     // The test's client reads heads in lower case.

@@ -7,11 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engineio::HeaderHook;
 use sockeye_smol::http::{Request, Response, StatusCode};
 use sockeye_smol::{
-    AckError, AckFailure, App, DisconnectReason, Full, Incoming, Limits, Peer, Serve, Server,
+    AckError, AckFailure, App, DisconnectReason, Full, HeaderHook, HttpConfig, Incoming, Limits,
+    Peer, Serve, Server,
 };
 use support::client::{open, poll, poll_head, post, sid_of};
 use support::peer_app::app;
@@ -250,11 +249,10 @@ fn other_pages_are_served_on_the_same_port() {
 #[test]
 fn pages_that_panic_are_answered_with_500() {
     let server = TestServer::start(|| {
-        let mut config = ServerConfig::default();
-        config.engine.header_hook = Some(HeaderHook::new(|request, _, _| {
+        let http = HttpConfig::default().header_hook(HeaderHook::new(|request, _, _| {
             assert!(!request.target.contains("panic"), "as asked");
         }));
-        let server = app().config(config).bind("127.0.0.1:0").expect("a free port");
+        let server = app().http(http).bind("127.0.0.1:0").expect("a free port");
         server.fallback(|request: Request<Incoming>| {
             assert_ne!(request.uri().path(), "/at-once", "as asked");
             async move {

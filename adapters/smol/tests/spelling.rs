@@ -3,9 +3,9 @@
 mod support;
 
 use sockeye_smol::core::ServerConfig;
-use sockeye_smol::core::engineio::{Cookie, Cors, HeaderHook, Origins};
+use sockeye_smol::core::engineio::{Cookie, Cors, Origins};
 use sockeye_smol::http::Request;
-use sockeye_smol::{Full, Incoming, Serve};
+use sockeye_smol::{Full, HeaderHook, HttpConfig, Incoming, Serve};
 use support::client::poll_head;
 use support::wire::{ACCEPT, KEY, handshake, handshake_with};
 use support::{TestServer, Wire, quick};
@@ -21,11 +21,11 @@ fn server() -> TestServer {
                 .exposed_headers("X-Exposed".to_owned())
                 .max_age(Some(600)),
         );
-        config.engine.header_hook = Some(HeaderHook::new(|_, _, headers| {
+        let http = HttpConfig::default().header_hook(HeaderHook::new(|_, _, headers| {
             headers.push(("X-Request-ID".into(), "7".into()));
             headers.push(("x-lower".into(), "8".into()));
         }));
-        let server = support::peer_app::app().config(config).bind("127.0.0.1:0");
+        let server = support::peer_app::app().config(config).http(http).bind("127.0.0.1:0");
         let page = |_: Request<Incoming>| async {
             let mut response = sockeye_smol::http::Response::new(Full::from("page"));
             for name in ["etag", "x-page", "www-authenticate"] {

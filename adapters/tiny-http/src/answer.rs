@@ -7,7 +7,7 @@ use tiny_http::{Header, Request, StatusCode};
 
 /// Sends an answer. That the client has gone is no error: nobody could tell it.
 pub(crate) fn answer(request: Request, response: Response) {
-    let Response { status, headers, body } = response;
+    let Response { status, headers, body, .. } = response;
     let headers: Vec<Header> =
         headers.iter().filter_map(|(name, value)| header(name, value)).collect();
     let length = body.len();

@@ -5,8 +5,8 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sockeye_tiny_http::core::engineio::{Cookie, Cors, HeaderHook, Origins};
-use sockeye_tiny_http::{Limits, ServeBlocking, ServerConfig};
+use sockeye_tiny_http::core::engineio::{Cookie, Cors, Origins};
+use sockeye_tiny_http::{HeaderHook, HttpConfig, Limits, ServeBlocking, ServerConfig};
 use support::client::{open, poll, poll_head, post_head, session_exists, sid_of};
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
 
@@ -211,11 +211,11 @@ fn names_of_headers_are_written_as_the_rfcs_do_and_those_of_the_application_as_i
     let mut config = ServerConfig::default();
     config.engine.cookie = Some(Cookie::default());
     config.engine.cors = Some(Cors::new(Origins::Any));
-    config.engine.header_hook = Some(HeaderHook::new(|_, _, headers| {
+    let http = HttpConfig::default().header_hook(HeaderHook::new(|_, _, headers| {
         headers.push(("X-Request-ID".into(), "7".into()));
         headers.push(("x-lower".into(), "8".into()));
     }));
-    let app = support::peer_app::app().config(config);
+    let app = support::peer_app::app().config(config).http(http);
     let server = TestServer::start(app.bind("127.0.0.1:0").expect("a free port").limits(quick()));
     let names = |request: String| {
         let mut wire = Wire::connect(server.address);

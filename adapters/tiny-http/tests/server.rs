@@ -7,10 +7,8 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sockeye_tiny_http::core::ServerConfig;
-use sockeye_tiny_http::core::engineio::HeaderHook;
 use sockeye_tiny_http::tiny_http::{Request, Response};
-use sockeye_tiny_http::{App, Limits, ServeBlocking, Server, client_addr};
+use sockeye_tiny_http::{App, HeaderHook, HttpConfig, Limits, ServeBlocking, Server, client_addr};
 use support::client::{open, poll, poll_head, post, sid_of};
 use support::peer_app::app;
 use support::{Bystander, PATIENCE, TestServer, Wire, eventually, quick};
@@ -265,11 +263,10 @@ fn what_other_threads_emit_is_sent_at_once() {
 
 #[test]
 fn pages_are_served_beside_the_endpoint() {
-    let mut config = ServerConfig::default();
-    config.engine.header_hook = Some(HeaderHook::new(|request, _, _| {
+    let http = HttpConfig::default().header_hook(HeaderHook::new(|request, _, _| {
         assert!(!request.target.contains("panic"), "as asked");
     }));
-    let server = bind_app(app().config(config))
+    let server = bind_app(app().http(http))
         .page("/", "text/html", "<h1>Hello</h1>")
         .page("/large", "text/plain", "x".repeat(5_000_000))
         .fallback(|mut request: Request| {

@@ -12,13 +12,13 @@ mod v3;
 
 pub use close_reason::CloseReason;
 pub use encoded::Encoded;
-pub use http::compress::Compression;
 pub use http::cookie::{Cookie, SameSite};
 pub use http::cors::{Cors, Origins};
 pub use http::handshake::{Admission, Handshake, HandshakeId};
 pub use http::origin::WebSocketOrigins;
+pub use http::query::opens_session;
 pub use http::subprotocol::Subprotocols;
-pub use server::config::{EngineConfig, HeaderHook, Stage, StaticFile};
+pub use server::config::EngineConfig;
 pub use server::engine::Engine;
 pub use server::event::Event;
 pub use server::stats::{Counts, Totals};

@@ -48,7 +48,7 @@ pub(crate) fn status_fault(status: u16, body: &str) -> Fault {
     client.open("/", SocketConfig::default(), now).unwrap();
     let Some(Output::Request { req, .. }) = client.poll_output() else { panic!("no request") };
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let response = Response { status, headers: Vec::new(), body };
+    let response = Response { body, ..Response::empty(status) };
     client.handle(Input::Response { req, response }, now);
     match client.poll_output() {
         Some(Output::Event(Event::Failed { fault, .. })) => fault,
@@ -159,7 +159,7 @@ impl Victim {
     pub(crate) fn answer(&mut self, status: u16, body: &str) {
         if let Some(req) = self.get.take() {
             let body = Bytes::copy_from_slice(body.as_bytes());
-            let response = Response { status, headers: Vec::new(), body };
+            let response = Response { body, ..Response::empty(status) };
             self.feed(Input::Response { req, response });
         }
     }
@@ -168,11 +168,8 @@ impl Victim {
     /// keeps for them ever were, in events.
     pub(crate) fn answer_slowly(&mut self, body: &str) -> (usize, usize) {
         let req = self.get.take().expect("a GET waits");
-        let response = Response {
-            status: 200,
-            headers: Vec::new(),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        };
+        let response =
+            Response { body: Bytes::copy_from_slice(body.as_bytes()), ..Response::empty(200) };
         self.client.handle(Input::Response { req, response }, self.now);
         let (mut events, mut asked_at) = (0, 0);
         while let Some(output) = self.client.poll_output() {
@@ -194,7 +191,7 @@ impl Victim {
     pub(crate) fn answer_and_fail(&mut self, body: &str) {
         let (req, post) = (self.get.take().expect("a GET waits"), self.posts.pop());
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let response = Response { status: 200, headers: Vec::new(), body };
+        let response = Response { body, ..Response::empty(200) };
         self.client.handle(Input::Response { req, response }, self.now);
         let req = post.expect("a POST waits");
         self.feed(Input::Failed { req, message: "reset".to_owned() });

@@ -301,7 +301,7 @@ impl Net {
             self.at(now, Arrival::Failed(id));
         } else if let Some(status) = self.refuse_requests {
             let body = Bytes::from_static(b"{\"code\":3,\"message\":\"Bad request\"}");
-            let response = Response { status, headers: Vec::new(), body };
+            let response = Response { body, ..Response::empty(status) };
             self.toward_client(id, Arrival::Response(id, response), now);
         } else {
             self.toward_server(id, Arrival::Request(id, request), now);

@@ -131,7 +131,7 @@ impl World {
         if tape.byte() > 240 {
             return self.feed(Input::Failed { req, message: "broken".to_owned() });
         }
-        let response = Response { status: *status, headers: Vec::new(), body: body.into() };
+        let response = Response { body: body.into(), ..Response::empty(*status) };
         self.feed(Input::Response { req, response });
     }
 

@@ -292,7 +292,7 @@ impl Net {
         if sid.is_some() && self.rng.per_mille(self.swarm.faults.unsticky) {
             self.harm(key);
             let body = Bytes::from_static(b"{\"code\":1,\"message\":\"Session ID unknown\"}");
-            let response = Response { status: 400, headers: Vec::new(), body };
+            let response = Response { body, ..Response::empty(400) };
             return self.toward(To::Client, key, Arrival::Response(response), 0);
         }
         self.toward(To::Server, key, Arrival::Request, 0);

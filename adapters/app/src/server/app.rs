@@ -18,10 +18,12 @@ use crate::handlers::reply::BoxError;
 use crate::handlers::typed::TypedHandler;
 use crate::handles::error::Error;
 use crate::handles::io::Io;
+use crate::http::HttpConfig;
 use crate::server::admission::{Veto, veto};
 use crate::server::endpoint::Shard;
 use crate::server::files::ClientFiles;
 use crate::server::machine::{IntoMachine, Machine};
+use crate::server::with_http::WithHttp;
 use crate::state::report::OnError;
 
 /// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
@@ -54,6 +56,7 @@ pub struct App {
     namespaces: Vec<(String, Handlers)>,
     matching: Vec<(Result<Matcher, &'static str>, Handlers)>,
     shared: Shared,
+    http: HttpConfig,
     files: ClientFiles,
     keep_handshakes: bool,
     shard: Arc<OnceLock<Arc<Shard>>>,
@@ -86,7 +89,15 @@ impl App {
         self
     }
 
-    /// Sets which client script is handed out, by default Sockeye's own.
+    /// Sets what the server does for HTTP beside the protocol: compression, files, further headers.
+    #[must_use]
+    pub fn http(mut self, config: HttpConfig) -> Self {
+        self.http = config;
+        self
+    }
+
+    /// Sets which client script is handed out, by default Sockeye's own; none if
+    /// [`HttpConfig::files`] has any.
     #[must_use]
     pub fn client_files(mut self, files: ClientFiles) -> Self {
         self.files = files;
@@ -355,10 +366,6 @@ impl App {
             let unsound = |problem| ConfigError { field: "of_template", problem };
             directory.matching.push((matcher.map_err(unsound)?, Arc::new(handlers)));
         }
-        if self.config.engine.files.is_empty() {
-            let missing = ConfigError { field: "client_files", problem: "can't be read" };
-            self.config.engine.files = self.files.load().map_err(|_| missing)?;
-        }
         let shard = Shard::new(self.config, directory, self.shared)?;
         let shard = self.shard.get_or_init(|| shard);
         Ok(Arc::clone(shard))
@@ -367,7 +374,12 @@ impl App {
 
 impl IntoMachine for App {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
-        Ok(self.into_shard()?)
+        let (mut http, engine) = (self.http.clone(), self.config.engine.clone());
+        if http.files.is_empty() {
+            let missing = ConfigError { field: "client_files", problem: "can't be read" };
+            http.files = self.files.load().map_err(|_| missing)?;
+        }
+        Ok(Arc::new(WithHttp::new(self.into_shard()?, http, &engine)))
     }
 
     fn polling_only(mut self) -> Self {

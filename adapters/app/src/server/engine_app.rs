@@ -13,9 +13,11 @@ use sockeye_core::engineio::{
 use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};
 
 use crate::handlers::reply::BoxError;
+use crate::http::HttpConfig;
 use crate::server::admission::{Veto, judge, veto};
 use crate::server::endpoint::seed;
 use crate::server::machine::{IntoMachine, Machine, Runtime};
+use crate::server::with_http::WithHttp;
 use crate::state::driven::{Driven, Source, Wake};
 use crate::state::report::write;
 
@@ -32,6 +34,7 @@ use crate::state::report::write;
 #[derive(Default)]
 pub struct EngineApp {
     config: EngineConfig,
+    http: HttpConfig,
     handlers: Handlers,
 }
 
@@ -58,6 +61,13 @@ impl EngineApp {
     #[must_use]
     pub fn config(mut self, config: EngineConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Sets what the server does for HTTP beside the protocol: compression, files, further headers.
+    #[must_use]
+    pub fn http(mut self, config: HttpConfig) -> Self {
+        self.http = config;
         self
     }
 
@@ -113,7 +123,9 @@ impl IntoMachine for EngineApp {
         let config = self.config.manual_accept(self.handlers.veto.is_some());
         let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
-        Ok(Arc::new(EngineShard { driven, config, handlers: self.handlers }))
+        let engine = config.clone();
+        let shard = Arc::new(EngineShard { driven, config, handlers: self.handlers });
+        Ok(Arc::new(WithHttp::new(shard, self.http, &engine)))
     }
 
     fn polling_only(mut self) -> Self {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sockeye_core::engineio::StaticFile;
+use crate::http::StaticFile;
 
 /// Which files are handed out beside the endpoint, at `/socket.io/socket.io.js` and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

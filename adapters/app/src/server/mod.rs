@@ -1,6 +1,6 @@
 //! The server: what is built of handlers, and the machine that an adapter drives.
 //!
-//! Imports `handlers`, `handles` and `state`.
+//! Imports `handlers`, `handles`, `http` and `state`.
 
 pub(crate) mod admission;
 pub(crate) mod app;
@@ -10,3 +10,4 @@ pub(crate) mod engine_app;
 pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod pair;
+pub(crate) mod with_http;

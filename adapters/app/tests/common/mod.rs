@@ -136,7 +136,15 @@ impl World {
 
     /// The status of the answer to a GET, and the headers that are its own with the body.
     pub(crate) fn request(&mut self, target: &str) -> (u16, String) {
-        let headers = &[];
+        self.request_with(target, &[])
+    }
+
+    /// The same for a GET with headers.
+    pub(crate) fn request_with(
+        &mut self,
+        target: &str,
+        headers: &[(&str, &[u8])],
+    ) -> (u16, String) {
         let request = Request { method: "GET", target, headers, remote: None, secure: false };
         self.clients += 1;
         self.feed(Input::Request { req: RequestId(self.clients), request });

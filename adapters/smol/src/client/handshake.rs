@@ -58,9 +58,10 @@ pub(super) async fn open(
     let (head, body) = response.into_parts();
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = with(http::read(body, MAX_REFUSAL), &mut running, &mut is_over).await;
-        let (status, headers) = (head.status.as_u16(), http::plain(&head.headers));
-        let body = body.unwrap_or_default();
-        return Err(Failure::Refused(Response { status, headers, body }));
+        let mut response = Response::empty(head.status.as_u16());
+        response.headers = http::plain(&head.headers);
+        response.body = body.unwrap_or_default();
+        return Err(Failure::Refused(response));
     }
     verify(&head.headers, protocols, &key).map_err(broken)?;
     if !is_over {

@@ -85,8 +85,9 @@ async fn exchange(hub: &Rc<Hub>, wanted: HttpRequest) -> Result<Response, String
                 if connection.is_ready() || connection.ready().await.is_ok() {
                     hub.pool.put(&address, connection);
                 }
-                let headers = plain(&head.headers);
-                return Ok(Response { status: head.status.as_u16(), headers, body });
+                let mut response = Response::empty(head.status.as_u16());
+                (response.headers, response.body) = (plain(&head.headers), body);
+                return Ok(response);
             }
             // A request that has not left this machine is not repeated but made.
             Err(mut error) => match error.take_message() {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::ConfigError;
-use crate::io::{Headers, Request, Response};
+use crate::io::{Headers, Request, Response, is_header_value, is_valid_header};
 use crate::setters::setters;
 
 /// The policy of cross-origin resource sharing.
@@ -65,7 +65,17 @@ impl Cors {
         Ok(())
     }
 
-    /// The headers that every answer to this request gets.
+    /// Returns the headers that every answer to this request gets. The server adds them to its own;
+    /// this is for answers that a driver gives by itself.
+    #[must_use]
+    pub fn headers(&self, request: &Request<'_>) -> Headers {
+        let mut headers = Headers::new();
+        self.add(request, &mut headers);
+        headers.retain(|(name, value)| is_valid_header(name, value));
+        headers
+    }
+
+    /// The headers that every answer to this request gets, not checked yet.
     pub(in crate::engineio) fn add(&self, request: &Request<'_>, headers: &mut Headers) {
         let origin = request.header("origin");
         if let Some(allowed) = self.origins.answer(origin) {
@@ -163,11 +173,6 @@ impl fmt::Debug for Origins {
 
 fn push(headers: &mut Headers, name: &'static str, value: Cow<'static, str>) {
     headers.push((Cow::Borrowed(name), value));
-}
-
-/// Whether a text is a valid header value.
-pub(in crate::engineio) fn is_header_value(value: &str) -> bool {
-    value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte) || byte >= 0x80)
 }
 
 /// Headers are bytes; an origin that contains control characters is invalid.

@@ -1,9 +1,7 @@
 //! What the protocols say about HTTP: queries, status codes, CORS, cookies.
 
-pub(in crate::engineio) mod compress;
 pub(in crate::engineio) mod cookie;
 pub(in crate::engineio) mod cors;
-pub(in crate::engineio) mod files;
 pub(crate) mod handshake;
 pub(in crate::engineio) mod origin;
 pub(crate) mod percent;

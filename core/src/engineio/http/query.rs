@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::io::{Response, cut};
+use crate::io::{Request, Response, cut};
 
 /// The parameters of the protocol in a query, such as `EIO=4&transport=polling&sid=..`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,15 @@ impl<'a> Query<'a> {
         }
         read
     }
+}
+
+/// Returns whether a request asks for a new session: its query has no `sid`. Unless it is refused,
+/// its answer is the first of the session.
+///
+/// The official server emits `initial_headers` for these answers.
+#[must_use]
+pub fn opens_session(request: &Request<'_>) -> bool {
+    Query::read(request.query()).sid.is_none()
 }
 
 /// The errors of the protocol, with the codes and messages that clients know.
@@ -135,6 +144,19 @@ mod tests {
         assert!(!query.ambiguous);
         assert_eq!(Query::read(""), Query::default());
         assert_eq!(Query::read("sid=").sid, Some(""));
+    }
+
+    #[test]
+    fn a_request_without_a_sid_opens_a_session() {
+        let opens = |target| {
+            let headers = &[];
+            let (remote, secure) = (None, false);
+            opens_session(&Request { method: "GET", target, headers, remote, secure })
+        };
+        assert!(opens("/socket.io/?EIO=4&transport=polling"));
+        assert!(opens("/socket.io/"));
+        assert!(!opens("/socket.io/?EIO=4&transport=polling&sid=x"));
+        assert!(!opens("/socket.io/?sid"));
     }
 
     #[test]

@@ -3,11 +3,10 @@
 
 use std::time::Instant;
 
-use crate::engineio::http::compress::Encoding;
 use crate::engineio::http::cors::has_valid_origin;
 use crate::engineio::http::query::{Query, Refusal};
 use crate::engineio::http::subprotocol::Malformed;
-use crate::engineio::server::config::{EngineConfig, Stage};
+use crate::engineio::server::config::EngineConfig;
 use crate::engineio::server::context::Alarm;
 use crate::engineio::server::engine::Engine;
 use crate::engineio::server::outbox::Codec;
@@ -37,23 +36,9 @@ impl Engine {
                 return self.answer(req, response, extra);
             }
         }
-        if let Some(index) = self.cx.config.requested_file(request.path()) {
-            let response = self.files.serve(index, request, &self.cx.config);
-            return self.answer(req, response, extra);
-        }
         let query = Query::read(request.query());
-        let route = self.route(request, &query, Transport::Polling);
-        let stage = match route {
-            Err(refusal) => return self.answer(req, refusal.response(), extra),
-            Ok(Route::Open(_)) => Stage::Handshake,
-            Ok(Route::Session(_)) => Stage::Session,
-        };
-        self.add_hooked(request, stage, &mut extra);
-        if self.cx.config.compression.is_some() {
-            extra.encoding = request.header("accept-encoding").and_then(Encoding::accepted);
-        }
-        match route {
-            Err(_) => {}
+        match self.route(request, &query, Transport::Polling) {
+            Err(refusal) => self.answer(req, refusal.response(), extra),
             Ok(Route::Open(codec)) => {
                 extra.script = query.script.filter(|_| codec.v3).map(ToOwned::to_owned);
                 self.request_session(Source::Request(req), codec, extra, request, now);
@@ -93,12 +78,10 @@ impl Engine {
                 self.refuse(ws, &refusal, extra);
             }
             Ok(Route::Open(codec)) => {
-                self.add_hooked(request, Stage::Handshake, &mut extra);
                 self.request_session(Source::WebSocket(ws), codec, extra, request, now);
             }
             Ok(Route::Session(id)) => {
                 self.mark_used(id);
-                self.add_hooked(request, Stage::Session, &mut extra);
                 self.accept(ws, extra);
                 self.cx.websockets.insert(ws, id);
                 self.with(id, |session, cx| {
@@ -337,12 +320,6 @@ impl Engine {
         Ok(())
     }
 
-    fn add_hooked(&self, request: &Request<'_>, stage: Stage, extra: &mut Extra) {
-        if let Some(hook) = &self.cx.config.header_hook {
-            hook.add(request, stage, &mut extra.success);
-        }
-    }
-
     fn accept(&mut self, ws: WsId, extra: Extra) {
         let limit = self.cx.config.max_payload;
         self.cx.push(Output::Accept { ws, headers: extra.into_headers(true), limit });
@@ -373,12 +350,8 @@ impl EngineConfig {
     /// [`cors`](Self::cors).
     #[must_use]
     pub fn refusal(&self, request: &Request<'_>) -> Response {
-        let mut extra = Extra::default();
-        if let Some(cors) = &self.cors {
-            cors.add(request, &mut extra.always);
-        }
         let mut response = Refusal::BadRequest.response();
-        response.headers.extend(extra.into_headers(false));
+        response.headers.extend(self.cors.iter().flat_map(|cors| cors.headers(request)));
         response
     }
 }

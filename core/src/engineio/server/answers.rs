@@ -1,28 +1,19 @@
-//! The bodies of the answers of one turn. A broadcast leads to the same answer for many clients; it
-//! is written and compressed once.
+//! The bodies of the answers of one turn. A broadcast leads to the same answer for many clients; its
+//! body is written once, and all of them share its memory. So a driver that compresses can do so once
+//! as well.
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use crate::engineio::Encoded;
-use crate::engineio::http::compress::Encoding;
 use crate::engineio::server::outbox::{Body, Codec, Item};
 
-/// The bodies that were written and compressed last. They are dropped at the end of the turn.
+/// The body that was written last. It is dropped at the end of the turn.
 #[derive(Default)]
 pub(super) struct Answers {
     written: Option<(Encoded, Codec, Body)>,
-    compressed: Option<(Bytes, Encoding, Bytes)>,
-    /// The bytes that were compressed in the current slice.
-    spent: usize,
 }
 
 impl Answers {
-    /// The bytes that are compressed in one slice, some milliseconds of work. Bodies beyond them
-    /// are sent uncompressed.
-    const BYTES: usize = 256 << 10;
-
     /// The body that holds these items, shared with the last one if it holds the same messages.
     pub(super) fn body(&mut self, items: &VecDeque<Item>, codec: Codec) -> Body {
         let mut alone = items.iter();
@@ -45,32 +36,10 @@ impl Answers {
         body
     }
 
-    /// The compressed form of a body; `None` if too much was compressed in this slice.
-    pub(super) fn compress(&mut self, body: &Bytes, encoding: Encoding) -> Option<Bytes> {
-        if let Some((last, with, compressed)) = &self.compressed {
-            let is_same = last.as_ptr() == body.as_ptr() && last.len() == body.len();
-            if is_same && *with == encoding {
-                return Some(compressed.clone());
-            }
-        }
-        if self.spent >= Self::BYTES {
-            return None;
-        }
-        self.spent += body.len();
-        let compressed = Bytes::from(encoding.compress(body)?);
-        self.compressed = Some((body.clone(), encoding, compressed.clone()));
-        Some(compressed)
-    }
-
-    /// Begins a slice.
-    pub(super) const fn renew(&mut self) {
-        self.spent = 0;
-    }
-
-    /// Drops all bodies.
+    /// Drops the body.
     pub(super) fn forget(&mut self) {
-        if self.written.is_some() || self.compressed.is_some() {
-            (self.written, self.compressed) = (None, None);
+        if self.written.is_some() {
+            self.written = None;
         }
     }
 }

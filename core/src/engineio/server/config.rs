@@ -1,21 +1,14 @@
 //! The configuration of an Engine.IO server.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::engineio::encoded::Encoded;
-use crate::engineio::http::compress::Compression;
 use crate::engineio::http::cookie::Cookie;
 use crate::engineio::http::cors::Cors;
 use crate::engineio::http::origin::WebSocketOrigins;
 use crate::engineio::http::subprotocol::Subprotocols;
 use crate::error::ConfigError;
 use crate::id::IdGenerator;
-use crate::io::{Headers, Request};
 use crate::network::Network;
 use crate::setters::setters;
 
@@ -119,15 +112,8 @@ pub struct EngineConfig {
     /// Whether [`Event::Opened`](crate::engineio::Event::Opened) has the request that opened the
     /// session, by default false.
     pub keep_handshakes: bool,
-    /// A hook that adds headers to answers, by default none.
-    pub header_hook: Option<HeaderHook>,
     /// A message that each client gets right after its handshake, by default none.
     pub initial_message: Option<Encoded>,
-    /// Compression of answers of long-polling, by default from 1,024 bytes on; `None` disables it.
-    pub compression: Option<Compression>,
-    /// Static files beside the endpoint, by default none. If compression is on, each is compressed
-    /// once for each encoding that clients accept, and kept.
-    pub files: Arc<[StaticFile]>,
     /// The number of this server among those that share a port, from 0 to 4095, by default 0. The
     /// ids that it makes begin with it.
     pub shard: u16,
@@ -159,10 +145,7 @@ setters!(EngineConfig {
     manual_accept: bool,
     handshake_timeout: Duration,
     keep_handshakes: bool,
-    into header_hook: Option<HeaderHook>,
     into initial_message: Option<Encoded>,
-    into compression: Option<Compression>,
-    into files: Arc<[StaticFile]>,
     shard: u16,
 });
 
@@ -194,42 +177,24 @@ impl Default for EngineConfig {
             manual_accept: false,
             handshake_timeout: Duration::from_secs(20),
             keep_handshakes: false,
-            header_hook: None,
             initial_message: None,
-            compression: Some(Compression::default()),
-            files: Arc::default(),
             shard: 0,
         }
     }
 }
 
 impl EngineConfig {
-    /// Returns whether a request with this path is for the server: the path of the endpoint, with
-    /// or without a trailing slash, or that of a static file.
+    /// Returns whether a request with this path is for the server: that of the endpoint, with or
+    /// without a trailing slash.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix(self.path.trim_end_matches('/')) else {
-            return false;
-        };
-        match rest.strip_prefix('/') {
-            None => rest.is_empty(),
-            Some("") => true,
-            Some(name) => self.file(name).is_some(),
-        }
-    }
-
-    /// The index of the file that a path names.
-    pub(super) fn requested_file(&self, path: &str) -> Option<usize> {
-        self.file(path.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?)
+        let rest = path.strip_prefix(self.path.trim_end_matches('/'));
+        rest.is_some_and(|rest| matches!(rest, "" | "/"))
     }
 
     /// The maximum number of sessions of one address.
     pub(super) fn sessions_per_address(&self) -> usize {
         self.max_sessions_per_address.unwrap_or_else(|| (self.max_sessions / 4).max(1_000))
-    }
-
-    fn file(&self, name: &str) -> Option<usize> {
-        self.files.iter().position(|file| file.name == name)
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
@@ -251,52 +216,5 @@ impl EngineConfig {
         self.cors.as_ref().map_or(Ok(()), Cors::validate)?;
         self.cookie.as_ref().map_or(Ok(()), Cookie::validate)?;
         check(self.shard < IdGenerator::SHARDS, "shard", "must be below 4096")
-    }
-}
-
-/// A file that is handed out beside the endpoint, such as the client script. Cloning copies no
-/// content.
-#[derive(Clone, Debug)]
-pub struct StaticFile {
-    /// The last segment of its path, like `socket.io.js`.
-    pub name: Cow<'static, str>,
-    /// Its `content-type`.
-    pub content_type: Cow<'static, str>,
-    /// Its `etag`, with quotes.
-    pub etag: Cow<'static, str>,
-    /// What is in it.
-    pub body: Bytes,
-}
-
-/// Adds headers to answers that are no errors: to GETs and POSTs of long-polling, and to the
-/// handshakes of WebSockets. Headers with control characters in them are left out.
-#[derive(Clone)]
-pub struct HeaderHook(Arc<Hook>);
-
-type Hook = dyn Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync;
-
-/// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// To open a session.
-    Handshake,
-    /// To go on with one.
-    Session,
-}
-
-impl HeaderHook {
-    /// Makes a hook of a function, which must depend on its arguments alone.
-    pub fn new(hook: impl Fn(&Request<'_>, Stage, &mut Headers) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(hook))
-    }
-
-    pub(super) fn add(&self, request: &Request<'_>, stage: Stage, headers: &mut Headers) {
-        (self.0)(request, stage, headers);
-    }
-}
-
-impl fmt::Debug for HeaderHook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HeaderHook(..)")
     }
 }

@@ -86,15 +86,13 @@ impl Context {
 
     /// Begins a slice, unless the last one has just begun.
     pub(super) fn renew_slice(&mut self, now: Instant) {
-        if self.slice.renew(self.made, now) {
-            self.answers.renew();
-        }
+        self.slice.renew(self.made, now);
     }
 
     /// Answers a GET with packets, unless it was aborted.
     pub(super) fn deliver(&mut self, req: RequestId, body: Body) {
         if let Some(open) = self.requests.remove(&req) {
-            let response = open.payload(body, self.config.compression, &mut self.answers);
+            let response = open.payload(body);
             self.push(Output::Respond { req, response });
         }
     }

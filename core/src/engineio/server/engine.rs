@@ -7,7 +7,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use slab::Slab;
 
-use crate::engineio::http::files::CompressedFiles;
 use crate::engineio::server::context::{Alarm, Context};
 use crate::engineio::server::pending::{PendingHandshakes, Source};
 use crate::engineio::server::session::{Channel, Phase, Session};
@@ -58,7 +57,6 @@ pub struct Engine {
     pub(super) sessions: Slab<Session>,
     pub(super) by_sid: HashMap<Sid, SessionId, Hashing>,
     pub(super) pending: PendingHandshakes,
-    pub(super) files: CompressedFiles,
     pub(super) shares: Shares,
     pub(super) closing: bool,
     /// The session of the last message that was reported, and the number of bytes that had been
@@ -91,7 +89,6 @@ impl Engine {
             sessions: Slab::new(),
             by_sid,
             pending: PendingHandshakes::default(),
-            files: CompressedFiles::default(),
             shares: Shares::default(),
             closing: false,
             current: None,

@@ -39,14 +39,12 @@ impl Slice {
         self.began.map(|began| began + Self::PACE)
     }
 
-    /// Begins a new slice, unless the last one has just begun; returns whether it has. `made` is
-    /// the number of bytes that were produced for clients so far, here and below.
-    pub(super) fn renew(&mut self, made: usize, now: Instant) -> bool {
-        let is_due = self.next_at().is_none_or(|at| at <= now);
-        if is_due {
+    /// Begins a new slice, unless the last one has just begun. `made` is the number of bytes that
+    /// were produced for clients so far, here and below.
+    pub(super) fn renew(&mut self, made: usize, now: Instant) {
+        if self.next_at().is_none_or(|at| at <= now) {
             *self = Self { began: Some(now), packets: Self::PACKETS, made };
         }
-        is_due
     }
 
     pub(super) const fn count_packet(&mut self) {

@@ -2,13 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::engineio::http::compress::{Compression, Encoding};
-use crate::engineio::http::cors::is_header_value;
-use crate::engineio::server::answers::Answers;
 use crate::engineio::server::outbox::Body;
 use crate::engineio::v3;
 use crate::id::SessionId;
-use crate::io::{Headers, Response, is_token};
+use crate::io::{Headers, Response, is_valid_header};
 
 #[derive(Debug)]
 pub(super) struct OpenRequest {
@@ -34,17 +31,13 @@ pub(super) struct Extra {
     pub(super) always: Headers,
     /// Headers of answers with a status below 400.
     pub(super) success: Headers,
-    pub(super) encoding: Option<Encoding>,
     /// The index of the function that the answer calls: JSONP in protocol 3.
     pub(super) script: Option<String>,
 }
 
 impl Extra {
     fn is_empty(&self) -> bool {
-        self.always.is_empty()
-            && self.success.is_empty()
-            && self.encoding.is_none()
-            && self.script.is_none()
+        self.always.is_empty() && self.success.is_empty() && self.script.is_none()
     }
 
     /// The headers of an answer. Those that would not be valid are left out.
@@ -53,7 +46,7 @@ impl Extra {
         if success {
             headers.extend(self.success);
         }
-        headers.retain(|(name, value)| is_token(name) && is_header_value(value));
+        headers.retain(|(name, value)| is_valid_header(name, value));
         headers
     }
 }
@@ -73,30 +66,15 @@ impl OpenRequest {
     }
 
     /// The answer to a GET, with packets.
-    pub(super) fn payload(
-        mut self,
-        body: Body,
-        compression: Option<Compression>,
-        answers: &mut Answers,
-    ) -> Response {
+    pub(super) fn payload(mut self, body: Body) -> Response {
         let Body { mut bytes, binary, compressible } = body;
-        let extra = self.extra.as_mut();
-        let (encoding, script) =
-            extra.map_or((None, None), |extra| (extra.encoding.take(), extra.script.take()));
-        if let Some(script) = script {
+        if let Some(script) = self.extra.as_mut().and_then(|extra| extra.script.take()) {
             bytes = Bytes::from(v3::jsonp(&script, &bytes));
         }
-        let compresses = compression.is_some_and(|it| compressible && it.is_for(bytes.len()));
-        let encoded = encoding
-            .filter(|_| compresses)
-            .and_then(|encoding| Some((encoding, answers.compress(&bytes, encoding)?)));
         let kind = if binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
         let mut response = Response::new(200, kind, bytes);
+        response.compressible = compressible;
         response.add("Cache-Control", "no-store");
-        if let Some((encoding, compressed)) = encoded {
-            response.body = compressed;
-            response.add("Content-Encoding", encoding.as_str());
-        }
         self.add_headers(response)
     }
 }

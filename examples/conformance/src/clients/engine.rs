@@ -4,37 +4,43 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sockeye_smol::core::engineio::{EngineConfig, Handshake, HeaderHook, Stage};
+use sockeye_smol::core::engineio::{EngineConfig, Handshake};
 use sockeye_smol::core::{Frame, Headers, Request};
-use sockeye_smol::{Bytes, EngineApp, Session};
+use sockeye_smol::{Bytes, EngineApp, HeaderHook, HttpConfig, Session, Stage};
 
 use crate::time;
 
-/// The headers of the last POST of each session, as a JSON object.
-type LastPosts = Arc<Mutex<HashMap<String, String>>>;
+/// The sessions with the headers of their last POSTs, as JSON objects, by the ids on the wire.
+type LastPosts = Arc<Mutex<HashMap<String, (Session, String)>>>;
 
 pub(crate) fn app() -> EngineApp {
     let posts = LastPosts::default();
-    let (seen, closed) = (Arc::clone(&posts), Arc::clone(&posts));
-    let hook = HeaderHook::new(move |request, stage, headers| match stage {
-        Stage::Handshake => set_cookies(headers),
-        Stage::Session => remember(&seen, request),
-    });
-    let config = EngineConfig::default()
-        .ping_interval(Duration::from_millis(500))
-        .max_payload(100)
-        .header_hook(hook);
+    let (opened, seen, closed) = (Arc::clone(&posts), Arc::clone(&posts), Arc::clone(&posts));
+    let http = HttpConfig::default().header_hook(HeaderHook::new(
+        move |request, stage, headers| match stage {
+            Stage::Handshake => set_cookies(headers),
+            Stage::Session => remember(&seen, request),
+        },
+    ));
+    let config = EngineConfig::default().ping_interval(Duration::from_millis(500)).max_payload(100);
     EngineApp::new()
         .config(config)
+        .http(http)
         .allow_request(|handshake: Handshake| async move {
             if handshake.query("deny").is_some() { Err("Forbidden") } else { Ok(()) }
         })
-        .on_open(|session: &Session| session.send("hi"))
+        .on_open(move |session: &Session| {
+            if let Some(sid) = session.sid() {
+                let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+                opened.insert(sid.as_str().to_owned(), (session.clone(), "{}".to_owned()));
+            }
+            session.send("hi");
+        })
         .on_message(move |session: &Session, message: Frame| answer(session, message, &posts))
         .on_close(move |session: &Session, _| {
-            if let Some(sid) = session.sid() {
-                closed.lock().unwrap_or_else(PoisonError::into_inner).remove(sid.as_str());
-            }
+            // Its id is forgotten already.
+            let mut closed = closed.lock().unwrap_or_else(PoisonError::into_inner);
+            closed.retain(|_, (other, _)| other != session);
         })
 }
 
@@ -44,8 +50,8 @@ fn answer(session: &Session, message: Frame, posts: &LastPosts) {
         Some("give utf8") => session.send("пойду спать всем спокойной ночи"),
         Some("sendHeaders") => {
             let posts = posts.lock().unwrap_or_else(PoisonError::into_inner);
-            let headers = session.sid().and_then(|sid| posts.get(sid.as_str()).cloned());
-            session.send(headers.unwrap_or_else(|| "{}".to_owned()));
+            let post = session.sid().and_then(|sid| posts.get(sid.as_str()).cloned());
+            session.send(post.map_or_else(|| "{}".to_owned(), |(_, headers)| headers));
         }
         Some(_) | None => session.send(message),
     }
@@ -70,6 +76,10 @@ fn remember(posts: &LastPosts, request: &Request<'_>) {
         };
         let headers: HashMap<_, _> = request.headers.iter().map(text).collect();
         let headers = serde_json::json!(headers).to_string();
-        posts.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned(), headers);
+        // The request may be for a session that does not exist.
+        let mut posts = posts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, last)) = posts.get_mut(sid) {
+            *last = headers;
+        }
     }
 }
