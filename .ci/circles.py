@@ -11,7 +11,20 @@ import sys
 from pathlib import Path
 
 # Within a crate, files of the first folder do not import files of the second.
-LAYERS = {"core": [("engineio", "socketio"), ("args", "socketio"), ("json", "args")]}
+LAYERS = {
+    "core": [("engineio", "socketio"), ("args", "socketio"), ("json", "args")],
+    "app": [
+        (low, high)
+        for low, highs in (
+            ("state", ("handles", "handlers", "server", "client")),
+            ("handles", ("handlers", "server", "client")),
+            ("handlers", ("server", "client")),
+            ("server", ("client",)),
+            ("client", ("server",)),
+        )
+        for high in highs
+    ],
+}
 
 
 def code(text):

@@ -178,9 +178,9 @@ pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
     Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
-    RecoveryConfig, Responder, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
+    RecoveryConfig, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
 };
-pub use socketio::{client, packet};
+pub use socketio::{Responder, client, packet};
 
 /// For [`events!`] and fuzz targets alone.
 #[doc(hidden)]

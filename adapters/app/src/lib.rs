@@ -65,19 +65,21 @@ pub use handlers::call::{
     Auth, Call, ConnectCall, DisconnectCall, EventCall, ExpiredCall, FromCall, Label, Origin,
     Rooms, State, UpgradeCall,
 };
-pub use handlers::handler::{Handler, Outcome};
+pub use handlers::handler::{Handler, Outcome, Task};
 pub use handlers::listeners::ListenerId;
 pub use handlers::marker;
 pub use handlers::namespace::Namespace;
 pub use handlers::packet::{Packet, PacketCall};
 pub use handlers::pattern::{Captures, Finding, Params};
-pub use handlers::reply::{Ack, BoxError, Reply};
+pub use handlers::reply::{Ack, Reply};
 pub use handlers::typed::{Answer, TypedHandler};
 pub use handles::ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 #[doc(hidden)]
-pub use handles::backpressure::Waiting;
+pub use handles::backpressure::{HandlerPermit, ServerPermit};
+#[doc(hidden)]
+pub use handles::emitter::EmitTarget;
 pub use handles::emitter::Emitter;
-pub use handles::error::{Error, Fault};
+pub use handles::error::Error;
 pub use handles::io::{Io, Operator};
 pub use handles::remote::{FetchError, RemoteSocket};
 pub use handles::rooms::IntoRooms;
@@ -87,7 +89,7 @@ pub use server::admission::Refusal;
 pub use server::app::App;
 pub use server::engine_app::{EngineApp, Session};
 pub use server::files::ClientFiles;
-pub use server::machine::{IntoMachine, Machine, Runtime, Task};
+pub use server::machine::{IntoMachine, Machine, Runtime};
 pub use sockeye_core as core;
 pub use sockeye_core::events;
 pub use sockeye_core::{
@@ -96,4 +98,5 @@ pub use sockeye_core::{
 };
 #[cfg(feature = "msgpack")]
 pub use sockeye_msgpack::MsgpackParser;
+pub use state::fault::{BoxError, Fault};
 pub use state::snapshot::Snapshot;

@@ -53,3 +53,15 @@ impl Acks {
         self.pending.len()
     }
 }
+
+/// The right to answer one event with an acknowledgement, once, on the socket that received it; in
+/// a client on the connection on which it came.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the other side waits for its acknowledgement"]
+pub struct Responder {
+    pub(super) id: u64,
+    pub(super) socket: SocketId,
+    /// How often the socket of a client was connected when the event arrived; 0 in a server, whose
+    /// sockets are connected once.
+    pub(super) generation: u64,
+}

@@ -5,3 +5,5 @@ pub mod client;
 mod emit_options;
 pub mod packet;
 pub(crate) mod server;
+
+pub use ack::Responder;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sockeye_core::{Responder, SocketId, client};
+use sockeye_core::{Responder, SocketId};
 
 use super::net::Arrival;
 
@@ -25,7 +25,7 @@ pub(crate) enum Task {
     /// The server's application answers an event.
     Answer(SocketId, Responder, u64),
     /// A client's application answers an event.
-    Reply(usize, client::Responder, u64),
+    Reply(usize, Responder, u64),
     /// The server's application reads a client again.
     Resume(SocketId),
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockeye_core::{
     Args, EmitError, EmitOptions, OverflowPolicy, RespondError, Responder, Selector, SocketId,
-    Value, client,
+    Value,
 };
 
 use super::World;
@@ -187,7 +187,7 @@ impl World {
         }
     }
 
-    pub(crate) fn reply(&mut self, client: usize, responder: client::Responder, tag: Tag) {
+    pub(crate) fn reply(&mut self, client: usize, responder: Responder, tag: Tag) {
         if self.nodes[client].asleep {
             return self.net.agenda.after(S, Task::Reply(client, responder, tag));
         }

@@ -1,69 +1,41 @@
 //! The set of handlers that makes up a client.
 
-use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
-use sockeye_core::client::{Attempt, Config, SocketConfig};
+use sockeye_core::client::{Attempt, Config};
 use sockeye_core::{ConfigError, TypedEvent};
 
 use super::calls::{ConnectCall, DisconnectCall, RefusedCall};
-use super::hub::Hub;
+use super::connection::Connection;
+use super::endpoint::{ConnectionHandler, Endpoint};
+use super::error::Error;
+use super::handlers::{Ask, Handlers, Namespace, boxed_ask};
 use super::machine::Machine;
+use super::shared::{Entry, Reporter, Shared};
 use super::socket::Socket;
-use super::{Connection, Error};
 use crate::handlers::call::EventCall;
-use crate::handlers::handler::{BoxHandler, Handler, boxed};
-use crate::handlers::reply::BoxError;
-use crate::handlers::typed::{self, TypedHandler};
-use crate::state::report::OnError;
+use crate::handlers::handler::Handler;
+use crate::handlers::typed::TypedHandler;
+use crate::state::fault::{BoxError, Fault};
+use crate::state::names::full_name;
+use crate::state::report::{OnError, report};
+use crate::state::values::States;
 
 /// A Socket.IO client to be: its handlers and options. See the [module's documentation](super).
 #[derive(Default)]
 pub struct Client {
-    pub(super) config: Config,
-    pub(super) namespaces: Vec<(String, Handlers)>,
-    pub(super) shared: Shared,
+    config: Config,
+    namespaces: Vec<(String, Handlers)>,
+    states: States,
+    on_error: Option<OnError<Error>>,
+    on_connection: Option<ConnectionHandler>,
+    max_handlers: Option<NonZeroUsize>,
+    ask_attempt: Option<Ask<Attempt>>,
 }
-
-/// What all namespaces share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    pub(super) state: Vec<Arc<dyn Any + Send + Sync>>,
-    pub(super) on_error: Option<OnError<Error>>,
-    pub(super) on_connection: Option<ConnectionHandler>,
-    pub(super) max_handlers: Option<NonZeroUsize>,
-    pub(super) ask_attempt: Option<AskAttempt>,
-}
-
-type ConnectionHandler = Box<dyn Fn(&Connection) + Send + Sync>;
-
-/// The handlers of one namespace.
-#[derive(Default)]
-pub(crate) struct Handlers {
-    pub(super) config: SocketConfig,
-    pub(super) auth: Option<AskAuth>,
-    pub(super) problem: Option<&'static str>,
-    pub(super) connect: Vec<BoxHandler<ConnectCall>>,
-    pub(super) refused: Vec<BoxHandler<RefusedCall>>,
-    pub(super) disconnect: Vec<BoxHandler<DisconnectCall>>,
-    pub(super) any: Vec<BoxHandler<EventCall<Socket>>>,
-    pub(super) events: HashMap<String, Vec<BoxHandler<EventCall<Socket>>>>,
-}
-
-/// Asks what a server is to be told, as JSON.
-pub(super) type AskAuth = Box<dyn Fn() -> Asked + Send + Sync>;
-pub(super) type Asked = Pin<Box<dyn Future<Output = Result<serde_json::Value, BoxError>>>>;
-
-/// Asks where an attempt to connect goes.
-type AskAttempt = Box<dyn Fn() -> AskedAttempt + Send + Sync>;
-type AskedAttempt = Pin<Box<dyn Future<Output = Result<Attempt, BoxError>>>>;
 
 impl Client {
     /// Makes a client for the namespace `/`, without handlers.
@@ -89,8 +61,7 @@ impl Client {
     /// [`State<T>`](crate::State).
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.shared.state.retain(|other| !other.is::<T>());
-        self.shared.state.push(Arc::new(value));
+        self.states.set(value);
         self
     }
 
@@ -102,7 +73,7 @@ impl Client {
     /// A panic in the function is caught, and written to the log.
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
-        self.shared.on_error = Some(Box::new(handler));
+        self.on_error = Some(Box::new(handler));
         self
     }
 
@@ -115,7 +86,7 @@ impl Client {
     /// for ever when they are so many: such a wait needs a time limit.
     #[must_use]
     pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
-        self.shared.max_handlers = Some(limit);
+        self.max_handlers = Some(limit);
         self
     }
 
@@ -123,7 +94,7 @@ impl Client {
     /// again.
     #[must_use]
     pub fn on_connection(mut self, handler: impl Fn(&Connection) + Send + Sync + 'static) -> Self {
-        self.shared.on_connection = Some(Box::new(handler));
+        self.on_connection = Some(Box::new(handler));
         self
     }
 
@@ -184,10 +155,7 @@ impl Client {
         R: Future<Output = Result<Attempt, E>> + 'static,
         E: Into<BoxError>,
     {
-        self.shared.ask_attempt = Some(Box::new(move || {
-            let asked = ask();
-            Box::pin(async move { asked.await.map_err(Into::into) })
-        }));
+        self.ask_attempt = Some(boxed_ask(ask, Ok));
         self
     }
 
@@ -235,156 +203,34 @@ impl Client {
     ///
     /// If an option has a value that can't work.
     pub fn into_machine(mut self) -> Result<(Arc<dyn Machine>, Vec<Socket>), ConfigError> {
-        self.config.ask_attempts = self.shared.ask_attempt.is_some();
+        self.config.ask_attempts = self.ask_attempt.is_some();
         if self.namespaces.is_empty() {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
-        let (hub, sockets) = Hub::new(self)?;
-        Ok((hub, sockets))
+        let max_handlers = self.max_handlers.map_or(100, NonZeroUsize::get);
+        let reporter = reporter(self.on_error);
+        let shared = Shared::new(self.config, max_handlers, self.states, reporter)?;
+        let mut sockets = Vec::new();
+        for (name, handlers) in self.namespaces {
+            sockets.extend(handlers.open(&shared, name)?.map(Socket::new));
+        }
+        let (on_connection, ask_attempt) = (self.on_connection, self.ask_attempt);
+        Ok((Arc::new(Endpoint { shared, on_connection, ask_attempt }), sockets))
     }
+}
+
+/// Tells errors to the application, or writes them down.
+fn reporter(on_error: Option<OnError<Error>>) -> Reporter {
+    Box::new(move |entry: &Arc<Entry>, event: &str, fault: Fault| {
+        let socket = Socket::new(Arc::clone(entry));
+        let error = Error { socket, event: event.to_owned(), fault };
+        report(on_error.as_ref(), error.fault.level(), error);
+    })
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.namespaces.iter().map(|(name, _)| name).collect();
         f.debug_struct("Client").field("namespaces", &names).finish_non_exhaustive()
-    }
-}
-
-/// The name of a namespace with the slash in front, which may be left out.
-pub(super) fn full_name(name: &str) -> String {
-    if name.starts_with('/') { name.to_owned() } else { format!("/{name}") }
-}
-
-/// The handlers of a namespace, as [`Client::of`] and [`Socket::open`] build them.
-pub struct Namespace(Handlers);
-
-impl Namespace {
-    pub(super) fn new() -> Self {
-        Self(Handlers::default())
-    }
-
-    pub(super) fn into_handlers(self) -> Handlers {
-        self.0
-    }
-
-    /// What the server is told at each connect: an object, often with a token in it, which
-    /// middlewares of the server get. Anything else is an error when the client is connected.
-    #[must_use]
-    pub fn auth(mut self, data: impl Serialize) -> Self {
-        match sockeye_core::client::Auth::value(&data) {
-            Ok(auth) => self.0.config.auth = auth,
-            Err(_) => self.0.problem = Some("must be an object that can be written as JSON"),
-        }
-        self
-    }
-
-    /// Asks at each connect what the server is to be told, for what changes, such as tokens. An
-    /// error goes to [`Client::on_error`], and the socket is not connected.
-    ///
-    /// ```
-    /// use sockeye_app::client::Client;
-    ///
-    /// async fn fresh_token() -> Result<String, std::io::Error> {
-    ///     Ok("secret".to_owned())
-    /// }
-    ///
-    /// let client = Client::new().auth_with(|| async {
-    ///     Ok::<_, std::io::Error>(serde_json::json!({ "token": fresh_token().await? }))
-    /// });
-    /// ```
-    #[must_use]
-    pub fn auth_with<R, T, E>(mut self, ask: impl Fn() -> R + Send + Sync + 'static) -> Self
-    where
-        R: Future<Output = Result<T, E>> + 'static,
-        T: Serialize,
-        E: Into<BoxError>,
-    {
-        self.0.config.auth = sockeye_core::client::Auth::ask();
-        self.0.auth = Some(Box::new(move || {
-            let asked = ask();
-            Box::pin(async move {
-                let data = asked.await.map_err(Into::into)?;
-                Ok(serde_json::to_value(data)?)
-            })
-        }));
-        self
-    }
-
-    /// Has events sent again that the server does not acknowledge, up to so many times, each after
-    /// this time: see [`SocketConfig::retries`]. Events that are given up after that are reported
-    /// to [`Client::on_error`], with [`Fault::GivenUp`](crate::Fault::GivenUp).
-    #[must_use]
-    pub fn retries(mut self, retries: u32, ack_timeout: Duration) -> Self {
-        self.0.config.retries = retries;
-        self.0.config.ack_timeout = Some(ack_timeout);
-        self
-    }
-
-    /// Sets the time that acknowledgements may take where no other is given, by default any.
-    #[must_use]
-    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.0.config.ack_timeout = Some(timeout);
-        self
-    }
-
-    /// Waits for [`Socket::connect`] instead of connecting at once.
-    #[must_use]
-    pub fn connect_later(mut self) -> Self {
-        self.0.config.auto_connect = false;
-        self
-    }
-
-    /// Adds a handler for being connected, again or for the first time.
-    #[must_use]
-    pub fn on_connect<M>(mut self, handler: impl Handler<ConnectCall, M>) -> Self {
-        self.0.connect.push(boxed(handler));
-        self
-    }
-
-    /// Adds a handler for being refused by the server: the `connect_error` of a middleware, which
-    /// it gets as [`Refused`](super::Refused). The socket does not ask again by itself.
-    #[must_use]
-    pub fn on_refused<M>(mut self, handler: impl Handler<RefusedCall, M>) -> Self {
-        self.0.refused.push(boxed(handler));
-        self
-    }
-
-    /// Adds a handler for being disconnected, with the
-    /// [`DisconnectReason`](super::DisconnectReason).
-    #[must_use]
-    pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {
-        self.0.disconnect.push(boxed(handler));
-        self
-    }
-
-    /// Adds a handler for an event. Several for one event run in the order of their registration;
-    /// the first of them that answers gives the acknowledgement.
-    #[must_use]
-    pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall<Socket>, M>) -> Self {
-        self.0.events.entry(event.to_owned()).or_default().push(boxed(handler));
-        self
-    }
-
-    /// Adds a handler for a typed event: a function of the socket and the event, sync or async,
-    /// that returns the event's answer or a `Result` of it.
-    #[must_use]
-    pub fn on_event<E: TypedEvent, M>(mut self, handler: impl TypedHandler<E, M, Socket>) -> Self {
-        let handler = typed::boxed(handler);
-        self.0.events.entry(E::NAME.to_owned()).or_default().push(handler);
-        self
-    }
-
-    /// Adds a handler for all events, which runs before those for single ones.
-    #[must_use]
-    pub fn on_any<M>(mut self, handler: impl Handler<EventCall<Socket>, M>) -> Self {
-        self.0.any.push(boxed(handler));
-        self
-    }
-}
-
-impl fmt::Debug for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").finish_non_exhaustive()
     }
 }

@@ -1,17 +1,17 @@
 //! What handlers of a client are called with.
 
-use std::any::Any;
-use std::sync::Arc;
+use std::any::TypeId;
+use std::sync::Weak;
 
 use sockeye_core::client::DisconnectReason;
 
-use super::held::Busy;
+use super::connect_error::Refused;
+use super::permit::ClientPermit;
 use super::socket::Socket;
-use super::{Error, Refused};
 use crate::handlers::call::{Call, FromCall, Label, Origin};
 use crate::handlers::marker::Itself;
-use crate::handles::backpressure::Waiting;
-use crate::handles::error::Fault;
+use crate::state::fault::Fault;
+use crate::state::values::AnyValue;
 
 /// The server let a socket in.
 #[derive(Debug)]
@@ -34,17 +34,18 @@ pub struct DisconnectCall {
 }
 
 impl Origin for Socket {
+    type Permit = ClientPermit;
+
     fn report(&self, event: &str, fault: Fault) {
-        let error = Error { socket: self.clone(), event: event.to_owned(), fault };
-        self.hub().report(error);
+        self.report(event, fault);
     }
 
-    fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
-        self.hub().states()
+    fn state(&self, id: TypeId) -> Option<AnyValue> {
+        self.client()?.state(id)
     }
 
-    fn count(&self, _: bool) -> Option<Waiting> {
-        Some(Waiting::in_client(Busy::new(self.hub())))
+    fn count(&self, _: bool) -> ClientPermit {
+        ClientPermit::new(Weak::clone(&self.entry().client))
     }
 }
 

@@ -7,14 +7,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::ConnectError;
-use super::hub::{Hub, Settled};
-use crate::handles::ack::Slot;
-
-/// A client that ended before everything was delivered that was emitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not everything that was emitted was delivered")]
-pub struct Undelivered;
+use super::connect_error::{ConnectError, Undelivered};
+use super::shared::{Settled, Shared};
+use crate::state::slot::Slot;
 
 /// The end of a client; made by [`Socket::close`](super::Socket::close).
 ///
@@ -28,6 +23,15 @@ pub struct Undelivered;
 #[derive(Debug)]
 pub struct Closing(Arc<Slot<Result<(), Undelivered>>>);
 
+impl Closing {
+    /// The end of a client that nobody drives any more.
+    pub(super) fn over() -> Self {
+        let slot = Slot::default();
+        slot.fill(Err(Undelivered));
+        Self(Arc::new(slot))
+    }
+}
+
 impl Future for Closing {
     type Output = Result<(), Undelivered>;
 
@@ -36,7 +40,7 @@ impl Future for Closing {
     }
 }
 
-impl Hub {
+impl Shared {
     /// Closes the connection when everything is delivered or the time is up, and has the adapter
     /// stop driving when nothing is left of it.
     pub(super) fn close(&self, timeout: Option<Duration>) -> Closing {

@@ -6,26 +6,28 @@ use std::time::Instant;
 
 use log::Level;
 use sockeye_core::SocketId;
-use sockeye_core::client::Event as Told;
-use sockeye_core::client::Responder;
-use sockeye_core::{Args, Name};
+use sockeye_core::client::{Event as Told, Fault as ConnectionFault};
 
 use super::calls::{ConnectCall, DisconnectCall, RefusedCall};
-use super::events::{Event, Queue};
-use super::hub::{Hub, State};
+use super::connect_error::{ConnectError, Refused};
+use super::connection::Connection;
+use super::endpoint::Endpoint;
+use super::handlers::Handlers;
+use super::listening::own_handlers;
 use super::machine::Runtime;
+use super::queue::{Event, Queue};
+use super::shared::State;
 use super::socket::Socket;
-use super::{ConnectError, Connection, ConnectionFault, Refused};
-use crate::handlers::call::{Call, Origin};
-use crate::handlers::delivery::Arrival;
-use crate::handlers::handler::{BoxHandler, guard, run};
+use crate::handlers::call::Call;
+use crate::handlers::delivery::Delivery;
+use crate::handlers::handler::{BoxHandler, guard, run, start};
 use crate::handles::ack::AckSender;
-use crate::handles::error::Fault;
-use crate::server::admission::start;
-use crate::server::endpoint::take_gone;
+use crate::state::fault::Fault;
 use crate::state::report::write;
+use crate::state::slot::take_gone;
+use crate::state::values::AnyValue;
 
-impl Hub {
+impl Endpoint {
     /// Hands an event to whoever waits for it.
     pub(super) fn dispatch(self: &Arc<Self>, event: Told, runtime: &mut dyn Runtime) {
         match event {
@@ -34,15 +36,15 @@ impl Hub {
             Told::Connected { socket: key, recovered, .. } => {
                 // Who listens once it is connected has not asked for this.
                 self.queues(key).iter().for_each(|it| it.push(Event::Connected { recovered }));
-                self.driven.with(|state| state.settle(key)).tell(&Ok(()));
-                let Some(socket) = self.get(key) else { return };
+                self.shared.driven.with(|state| state.settle(key)).tell(&Ok(()));
+                let Some((socket, handlers)) = self.get(key) else { return };
                 let call = || ConnectCall { socket: socket.clone() };
-                call_all(&socket.handlers().connect, call, runtime);
+                call_all(&handlers.connect, call, runtime);
             }
             Told::Refused { socket: key, message, data } => {
                 let refused = Refused { message, data };
                 let error = ConnectError::Refused(refused.clone());
-                let settled = self.driven.with(|state| {
+                let settled = self.shared.driven.with(|state| {
                     state.refused.insert(key, refused.clone());
                     state.settle(key)
                 });
@@ -50,35 +52,43 @@ impl Hub {
                     queue.push(Event::Refused(refused.clone()));
                 }
                 settled.tell(&Err(error));
-                let Some(socket) = self.get(key) else { return };
+                let Some((socket, handlers)) = self.get(key) else { return };
                 let call = || RefusedCall { socket: socket.clone(), refused: refused.clone() };
-                call_all(&socket.handlers().refused, call, runtime);
+                call_all(&handlers.refused, call, runtime);
             }
             Told::Unanswered { socket: key } => {
                 let error = ConnectError::Failed(ConnectionFault::Unanswered);
-                self.driven.with(|state| state.settle_hasty_of(key)).tell(&Err(error));
-                if let Some(socket) = self.get(key) {
+                self.shared.driven.with(|state| state.settle_hasty_of(key)).tell(&Err(error));
+                if let Some((socket, _)) = self.get(key) {
                     socket.report("connect", Fault::Unanswered);
                 }
             }
             Told::Disconnected { socket: key, reason, .. } => {
-                let Some(socket) = self.get(key) else { return };
+                let Some((socket, handlers)) = self.get(key) else { return };
                 self.queues(key).iter().for_each(|it| it.push(Event::Disconnected(reason)));
                 let call = || DisconnectCall { socket: socket.clone(), reason };
-                call_all(&socket.handlers().disconnect, call, runtime);
+                call_all(&handlers.disconnect, call, runtime);
             }
             Told::Received { socket, name, args, ack } => {
-                let Some(socket) = self.get(socket) else { return };
-                self.received(socket, name, args, ack, runtime);
+                let found = self.shared.driven.with(|state| {
+                    let it = state.sockets.get(&socket)?;
+                    let (entry, handlers) = (Arc::clone(&it.entry), Arc::clone(&it.handlers));
+                    Some((entry, handlers, it.listeners.clone()))
+                });
+                let Some((entry, handlers, listeners)) = found else { return };
+                let socket = Socket::new(entry);
+                let ack = ack.map(|responder| AckSender::new(Arc::new(socket.clone()), responder));
+                let delivery = Delivery { socket, name, args, ack };
+                self.received(delivery, handlers, listeners, runtime);
             }
             Told::Acked { socket, ack, result } => {
-                let slot = self.driven.with(|state| state.waiting.remove(&(socket, ack)));
+                let slot = self.shared.driven.with(|state| state.waiting.remove(&(socket, ack)));
                 if let Some(slot) = slot {
                     slot.fill(result);
                 }
             }
             Told::GivenUp { socket, name, error } => {
-                if let Some(socket) = self.get(socket) {
+                if let Some((socket, _)) = self.get(socket) {
                     socket.report(&name, Fault::GivenUp(error));
                 }
             }
@@ -88,7 +98,7 @@ impl Hub {
             Told::Upgraded => self.tell(&Connection::Upgraded),
             Told::NotUpgraded { fault } => self.tell(&Connection::NotUpgraded(fault)),
             Told::Failed { attempt, fault } => {
-                let settled = self.driven.with(|state| {
+                let settled = self.shared.driven.with(|state| {
                     let last = !state.client.config().reconnection;
                     if last { state.settle_all() } else { state.settle_hasty() }
                 });
@@ -98,12 +108,12 @@ impl Hub {
             Told::Closed { reason, fault } => {
                 // Who waits for the first attempt alone was not let in by it.
                 let error = fault.clone().map_or(ConnectError::Disconnected, ConnectError::Failed);
-                self.driven.with(State::settle_hasty).tell(&Err(error));
+                self.shared.driven.with(State::settle_hasty).tell(&Err(error));
                 self.tell(&Connection::Closed { reason, fault });
             }
             Told::Reconnecting { attempt } => self.tell(&Connection::Reconnecting { attempt }),
             Told::GaveUp => {
-                let settled = self.driven.with(|state| state.settle_all());
+                let settled = self.shared.driven.with(|state| state.settle_all());
                 settled.tell(&Err(ConnectError::Disconnected));
                 self.tell(&Connection::GaveUp);
             }
@@ -112,14 +122,17 @@ impl Hub {
         }
     }
 
-    fn get(&self, key: SocketId) -> Option<Socket> {
-        let inner = self.driven.with(|state| state.sockets.get(&key).cloned());
-        inner.map(Socket::from_inner)
+    fn get(&self, key: SocketId) -> Option<(Socket, Arc<Handlers>)> {
+        let (entry, handlers) = self.shared.driven.with(|state| {
+            let it = state.sockets.get(&key)?;
+            Some((Arc::clone(&it.entry), Arc::clone(&it.handlers)))
+        })?;
+        Some((Socket::new(entry), handlers.downcast().ok()?))
     }
 
     /// Those who listen in a loop, and are still there.
     fn queues(&self, key: SocketId) -> Vec<Arc<Queue>> {
-        let (queues, gone) = self.driven.with(|state| match state.queues.get_mut(&key) {
+        let (queues, gone) = self.shared.driven.with(|state| match state.queues.get_mut(&key) {
             Some(queues) => {
                 let gone = take_gone(queues, |queue| queue);
                 (queues.clone(), gone)
@@ -131,18 +144,18 @@ impl Hub {
     }
 
     fn tell(&self, connection: &Connection) {
-        let Some(handler) = &self.shared.on_connection else { return };
+        let Some(handler) = &self.on_connection else { return };
         if catch_unwind(AssertUnwindSafe(|| handler(connection))).is_err() {
             write(Level::Error, &"a handler for the connection panicked");
         }
     }
 
     fn authenticate(&self, key: SocketId, runtime: &mut dyn Runtime) {
-        let Some(socket) = self.get(key) else { return };
+        let Some((socket, handlers)) = self.get(key) else { return };
         let asking = async move {
             let answer = socket.clone();
             let asked = async {
-                let Some(ask) = &socket.handlers().auth else { return Ok(()) };
+                let Some(ask) = &handlers.auth else { return Ok(()) };
                 let data = ask().await.map_err(Fault::Handler)?;
                 answer.authenticate(&data)
             };
@@ -155,18 +168,20 @@ impl Hub {
     }
 
     fn attempt(self: &Arc<Self>, runtime: &mut dyn Runtime) {
-        let hub = Arc::clone(self);
+        let endpoint = Arc::clone(self);
         let asking = async move {
             let asked = async {
-                let Some(ask) = &hub.shared.ask_attempt else { return Ok(()) };
+                let Some(ask) = &endpoint.ask_attempt else { return Ok(()) };
                 let attempt = ask().await.map_err(Fault::Handler)?;
-                let begun =
-                    hub.driven.command(|state| state.client.attempt(attempt, Instant::now()));
+                let begun = endpoint
+                    .shared
+                    .driven
+                    .command(|state| state.client.attempt(attempt, Instant::now()));
                 begun.map_err(|error| Fault::Handler(error.into()))
             };
             if let Err(fault) = guard(asked).await {
                 let (message, now) = (fault.to_string(), Instant::now());
-                hub.driven.command(|state| state.client.fail_attempt(message, now));
+                endpoint.shared.driven.command(|state| state.client.fail_attempt(message, now));
             }
         };
         start(asking).into_iter().for_each(|task| runtime.spawn(task));
@@ -174,25 +189,22 @@ impl Hub {
 
     fn received(
         &self,
-        socket: Socket,
-        name: Name,
-        args: Args,
-        ack: Option<Responder>,
+        mut delivery: Delivery<Socket>,
+        handlers: AnyValue,
+        listeners: Option<AnyValue>,
         runtime: &mut dyn Runtime,
     ) {
-        let ack = ack.map(|responder| AckSender::to_server(socket.clone(), responder));
-        let handlers = Arc::clone(socket.handlers());
-        let own = socket.own_handlers(&name);
-        let mut arrival = Arrival { socket, name, args, ack };
-        for queue in self.queues(arrival.socket.key()) {
-            let call = arrival.call(false);
+        let Ok(handlers) = handlers.downcast::<Handlers>() else { return };
+        let own = own_handlers(listeners, &delivery.name);
+        for queue in self.queues(delivery.socket.key()) {
+            let call = delivery.call(false);
             let (name, args, ack) = (call.name, call.args, call.ack);
             queue.push(Event::Received { name, args, ack });
         }
-        let single = handlers.events.get(arrival.name.as_str());
-        let any = handlers.any.iter().chain(&own.any);
-        let all = any.chain(single.into_iter().flatten()).chain(&own.single);
-        arrival.deliver(all).into_iter().for_each(|task| runtime.spawn(task));
+        let name = delivery.name.clone();
+        let any = handlers.events.any.iter().chain(&own.any);
+        let all = any.chain(handlers.events.of_event(&name)).chain(&own.single);
+        delivery.deliver(all).into_iter().for_each(|task| runtime.spawn(task));
     }
 }
 

@@ -8,46 +8,13 @@ use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, EventPayload, TypedEvent};
 
 use super::socket::Socket;
-use crate::handlers::call::Origin;
-use crate::handles::ack::{AckFuture, Slot};
-use crate::handles::error::Fault;
+use crate::handles::ack::AckFuture;
+use crate::handles::emitter::{self, EmitTarget};
+use crate::state::fault::Fault;
+use crate::state::slot::Slot;
 
 /// A way of emitting; made by [`Socket::volatile`] and [`Socket::timeout`].
-#[derive(Clone, Copy, Debug)]
-pub struct Emitter<'a> {
-    socket: &'a Socket,
-    options: EmitOptions,
-    timeout: Option<Duration>,
-}
-
-impl Emitter<'_> {
-    /// Emits an event; returns whether it is sent or will be. See [`Socket::emit`].
-    pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        match self.socket.send_out(event, &data, self.options) {
-            Ok(sent) => sent,
-            Err(EmitError::Disconnected) => false,
-            Err(error) => {
-                Origin::report(self.socket, event, Fault::Emit(error));
-                false
-            }
-        }
-    }
-
-    /// Emits an event and waits for the server's acknowledgement; see
-    /// [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        data: impl Serialize,
-    ) -> AckFuture<T> {
-        self.socket.question(event, &data, self.timeout)
-    }
-
-    /// Emits a typed event and waits for its answer; see [`Socket::ask`].
-    pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.socket.question(E::NAME, &event, self.timeout)
-    }
-}
+pub type Emitter<'a> = emitter::Emitter<'a, Socket>;
 
 impl Socket {
     /// Emits an event. A tuple is several arguments, `()` none, everything else one. While the
@@ -64,7 +31,7 @@ impl Socket {
     ///
     /// If it can't be sent because of its name or data, or because too much waits to be sent.
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        self.send_out(event, &data, EmitOptions::default()).map(drop)
+        self.emit_with(event, &data, EmitOptions::default()).map(drop)
     }
 
     /// Emits the event `message`.
@@ -85,59 +52,56 @@ impl Socket {
         event: &str,
         data: impl Serialize,
     ) -> AckFuture<T> {
-        self.question(event, &data, None)
+        self.request(event, &data, None)
     }
 
     /// Emits a typed event and waits for its answer; see [`emit_with_ack`](Self::emit_with_ack).
     pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.question(E::NAME, &event, None)
+        self.request(E::NAME, &event, None)
     }
 
     /// Limits the time within which the acknowledgement must come, whether or not the event could
     /// be sent.
     #[must_use]
     pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
-        Emitter { timeout: Some(timeout), ..self.emitter() }
+        self.emitter().timeout(timeout)
     }
 
     /// Emits events that are dropped unless they can be sent at once.
     #[must_use]
     pub fn volatile(&self) -> Emitter<'_> {
-        let options = EmitOptions::default().volatile(true);
-        Emitter { options, ..self.emitter() }
+        self.emitter().volatile()
     }
 
     fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, options: EmitOptions::default(), timeout: None }
+        Emitter::new(self)
     }
+}
 
-    fn send_out(
+impl EmitTarget for Socket {
+    fn emit_with(
         &self,
         event: &str,
         data: &impl Serialize,
         options: EmitOptions,
     ) -> Result<bool, EmitError> {
-        let payload = EventPayload::new(event, data, self.hub().limits())?;
-        self.hub().driven.command(|state| {
-            let ending = state.is_ending();
-            let socket = state.client.socket(self.key()).filter(|_| !ending);
-            let mut socket = socket.ok_or(EmitError::Disconnected)?;
-            socket.emit_payload(payload, options, Instant::now())
+        let client = self.client().ok_or(EmitError::Disconnected)?;
+        let payload = EventPayload::new(event, data, client.limits)?;
+        client.driven.command(|state| {
+            state.emitting(self.key())?.emit_payload(payload, options, Instant::now())
         })
     }
 
-    fn question<T>(
+    fn request<T>(
         &self,
         event: &str,
         data: &impl Serialize,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
-        let payload = EventPayload::new(event, data, self.hub().limits());
-        let asked = payload.map_err(EmitError::from).and_then(|payload| {
-            self.hub().driven.command(|state| {
-                let ending = state.is_ending();
-                let socket = state.client.socket(self.key()).filter(|_| !ending);
-                let mut socket = socket.ok_or(EmitError::Disconnected)?;
+        let asked = self.client().ok_or(EmitError::Disconnected).and_then(|client| {
+            let payload = EventPayload::new(event, data, client.limits)?;
+            client.driven.command(|state| {
+                let mut socket = state.emitting(self.key())?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
                 let slot = Arc::new(Slot::default());
                 state.waiting.insert((self.key(), ack), Arc::clone(&slot));
@@ -145,5 +109,9 @@ impl Socket {
             })
         });
         AckFuture::new(asked, None)
+    }
+
+    fn report(&self, event: &str, fault: Fault) {
+        self.report(event, fault);
     }
 }

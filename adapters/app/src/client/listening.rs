@@ -1,15 +1,17 @@
 //! What listens to a single socket: listeners of its own, and loops.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use sockeye_core::{Name, TypedEvent};
 
-use super::events::{Events, Queue};
+use super::events::Events;
+use super::queue::Queue;
 use super::socket::Socket;
 use crate::handlers::call::EventCall;
 use crate::handlers::handler::{BoxHandler, Handler, boxed};
-use crate::handlers::listeners::{ListenerId, Listeners};
+use crate::handlers::listeners::{ListenerId, Listeners, SocketListeners, listeners_of};
 use crate::handlers::typed::{self, TypedHandler};
+use crate::state::values::AnyValue;
 
 /// The listeners of one socket for one event.
 pub(super) struct Own {
@@ -43,7 +45,11 @@ impl Socket {
     #[must_use]
     pub fn events(&self) -> Events {
         let queue = Arc::new(Queue::default());
-        self.hub().driven.with(|state| {
+        let Some(client) = self.client() else {
+            queue.end();
+            return Events::new(queue, self.clone());
+        };
+        client.driven.with(|state| {
             if state.is_over() {
                 queue.end();
             } else {
@@ -75,28 +81,50 @@ impl Socket {
 
     /// Removes a listener; returns whether it was there.
     pub fn off(&self, listener: ListenerId) -> bool {
-        self.listen(|listeners| listeners.remove(listener)).is_some()
+        self.with_listeners(|listeners| listeners.remove(listener)).flatten().is_some()
     }
 
     /// Removes all listeners for an event. The handlers of the client stay.
     pub fn off_event(&self, event: &str) {
-        self.listen(|listeners| listeners.remove_event(event));
+        self.with_listeners(|listeners| listeners.remove_event(event));
     }
 
     /// Removes all listeners. The handlers of the client stay.
     pub fn off_all(&self) {
-        self.listen(Listeners::clear);
+        self.with_listeners(Listeners::clear);
     }
 
-    fn listen<T>(&self, act: impl FnOnce(&mut Listeners<Self>) -> T) -> T {
-        let listeners = self.inner().listeners.get_or_init(Box::default);
-        act(&mut listeners.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn own_handlers(&self, name: &Name) -> Own {
-        if self.inner().listeners.get().is_none() {
-            return Own { any: Vec::new(), single: Vec::new() };
+    fn listen(&self, act: impl FnOnce(&mut Listeners<Self>) -> ListenerId) -> ListenerId {
+        let make = || Arc::<SocketListeners<Self>>::default() as AnyValue;
+        match self.listeners(|kept| Some(Arc::clone(kept.get_or_insert_with(make)))) {
+            Some(listeners) => listeners.with(act),
+            None => ListenerId::NONE,
         }
-        self.listen(|listeners| Own { any: listeners.for_any(), single: listeners.for_event(name) })
+    }
+
+    /// Like [`listen`](Self::listen), but only if there ever was a listener.
+    fn with_listeners<T>(&self, act: impl FnOnce(&mut Listeners<Self>) -> T) -> Option<T> {
+        Some(self.listeners(|kept| kept.clone())?.with(act))
+    }
+
+    fn listeners(
+        &self,
+        get: impl FnOnce(&mut Option<AnyValue>) -> Option<AnyValue>,
+    ) -> Option<Arc<SocketListeners<Self>>> {
+        let kept = self.client()?.driven.with(|state| {
+            let registered = state.sockets.get_mut(&self.key())?;
+            get(&mut registered.listeners)
+        });
+        listeners_of(kept)
+    }
+}
+
+/// The handlers for an event among the listeners of a socket.
+pub(super) fn own_handlers(kept: Option<AnyValue>, name: &Name) -> Own {
+    match listeners_of::<Socket>(kept) {
+        Some(listeners) => {
+            listeners.with(|it| Own { any: it.for_any(), single: it.for_event(name) })
+        }
+        None => Own { any: Vec::new(), single: Vec::new() },
     }
 }

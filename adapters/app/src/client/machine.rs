@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sockeye_core::client::{Input, Output};
 
-use crate::server::machine::Task;
+use crate::handlers::handler::Task;
 
 /// What a client asks of the adapter that drives it.
 pub trait Runtime {

@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use sockeye_core::client::{Auth, Responder, SocketMut};
+use sockeye_core::client::{Auth, SocketMut};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{AckPayload, RespondError, SocketId};
+use sockeye_core::packet::Limits;
+use sockeye_core::{AckPayload, RespondError, Responder, SocketId};
 
-use super::ConnectError;
-use super::builder::{Handlers, Namespace, full_name};
 use super::closing::Closing;
-use super::hub::{Connecting, Hub};
-use crate::handlers::listeners::Listeners;
-use crate::handles::ack::Slot;
-use crate::handles::error::Fault;
-use crate::server::endpoint::take_gone;
+use super::connect_error::ConnectError;
+use super::shared::{Connecting, Entry, Shared};
+use crate::handles::ack::AckTarget;
+use crate::state::fault::Fault;
+use crate::state::names::full_name;
+use crate::state::report::write;
+use crate::state::slot::{Slot, take_gone};
 
 /// A client's connection to a namespace of its server.
 ///
@@ -27,48 +28,38 @@ use crate::server::endpoint::take_gone;
 /// [`events`](Self::events) gives included, the client is closed as by [`close`](Self::close):
 /// what was emitted is still delivered as long as the program runs. A client that lives for its
 /// handlers alone is [detached](Self::detach). Handlers that keep a handle keep the connection.
-pub struct Socket(Arc<Inner>);
-
-pub(crate) struct Inner {
-    hub: Arc<Hub>,
-    key: SocketId,
-    namespace: String,
-    handlers: Arc<Handlers>,
-    pub(super) listeners: OnceLock<Box<Mutex<Listeners<Socket>>>>,
-}
+pub struct Socket(Arc<Entry>);
 
 impl Clone for Socket {
     fn clone(&self) -> Self {
-        Self::from_inner(Arc::clone(&self.0))
+        Self::new(Arc::clone(&self.0))
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.0.hub.let_go();
+        if let Some(client) = self.client() {
+            client.let_go();
+        }
     }
 }
 
 impl Socket {
-    pub(super) fn from_inner(inner: Arc<Inner>) -> Self {
-        inner.hub.hold();
-        Self(inner)
+    pub(super) fn new(entry: Arc<Entry>) -> Self {
+        if let Some(client) = entry.client.upgrade() {
+            client.hold();
+        }
+        Self(entry)
     }
 
     /// What it is a handle of, which does not keep the connection.
-    pub(super) const fn inner(&self) -> &Arc<Inner> {
+    pub(super) const fn entry(&self) -> &Arc<Entry> {
         &self.0
     }
 
-    pub(super) fn new(
-        hub: &Arc<Hub>,
-        key: SocketId,
-        namespace: String,
-        handlers: Arc<Handlers>,
-    ) -> Self {
-        let hub = Arc::clone(hub);
-        let listeners = OnceLock::new();
-        Self::from_inner(Arc::new(Inner { hub, key, namespace, handlers, listeners }))
+    /// The client, unless that is gone.
+    pub(super) fn client(&self) -> Option<Arc<Shared>> {
+        self.0.client.upgrade()
     }
 
     /// The name of the namespace.
@@ -105,7 +96,7 @@ impl Socket {
     /// The transport at this moment; `None` while there is no connection.
     #[must_use]
     pub fn transport(&self) -> Option<&'static str> {
-        self.0.hub.driven.with(|state| state.client.transport()).map(Transport::as_str)
+        self.client()?.driven.with(|state| state.client.transport()).map(Transport::as_str)
     }
 
     /// How many events wait to be sent.
@@ -118,47 +109,21 @@ impl Socket {
     #[must_use]
     pub fn of(&self, namespace: &str) -> Option<Self> {
         let name = full_name(namespace);
-        let inner = self.0.hub.driven.with(|state| {
+        let entry = self.client()?.driven.with(|state| {
             let key = state.client.find(&name)?;
-            state.sockets.get(&key).cloned()
+            Some(Arc::clone(&state.sockets.get(&key)?.entry))
         });
-        inner.map(Self::from_inner)
-    }
-
-    /// Makes a socket for a further namespace of the same server, with handlers of its own, as
-    /// [`Client::of`](super::Client::of) does before the client is connected. It shares the
-    /// connection, and connects at once unless it is [told not to](Namespace::connect_later). A
-    /// slash in front of the name may be left out.
-    ///
-    /// ```
-    /// # fn example(socket: sockeye_app::client::Socket) -> Result<(), sockeye_app::client::ConnectError> {
-    /// let news = socket.open("/news", |it| it.on("headline", |text: String| println!("{text}")))?;
-    /// news.emit("subscribe", "weather");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If there is a socket for this namespace already, which [`of`](Self::of) gives; if the name
-    /// can't be that of a namespace; if what it has to tell the server is no object; or if the
-    /// client was closed.
-    pub fn open(
-        &self,
-        namespace: &str,
-        build: impl FnOnce(Namespace) -> Namespace,
-    ) -> Result<Self, ConnectError> {
-        let handlers = build(Namespace::new()).into_handlers();
-        self.0.hub.open(full_name(namespace), handlers)
+        entry.map(Self::new)
     }
 
     // Its life.
 
     /// Connects; does nothing if it is connected, or tries to be, or the client was closed.
     pub fn connect(&self) {
-        let is_ending = self.0.hub.driven.with(|state| {
-            state.refused.remove(&self.0.key);
-            state.is_ending()
-        });
+        let Some(client) = self.client() else { return };
+        let (refused, is_ending) =
+            client.driven.with(|state| (state.refused.remove(&self.0.key), state.is_ending()));
+        drop(refused);
         if !is_ending {
             self.command(|socket, now| socket.connect(now));
         }
@@ -184,7 +149,8 @@ impl Socket {
     }
 
     async fn wait(&self, once: bool) -> Result<(), ConnectError> {
-        let (slot, gone) = self.0.hub.driven.with(|state| {
+        let client = self.client().ok_or(ConnectError::Disconnected)?;
+        let (slot, gone) = client.driven.with(|state| {
             let over = state.is_over();
             let Some(socket) = state.client.socket(self.0.key).filter(|_| !over) else {
                 return Err(ConnectError::Disconnected);
@@ -203,7 +169,7 @@ impl Socket {
             waiting.push(Connecting { slot: Arc::clone(&slot), once });
             Ok((Some(slot), gone))
         })?;
-        drop(gone);
+        drop((client, gone));
         match slot {
             Some(slot) => poll_fn(|cx| slot.poll(cx)).await,
             None => Ok(()),
@@ -213,7 +179,8 @@ impl Socket {
     /// Leaves the namespace, or stops trying to join it. The last socket to leave closes the
     /// connection; what was emitted before is still delivered if it can be.
     pub fn disconnect(&self) {
-        let settled = self.0.hub.driven.command(|state| {
+        let Some(client) = self.client() else { return };
+        let settled = client.driven.command(|state| {
             if let Some(mut socket) = state.client.socket(self.0.key) {
                 socket.disconnect(Instant::now());
             }
@@ -244,20 +211,22 @@ impl Socket {
     /// or that the WebSocket was written and closed; to know that the server has done something
     /// with an event, ask for an acknowledgement.
     pub fn close(&self) -> Closing {
-        self.0.hub.close(None)
+        self.client().map_or_else(Closing::over, |client| client.close(None))
     }
 
     /// The same within another time than the
     /// [`close_timeout`](super::Config::close_timeout). Called again, it sets the time anew.
     pub fn close_within(&self, timeout: Duration) -> Closing {
-        self.0.hub.close(Some(timeout))
+        self.client().map_or_else(Closing::over, |client| client.close(Some(timeout)))
     }
 
     /// Lets the client go on when all handles are dropped, for the sake of its handlers. It ends
     /// with [`close`](Self::close), which handlers may call that have a parameter of type
     /// `Socket`, or when its driver is dropped.
     pub fn detach(self) {
-        self.0.hub.detach();
+        if let Some(client) = self.client() {
+            client.detach();
+        }
     }
 
     /// Replaces what the server is told at each connect from now on: an object, or nothing if it is
@@ -279,18 +248,15 @@ impl Socket {
 
     // For the inside.
 
-    pub(crate) fn ack(
-        &self,
-        responder: Responder,
-        data: &impl Serialize,
-    ) -> Result<(), RespondError> {
-        let payload = AckPayload::new(data, self.0.hub.limits())?;
-        let sent = self.command(|socket, now| socket.ack_payload(responder, payload, now));
-        sent.unwrap_or(Ok(true)).map(drop)
+    pub(super) fn report(&self, event: &str, fault: Fault) {
+        match self.client() {
+            Some(client) => client.report(&self.0, event, fault),
+            None => write(fault.level(), &format!("event {event:?} of {self:?}: {fault}")),
+        }
     }
 
     fn command<T>(&self, act: impl FnOnce(&mut SocketMut<'_>, Instant) -> T) -> Option<T> {
-        self.0.hub.driven.command(|state| {
+        self.client()?.driven.command(|state| {
             if state.is_over() {
                 return None;
             }
@@ -300,19 +266,26 @@ impl Socket {
 
     /// Asks without changing anything.
     fn look<T>(&self, ask: impl FnOnce(&SocketMut<'_>) -> T) -> Option<T> {
-        self.0.hub.driven.with(|state| state.client.socket(self.0.key).as_ref().map(ask))
-    }
-
-    pub(super) fn hub(&self) -> &Arc<Hub> {
-        &self.0.hub
+        self.client()?.driven.with(|state| state.client.socket(self.0.key).as_ref().map(ask))
     }
 
     pub(super) fn key(&self) -> SocketId {
         self.0.key
     }
+}
 
-    pub(super) fn handlers(&self) -> &Arc<Handlers> {
-        &self.0.handlers
+impl AckTarget for Socket {
+    fn limits(&self) -> Option<Limits> {
+        Some(self.client()?.limits)
+    }
+
+    fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError> {
+        let sent = self.command(|socket, now| socket.ack_payload(responder, payload, now));
+        sent.unwrap_or(Ok(true)).map(drop)
+    }
+
+    fn report(self: Arc<Self>, fault: Fault) {
+        Self::report(&self, "ack", fault);
     }
 }
 

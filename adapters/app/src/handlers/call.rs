@@ -1,6 +1,6 @@
 //! What handlers are called with, and how their parameters get their part of it.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use serde::de::DeserializeOwned;
 use sockeye_core::engineio::Handshake;
 use sockeye_core::{Args, DisconnectReason, Name, Room, SocketId};
 
-use crate::handlers::marker::{Decoded, Itself};
+use super::marker::{Decoded, Itself};
 use crate::handles::ack::AckSender;
-use crate::handles::backpressure::Waiting;
-use crate::handles::error::Fault;
+use crate::handles::backpressure::{HandlerPermit, ServerPermit};
 use crate::handles::io::Io;
 use crate::handles::socket::Socket;
+use crate::state::fault::Fault;
+use crate::state::values::AnyValue;
 
 /// A client connected, or asks to.
 #[derive(Debug)]
@@ -54,18 +55,18 @@ pub struct UpgradeCall {
 /// What handlers are called about: a socket of the server's or of a client's.
 #[doc(hidden)]
 pub trait Origin: Clone + Unpin + 'static {
+    /// Counts a handler for an event that waits.
+    type Permit: HandlerPermit;
+
     /// Says what went wrong in a handler for an event.
     fn report(&self, event: &str, fault: Fault);
 
-    /// The values that handlers get as `State`.
-    fn states(&self) -> &[Arc<dyn Any + Send + Sync>];
+    /// The value of a type that handlers get as `State`.
+    fn state(&self, id: TypeId) -> Option<AnyValue>;
 
     /// Counts a handler for an event that waits, until what is returned is dropped; `asks` says
     /// whether it waits for the other side of this very socket.
-    fn count(&self, asks: bool) -> Option<Waiting> {
-        let _ = asks;
-        None
-    }
+    fn count(&self, asks: bool) -> Self::Permit;
 
     /// The server in this process, as a number, and the socket of its.
     fn reference(&self) -> Option<(usize, SocketId)> {
@@ -74,20 +75,22 @@ pub trait Origin: Clone + Unpin + 'static {
 }
 
 impl Origin for Socket {
+    type Permit = ServerPermit;
+
     fn report(&self, event: &str, fault: Fault) {
         self.report(event, fault);
     }
 
-    fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
-        self.shard().states()
+    fn state(&self, id: TypeId) -> Option<AnyValue> {
+        self.server()?.state(id)
     }
 
-    fn count(&self, asks: bool) -> Option<Waiting> {
-        Some(Waiting::new(self, asks))
+    fn count(&self, asks: bool) -> ServerPermit {
+        ServerPermit::new(self.entry(), asks)
     }
 
     fn reference(&self) -> Option<(usize, SocketId)> {
-        Some(self.reference())
+        Some(self.entry().reference())
     }
 }
 
@@ -281,8 +284,8 @@ impl<C: Call, T: Send + Sync + 'static> FromCall<C, Itself> for State<T> {
         Some(|| (TypeId::of::<T>(), std::any::type_name::<T>()));
 
     fn from_call(call: &mut C) -> Result<Self, Fault> {
-        let state = call.socket().states().iter().find(|value| value.is::<T>());
-        let state = state.cloned().and_then(|state| state.downcast().ok());
+        let state = call.socket().state(TypeId::of::<T>());
+        let state = state.and_then(|state| state.downcast().ok());
         state.map(State).ok_or_else(|| Fault::State(std::any::type_name::<T>()))
     }
 }

@@ -1,21 +1,21 @@
-//! An event that arrived, on its way to its handlers.
+//! An event on its way to its handlers.
 
 use sockeye_core::{Args, Name};
 
-use crate::handlers::call::{EventCall, Origin};
-use crate::handlers::handler::{BoxHandler, run};
+use super::call::{EventCall, Origin};
+use super::handler::Task;
+use super::handler::{BoxHandler, run};
 use crate::handles::ack::AckSender;
-use crate::server::machine::Task;
 
 /// An event with the right to answer it, which all of its handlers share.
-pub(crate) struct Arrival<S> {
+pub(crate) struct Delivery<S> {
     pub(crate) socket: S,
     pub(crate) name: Name,
     pub(crate) args: Args,
     pub(crate) ack: Option<AckSender>,
 }
 
-impl<S: Origin> Arrival<S> {
+impl<S: Origin> Delivery<S> {
     /// What one handler is called with; the last one need not share.
     pub(crate) fn call(&mut self, is_last: bool) -> EventCall<S> {
         let ack = match self.ack.take() {

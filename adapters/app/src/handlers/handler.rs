@@ -9,12 +9,14 @@ use std::task::{Context, Poll, Waker};
 
 use sockeye_core::Args;
 
-use crate::handlers::call::{Call, FromCall, Label, Origin};
-use crate::handlers::marker::{Async, Immediate};
-use crate::handlers::reply::Reply;
-use crate::handles::backpressure::{Awaited, Waiting, polling};
-use crate::handles::error::Fault;
-use crate::server::machine::Task;
+use super::call::{Call, FromCall, Label, Origin};
+use super::marker::{Async, Immediate};
+use super::reply::Reply;
+use crate::handles::backpressure::{Awaited, HandlerPermit, polling};
+use crate::state::fault::Fault;
+
+/// The rest of a handler that has to wait for something.
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What became of a call.
 pub enum Outcome {
@@ -152,7 +154,7 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
         }
         Ok(Outcome::Future(future)) => {
             let awaited = Awaited::default();
-            let running = Running { future, socket, event, awaited, waiting: None };
+            let running = Running { future, socket, event, awaited, permit: None };
             let mut running = Box::pin(running);
             let mut cx = Context::from_waker(Waker::noop());
             match running.as_mut().poll(&mut cx) {
@@ -160,7 +162,7 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
                 // The first poll by the runtime's executor gives it a waker that wakes.
                 Poll::Pending => {
                     if C::IS_COUNTED {
-                        running.waiting = running.socket.count(running.awaited.is_any());
+                        running.permit = Some(running.socket.count(running.awaited.is_any()));
                     }
                     Some(running)
                 }
@@ -171,6 +173,14 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
             None
         }
     }
+}
+
+/// Runs a future up to its first wait; returns what then is left of it.
+pub(crate) fn start(future: impl Future<Output = ()> + 'static) -> Option<Task> {
+    let mut future: Task = Box::pin(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    // The first poll by the runtime's executor gives it a waker that wakes.
+    future.as_mut().poll(&mut cx).is_pending().then_some(future)
 }
 
 /// Waits for what a handler comes to, and makes an error of its panic.
@@ -184,24 +194,24 @@ pub(crate) async fn guard(handler: impl Future<Output = Result<(), Fault>>) -> R
 }
 
 /// A handler's future that reports what goes wrong instead of passing it on.
-struct Running<S> {
+struct Running<S: Origin> {
     future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
     socket: S,
     event: Label,
     awaited: Awaited,
-    waiting: Option<Waiting>,
+    permit: Option<S::Permit>,
 }
 
 impl<S: Origin> Future for Running<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { future, socket, awaited, waiting, .. } = &mut *self;
+        let Self { future, socket, awaited, permit, .. } = &mut *self;
         let poll = || polling(socket.reference(), awaited, || future.as_mut().poll(cx));
         let result = match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(Poll::Pending) => {
                 let asks = awaited.is_any();
-                waiting.iter_mut().for_each(|waiting| waiting.set_asking(asks));
+                permit.iter_mut().for_each(|permit| permit.set_asking(asks));
                 return Poll::Pending;
             }
             Ok(Poll::Ready(result)) => result,

@@ -2,17 +2,26 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sockeye_core::{Name, TypedEvent};
+use sockeye_core::TypedEvent;
 
-use crate::handlers::call::EventCall;
-use crate::handlers::handler::{BoxHandler, Handler, boxed};
-use crate::handlers::typed::{self, TypedHandler};
+use super::call::EventCall;
+use super::handler::{BoxHandler, Handler, boxed};
+use super::typed::{self, TypedHandler};
 use crate::handles::socket::Socket;
+use crate::state::shared::State;
+use crate::state::values::AnyValue;
 
 /// Names a listener of a socket, to [remove](Socket::off) it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(u64);
+
+impl ListenerId {
+    /// That of no listener.
+    pub(crate) const NONE: Self = Self(0);
+}
 
 /// The listeners of one socket.
 pub(crate) struct Listeners<S = Socket> {
@@ -63,6 +72,13 @@ impl<S> Listeners<S> {
         id
     }
 
+    pub(crate) fn add_any_outgoing(&mut self, handler: BoxHandler<EventCall<S>>) -> ListenerId {
+        let listener = self.make(handler, false);
+        let id = listener.id;
+        self.any_outgoing.push(listener);
+        id
+    }
+
     // What is removed is returned, to be dropped when nothing is locked: a closure may hold values
     // whose `Drop` is the application's.
 
@@ -96,6 +112,11 @@ impl<S> Listeners<S> {
         handlers(&self.any)
     }
 
+    /// Those for what is emitted.
+    pub(crate) fn for_any_outgoing(&self) -> Vec<BoxHandler<EventCall<S>>> {
+        handlers(&self.any_outgoing)
+    }
+
     /// Those for an event; the ones that listen once have done so.
     pub(crate) fn for_event(&mut self, name: &str) -> Vec<BoxHandler<EventCall<S>>> {
         let Some(listeners) = self.events.get_mut(name) else { return Vec::new() };
@@ -115,7 +136,9 @@ impl<S> fmt::Debug for Listeners<S> {
 }
 
 /// Listeners of this socket alone, besides the handlers of the app that all sockets share. They
-/// run after those, and cost memory for each socket.
+/// run after those, and cost memory for each socket. They are dropped when the handlers of
+/// [`on_disconnect`](crate::Namespace::on_disconnect) have been called, so they may hold the socket
+/// itself; what is added later is dropped at once.
 impl Socket {
     /// Adds a listener for an event of this socket.
     ///
@@ -154,13 +177,11 @@ impl Socket {
     /// Adds a listener for all events that are emitted to this socket; see
     /// [`Namespace::on_any_outgoing`](crate::Namespace::on_any_outgoing).
     pub fn on_any_outgoing<M>(&self, handler: impl Handler<EventCall, M>) -> ListenerId {
-        let id = self.listen(|listeners| {
-            let listener = listeners.make(boxed(handler), false);
-            let id = listener.id;
-            listeners.any_outgoing.push(listener);
-            id
-        });
-        self.shard().watch_outgoing();
+        let id = self.listen(|listeners| listeners.add_any_outgoing(boxed(handler)));
+        self.entry().is_watched.store(true, Ordering::Relaxed);
+        if let Some(server) = self.server() {
+            server.watch_outgoing();
+        }
         id
     }
 
@@ -179,23 +200,53 @@ impl Socket {
         self.with_listeners(Listeners::clear);
     }
 
-    pub(crate) fn listeners_for(&self, name: &Name) -> Vec<BoxHandler<EventCall>> {
-        self.with_listeners(|listeners| listeners.for_event(name)).unwrap_or_default()
+    /// The listeners of this socket, made if there are none; `None` once it is gone.
+    fn make_listeners(&self) -> Option<Arc<SocketListeners>> {
+        let listeners = self.server()?.driven.with(|state| {
+            let registered = state.registered(self.entry())?;
+            let make = || Arc::<SocketListeners>::default() as AnyValue;
+            Some(Arc::clone(registered.listeners.get_or_insert_with(make)))
+        });
+        listeners?.downcast().ok()
     }
 
-    pub(crate) fn any_listeners(&self) -> Vec<BoxHandler<EventCall>> {
-        self.with_listeners(|listeners| listeners.for_any()).unwrap_or_default()
+    /// The listeners of this socket, if it ever had one and is still there.
+    pub(crate) fn listeners(&self) -> Option<Arc<SocketListeners>> {
+        let registered = |state: &mut State| state.registered(self.entry())?.listeners.clone();
+        listeners_of(self.server()?.driven.with(registered))
     }
 
-    pub(crate) fn outgoing_listeners(&self) -> Vec<BoxHandler<EventCall>> {
-        self.with_listeners(|listeners| handlers(&listeners.any_outgoing)).unwrap_or_default()
+    fn listen(&self, act: impl FnOnce(&mut Listeners) -> ListenerId) -> ListenerId {
+        match self.make_listeners() {
+            Some(listeners) => listeners.with(act),
+            None => ListenerId::NONE,
+        }
     }
 
-    /// Whether somebody wants to hear what is emitted to this socket.
-    pub(crate) fn is_watched(&self) -> bool {
-        let own = || self.with_listeners(|listeners| !listeners.any_outgoing.is_empty());
-        !self.handlers().any_outgoing.is_empty() || own() == Some(true)
+    /// Like [`listen`](Self::listen), but only if there ever was a listener.
+    fn with_listeners<T>(&self, act: impl FnOnce(&mut Listeners) -> T) -> Option<T> {
+        Some(self.listeners()?.with(act))
     }
+}
+
+/// The listeners of a socket, as they are kept with it.
+pub(crate) struct SocketListeners<S = Socket>(Mutex<Listeners<S>>);
+
+impl<S> SocketListeners<S> {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Listeners<S>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S> Default for SocketListeners<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// The listeners that are kept with a socket, with their type.
+pub(crate) fn listeners_of<S: 'static>(kept: Option<AnyValue>) -> Option<Arc<SocketListeners<S>>> {
+    kept?.downcast().ok()
 }
 
 fn handlers<S>(listeners: &[Listener<S>]) -> Vec<BoxHandler<EventCall<S>>> {

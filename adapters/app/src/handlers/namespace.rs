@@ -1,40 +1,59 @@
 //! The handlers of one namespace.
 
-use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use sockeye_core::{Args, Namespace as NamespaceName, RoomChange, TypedEvent};
 
-use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
-use crate::handlers::handler::{BoxHandler, Handler, boxed};
-use crate::handlers::packet::PacketCall;
-use crate::handlers::pattern::{Captured, Matcher};
-use crate::handlers::typed::{self, TypedHandler};
-use crate::handles::error::Fault;
+use super::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
+use super::event_handlers::EventHandlers;
+use super::handler::{BoxHandler, Handler, boxed};
+use super::packet::PacketCall;
+use super::pattern::Matcher;
+use super::typed::{self, TypedHandler};
 use crate::handles::io::Io;
+use crate::handles::socket::Socket;
+use crate::state::fault::Fault;
+use crate::state::values::{AnyValue, States};
 
 /// The handlers of all namespaces.
 #[derive(Default)]
 pub(crate) struct Directory {
-    pub(crate) known: HashMap<NamespaceName, Arc<Handlers>>,
-    pub(crate) matching: Vec<(Matcher, Arc<Handlers>)>,
+    all: Vec<Arc<Handlers>>,
+    known: HashMap<NamespaceName, usize>,
+    matching: Vec<(Matcher, usize)>,
 }
 
 impl Directory {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Handlers>> {
-        self.known.values().chain(self.matching.iter().map(|(_, handlers)| handlers))
+    /// Adds the handlers of the namespace of this name.
+    pub(crate) fn add(&mut self, name: &str, handlers: Handlers) {
+        self.known.insert(name.into(), self.all.len());
+        self.all.push(Arc::new(handlers));
     }
 
-    /// The handlers for a namespace, and what was found in its name.
-    pub(crate) fn find(&self, name: &str) -> Option<(Arc<Handlers>, Option<Captured>)> {
-        if let Some(handlers) = self.known.get(name) {
-            return Some((Arc::clone(handlers), None));
+    /// Adds the handlers of the namespaces whose names match.
+    pub(crate) fn add_matching(&mut self, matcher: Matcher, handlers: Handlers) {
+        self.matching.push((matcher, self.all.len()));
+        self.all.push(Arc::new(handlers));
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Handlers>> {
+        self.all.iter()
+    }
+
+    /// The handlers of this number, which [`find`](Self::find) gave.
+    pub(crate) fn get(&self, index: usize) -> &Arc<Handlers> {
+        &self.all[index]
+    }
+
+    /// The number of the handlers for a namespace, and what was found in its name.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, Option<AnyValue>)> {
+        if let Some(index) = self.known.get(name) {
+            return Some((*index, None));
         }
-        self.matching
-            .iter()
-            .find_map(|(matcher, handlers)| Some((Arc::clone(handlers), Some(matcher(name)?))))
+        self.matching.iter().find_map(|(matcher, index)| Some((*index, Some(matcher(name)?))))
     }
 }
 
@@ -56,10 +75,9 @@ pub(crate) struct Handlers {
     pub(crate) disconnecting: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) disconnect: Vec<BoxHandler<DisconnectCall>>,
     pub(crate) expired: Vec<BoxHandler<ExpiredCall>>,
-    pub(crate) any: Vec<BoxHandler<EventCall>>,
+    pub(crate) events: EventHandlers<Socket>,
     pub(crate) any_outgoing: Vec<BoxHandler<EventCall>>,
     pub(crate) packet: Vec<BoxHandler<PacketCall>>,
-    pub(crate) events: BTreeMap<String, Vec<BoxHandler<EventCall>>>,
     pub(crate) room: Vec<RoomHandler>,
     pub(crate) wants_handshake: bool,
 }
@@ -68,9 +86,8 @@ pub(crate) type RoomHandler = Box<dyn Fn(&Io, &str, &RoomChange) + Send + Sync>;
 
 impl Handlers {
     /// Takes note of the states that were given.
-    pub(crate) fn check_states(&mut self, given: &[Arc<dyn Any + Send + Sync>]) {
-        let is_given = |id| given.iter().any(|state| (**state).type_id() == id);
-        let missing = self.states.iter().find(|(id, _)| !is_given(*id));
+    pub(crate) fn check_states(&mut self, given: &States) {
+        let missing = self.states.iter().find(|(id, _)| given.get(*id).is_none());
         self.missing_state = missing.map(|(_, name)| *name);
     }
 }
@@ -113,7 +130,7 @@ impl Namespace {
     #[must_use]
     pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
         let handler = self.boxed(handler);
-        self.0.events.entry(event.to_owned()).or_default().push(handler);
+        self.0.events.add(event, handler);
         self
     }
 
@@ -132,7 +149,7 @@ impl Namespace {
     #[must_use]
     pub fn on_event<E: TypedEvent, M>(mut self, handler: impl TypedHandler<E, M>) -> Self {
         let handler = typed::boxed(handler);
-        self.0.events.entry(E::NAME.to_owned()).or_default().push(handler);
+        self.0.events.add(E::NAME, handler);
         self
     }
 
@@ -140,7 +157,7 @@ impl Namespace {
     #[must_use]
     pub fn on_any<M>(mut self, handler: impl Handler<EventCall, M>) -> Self {
         let handler = self.boxed(handler);
-        self.0.any.push(handler);
+        self.0.events.any.push(handler);
         self
     }
 

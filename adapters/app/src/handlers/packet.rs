@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use sockeye_core::{Args, EncodeError, Name};
 
-use crate::handlers::call::{Call, FromCall, Label};
-use crate::handlers::marker::Itself;
-use crate::handles::error::Fault;
+use super::call::{Call, FromCall, Label};
+use super::marker::Itself;
 use crate::handles::socket::Socket;
+use crate::state::fault::Fault;
 
 /// An event is on its way to its handlers.
 #[derive(Debug)]

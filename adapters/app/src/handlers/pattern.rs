@@ -1,19 +1,16 @@
 //! Which namespaces are meant, and what their names tell.
 
-use std::any::Any;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::handlers::call::{Call, FromCall};
-use crate::handlers::marker::Itself;
-use crate::handles::error::Fault;
+use super::call::{Call, FromCall};
+use super::marker::Itself;
 use crate::handles::socket::Socket;
-
-/// What was found in the name of a namespace.
-pub(crate) type Captured = Arc<dyn Any + Send + Sync>;
+use crate::state::fault::Fault;
+use crate::state::values::AnyValue;
 
 /// A pattern whose type is forgotten.
-pub(crate) type Matcher = Box<dyn Fn(&str) -> Option<Captured> + Send + Sync>;
+pub(crate) type Matcher = Box<dyn Fn(&str) -> Option<AnyValue> + Send + Sync>;
 
 /// What the function of [`App::of_matching`](crate::App::of_matching) may return.
 #[diagnostic::on_unimplemented(
@@ -23,17 +20,17 @@ pub(crate) type Matcher = Box<dyn Fn(&str) -> Option<Captured> + Send + Sync>;
 pub trait Finding {
     /// The value that is kept, if the name matches.
     #[doc(hidden)]
-    fn found(self) -> Option<Captured>;
+    fn found(self) -> Option<AnyValue>;
 }
 
 impl Finding for bool {
-    fn found(self) -> Option<Captured> {
-        self.then(|| Arc::new(()) as Captured)
+    fn found(self) -> Option<AnyValue> {
+        self.then(|| Arc::new(()) as AnyValue)
     }
 }
 
 impl<T: Send + Sync + 'static> Finding for Option<T> {
-    fn found(self) -> Option<Captured> {
+    fn found(self) -> Option<AnyValue> {
         Some(Arc::new(self?))
     }
 }
@@ -152,7 +149,7 @@ where
     T: Send + Sync + 'static,
 {
     fn from_call(call: &mut C) -> Result<Self, Fault> {
-        let found = call.socket().captured().cloned();
+        let found = call.socket().captured();
         let found = found.and_then(|found| found.downcast().ok());
         found.map(Captures).ok_or_else(|| Fault::Captures(std::any::type_name::<T>()))
     }

@@ -3,10 +3,7 @@
 use serde::Serialize;
 
 use crate::handles::ack::AckSender;
-use crate::handles::error::Fault;
-
-/// Any error, as handlers may return.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::state::fault::{BoxError, Fault};
 
 /// Answers the event with an acknowledgement, if the client wants one.
 ///

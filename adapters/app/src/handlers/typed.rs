@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use sockeye_core::TypedEvent;
 
-use crate::handlers::call::EventCall;
-use crate::handlers::handler::{BoxHandler, Outcome};
-use crate::handlers::marker::{Async, Fallible, Immediate};
-use crate::handlers::reply::BoxError;
+use super::call::EventCall;
+use super::handler::{BoxHandler, Outcome};
+use super::marker::{Async, Fallible, Immediate};
 use crate::handles::ack::AckSender;
-use crate::handles::error::Fault;
 use crate::handles::socket::Socket;
+use crate::state::fault::BoxError;
+use crate::state::fault::Fault;
 
 /// A function that handles a typed event: it takes the [`Socket`] and the event, and returns the
 /// event's answer, a `Result` of it, or a future of either.

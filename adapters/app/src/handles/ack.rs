@@ -5,22 +5,23 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckError, AckId, Args, EmitError, EncodeError, RespondError, Responder, SocketId,
+    AckError, AckId, AckPayload, Args, EmitError, EncodeError, RespondError, Responder,
 };
 
-use crate::client;
-use crate::handlers::call::Origin as _;
-use crate::handles::backpressure::{Awaiting, SocketRef};
-use crate::handles::error::Fault;
-use crate::handles::socket::Socket;
-use crate::server::endpoint::Shard;
+use super::backpressure::Awaiting;
+use super::socket::Socket;
+use crate::state::fault::Fault;
+use crate::state::shared::{Entry, ServerRef, SocketRef, State as ServerState};
+use crate::state::slot::{Gathered, Slot};
 
-/// The acknowledgement that a client waits for; sent at most once, now or later, from anywhere.
+/// The acknowledgement that the other side waits for; sent at most once, now or later, from
+/// anywhere.
 ///
 /// Dropping it sends nothing, as if the handler had never called its callback in JavaScript.
 #[derive(Debug)]
@@ -29,43 +30,79 @@ pub struct AckSender(Right);
 /// The right to answer: one's own, or the one of whoever is first.
 #[derive(Debug)]
 enum Right {
-    Own(Asker),
-    Shared(Arc<Mutex<Option<Asker>>>),
+    Own(Unanswered),
+    Shared(Arc<Mutex<Option<Unanswered>>>),
 }
 
-/// Who waits for the answer.
-#[derive(Debug)]
-enum Asker {
-    /// A client of this server's.
-    Client(Socket, Responder),
-    /// The server of this client's.
-    Server(client::Socket, sockeye_core::client::Responder),
+/// An event that waits for its acknowledgement.
+struct Unanswered {
+    target: Arc<dyn AckTarget>,
+    responder: Responder,
+}
+
+/// The socket on which an acknowledgement is sent.
+pub(crate) trait AckTarget: Send + Sync {
+    /// What packets may hold that it sends; `None` if nobody waits any more.
+    fn limits(&self) -> Option<Limits>;
+
+    /// Sends what is encoded already.
+    fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError>;
+
+    /// Says that an acknowledgement could not be sent.
+    fn report(self: Arc<Self>, fault: Fault);
+}
+
+impl AckTarget for Entry {
+    fn limits(&self) -> Option<Limits> {
+        Some(self.server.get()?.settings.limits)
+    }
+
+    fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError> {
+        let Some(server) = self.server.get() else { return Ok(()) };
+        server.command(|state| match state.server.socket(self.key) {
+            Some(mut socket) => socket.ack_payload(responder, payload).map(drop),
+            None => Ok(()),
+        })
+    }
+
+    fn report(self: Arc<Self>, fault: Fault) {
+        Socket::new(self).report("ack", fault);
+    }
+}
+
+impl Unanswered {
+    fn send(self, data: &impl Serialize) -> Result<(), (Arc<dyn AckTarget>, RespondError)> {
+        let Self { target, responder } = self;
+        let Some(limits) = target.limits() else { return Ok(()) };
+        let payload = AckPayload::new(data, limits).map_err(RespondError::from);
+        let sent = payload.and_then(|payload| target.send(responder, payload));
+        sent.map_err(|error| (target, error))
+    }
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unanswered").field(&self.responder).finish()
+    }
 }
 
 impl AckSender {
-    pub(crate) const fn new(socket: Socket, responder: Responder) -> Self {
-        Self(Right::Own(Asker::Client(socket, responder)))
-    }
-
-    pub(crate) const fn to_server(
-        socket: client::Socket,
-        responder: sockeye_core::client::Responder,
-    ) -> Self {
-        Self(Right::Own(Asker::Server(socket, responder)))
+    pub(crate) fn new(target: Arc<dyn AckTarget>, responder: Responder) -> Self {
+        Self(Right::Own(Unanswered { target, responder }))
     }
 
     /// Makes a second one; the first of them to be sent is the acknowledgement.
     pub(crate) fn share(self) -> (Self, Self) {
         let shared = match self.0 {
-            Right::Own(asker) => Arc::new(Mutex::new(Some(asker))),
+            Right::Own(unanswered) => Arc::new(Mutex::new(Some(unanswered))),
             Right::Shared(shared) => shared,
         };
         (Self(Right::Shared(Arc::clone(&shared))), Self(Right::Shared(shared)))
     }
 
-    fn take(self) -> Option<Asker> {
+    fn take(self) -> Option<Unanswered> {
         match self.0 {
-            Right::Own(asker) => Some(asker),
+            Right::Own(unanswered) => Some(unanswered),
             Right::Shared(shared) => shared.lock().unwrap_or_else(PoisonError::into_inner).take(),
         }
     }
@@ -73,18 +110,9 @@ impl AckSender {
     /// Sends it. A tuple is several arguments, `()` none, everything else one. Data that can't be
     /// sent is reported to [`App::on_error`](crate::App::on_error).
     pub fn send(self, data: impl Serialize) {
-        match self.take() {
-            None => {}
-            Some(Asker::Client(socket, responder)) => {
-                if let Err(error) = socket.ack(responder, &data) {
-                    socket.report("ack", Fault::Respond(error));
-                }
-            }
-            Some(Asker::Server(socket, responder)) => {
-                if let Err(error) = socket.ack(responder, &data) {
-                    socket.report("ack", Fault::Respond(error));
-                }
-            }
+        let Some(unanswered) = self.take() else { return };
+        if let Err((target, error)) = unanswered.send(&data) {
+            target.report(Fault::Respond(error));
         }
     }
 
@@ -95,60 +123,8 @@ impl AckSender {
     /// If the data can't be sent. That the socket is gone is no error: nobody waits any more; nor
     /// is that another handler for the same event has answered.
     pub fn try_send(self, data: impl Serialize) -> Result<(), RespondError> {
-        match self.take() {
-            None => Ok(()),
-            Some(Asker::Client(socket, responder)) => socket.ack(responder, &data),
-            Some(Asker::Server(socket, responder)) => socket.ack(responder, &data),
-        }
-    }
-}
-
-/// Where an answer is put for the one who waits: by default that of one client.
-#[derive(Debug)]
-pub(crate) struct Slot<T = Result<Args, AckError>>(Mutex<Answer<T>>);
-
-#[derive(Debug)]
-struct Answer<T> {
-    result: Option<T>,
-    waker: Option<Waker>,
-}
-
-/// The answers of several clients.
-#[derive(Debug)]
-pub(crate) struct Gathered {
-    pub(crate) answers: Vec<(SocketId, Args)>,
-    pub(crate) lost: usize,
-    pub(crate) late: usize,
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self(Mutex::new(Answer { result: None, waker: None }))
-    }
-}
-
-impl<T> Slot<T> {
-    pub(crate) fn fill(&self, result: T) {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.result = Some(result);
-        let waker = slot.waker.take();
-        drop(slot);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<T> {
-        let waker = cx.waker().clone();
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(result) = slot.result.take() {
-            return Poll::Ready(result);
-        }
-        // A waker is the executor's: it is cloned and dropped when nothing is locked.
-        let replaced = slot.waker.replace(waker);
-        drop(slot);
-        drop(replaced);
-        Poll::Pending
+        let Some(unanswered) = self.take() else { return Ok(()) };
+        unanswered.send(&data).map_err(|(_, error)| error)
     }
 }
 
@@ -268,7 +244,7 @@ pub struct AnswersFuture<T> {
 pub(crate) struct Gathering {
     pub(crate) slot: Arc<Slot<Gathered>>,
     /// Where the answers are gathered, and which ones they are.
-    pub(crate) asked: Option<(Arc<Shard>, AckId)>,
+    pub(crate) asked: Option<(ServerRef, AckId)>,
     pub(crate) awaiting: Awaiting,
 }
 
@@ -281,12 +257,13 @@ impl fmt::Debug for Gathering {
 impl Gathering {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Gathered> {
         let polled = self.slot.poll(cx);
-        if let Some((shard, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
-            self.awaiting.note(|(server, key)| {
-                let owes = |state: &mut crate::server::endpoint::State| {
+        if let Some((server, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
+            self.awaiting.note(|(number, key)| {
+                let owes = |state: &mut ServerState| {
                     state.server.socket(key).is_some_and(|socket| socket.is_ack_pending(*ack))
                 };
-                server == shard.reference() && shard.driven.with(owes)
+                number == server.number()
+                    && server.get().is_some_and(|server| server.driven.with(owes))
             });
         }
         polled

@@ -5,17 +5,12 @@
 //! acknowledgement of the same socket then belongs to the handler, until it is done or dropped.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use sockeye_core::SocketId;
-
-use crate::client::Busy;
-use crate::handles::socket::Socket;
-
-/// Names one socket of all servers in this process.
-pub(crate) type SocketRef = (usize, SocketId);
+use crate::state::shared::{Entry, SocketRef};
 
 /// The acknowledgements that one handler awaits from its own client.
 #[derive(Clone, Debug, Default)]
@@ -95,91 +90,89 @@ impl Drop for Awaiting {
     }
 }
 
-/// A handler that waits, until this is dropped.
-#[derive(Debug)]
-pub struct Waiting(Whose);
-
-#[derive(Debug)]
-enum Whose {
-    Server(Counted),
-    Client(#[allow(dead_code, reason = "it counts until it is dropped")] Busy),
-}
-
-impl Waiting {
-    /// Begins to wait in a server, for the client itself if it `asks`.
-    pub(crate) fn new(socket: &Socket, asks: bool) -> Self {
-        socket.shard().count_handler(true);
-        let mut waiting = Counted { socket: socket.clone(), is_counted: false };
-        waiting.count(!asks);
-        Self(Whose::Server(waiting))
-    }
-
-    /// Waits in a client.
-    pub(crate) const fn in_client(busy: Busy) -> Self {
-        Self(Whose::Client(busy))
-    }
-
-    /// Says whether the handler waits for the client itself, and so does not count.
-    pub(crate) fn set_asking(&mut self, asks: bool) {
-        match &mut self.0 {
-            Whose::Server(waiting) => waiting.count(!asks),
-            Whose::Client(_) => {}
-        }
+/// Counts a handler that waits, until this is dropped.
+#[doc(hidden)]
+pub trait HandlerPermit: Unpin + 'static {
+    /// Says whether the handler waits for the other side of its very socket.
+    fn set_asking(&mut self, asks: bool) {
+        let _ = asks;
     }
 }
 
-/// A handler of a server that waits.
-#[derive(Debug)]
-struct Counted {
-    socket: Socket,
+/// Counts a handler of a server.
+pub struct ServerPermit {
+    socket: Arc<Entry>,
     is_counted: bool,
 }
 
-impl Counted {
+impl ServerPermit {
+    /// Begins to wait, for the client itself if it `asks`.
+    pub(crate) fn new(socket: &Arc<Entry>, asks: bool) -> Self {
+        if let Some(server) = socket.server.get() {
+            server.count_handler(true);
+        }
+        let mut permit = Self { socket: Arc::clone(socket), is_counted: false };
+        permit.count(!asks);
+        permit
+    }
+
     fn count(&mut self, counts: bool) {
         if std::mem::replace(&mut self.is_counted, counts) == counts {
             return;
         }
-        let (waiting, _) = self.socket.waiting();
+        let waiting = &self.socket.waiting;
         if counts {
             waiting.fetch_add(1, Ordering::Relaxed);
         } else {
             waiting.fetch_sub(1, Ordering::Relaxed);
         }
-        self.socket.balance();
+        balance(&self.socket);
     }
 }
 
-impl Drop for Counted {
+impl fmt::Debug for ServerPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerPermit").field("is_counted", &self.is_counted).finish_non_exhaustive()
+    }
+}
+
+impl HandlerPermit for ServerPermit {
+    fn set_asking(&mut self, asks: bool) {
+        self.count(!asks);
+    }
+}
+
+impl Drop for ServerPermit {
     fn drop(&mut self) {
         self.count(false);
-        self.socket.shard().count_handler(false);
+        if let Some(server) = self.socket.server.get() {
+            server.count_handler(false);
+        }
     }
 }
 
-impl Socket {
-    /// Has the client read, or not, as the number of its handlers that wait wants it.
-    fn balance(&self) {
-        let limit = self.shard().max_handlers();
-        let (waiting, paused) = self.waiting();
-        if waiting.load(Ordering::Relaxed) < limit && !paused.load(Ordering::Relaxed) {
+/// Has the client of a socket read, or not, as the number of its handlers that wait wants it.
+fn balance(socket: &Entry) {
+    let Some(server) = socket.server.get() else { return };
+    let limit = server.settings.max_handlers;
+    let Entry { waiting, paused, .. } = socket;
+    if waiting.load(Ordering::Relaxed) < limit && !paused.load(Ordering::Relaxed) {
+        return;
+    }
+    server.command(|state| {
+        let Some(mut socket) = state.server.socket(socket.key) else { return };
+        let busy = waiting.load(Ordering::Relaxed);
+        let was_paused = paused.load(Ordering::Relaxed);
+        // Reading goes on when half of them are done, not after each.
+        let pause = if was_paused { busy > limit / 2 } else { busy >= limit };
+        if pause == was_paused {
             return;
         }
-        self.shard().command(|state| {
-            let Some(mut socket) = state.server.socket(self.key()) else { return };
-            let busy = waiting.load(Ordering::Relaxed);
-            let was_paused = paused.load(Ordering::Relaxed);
-            // Reading goes on when half of them are done, not after each.
-            let pause = if was_paused { busy > limit / 2 } else { busy >= limit };
-            if pause == was_paused {
-                return;
-            }
-            paused.store(pause, Ordering::Relaxed);
-            if pause {
-                socket.pause(Instant::now());
-            } else {
-                socket.resume(Instant::now());
-            }
-        });
-    }
+        paused.store(pause, Ordering::Relaxed);
+        if pause {
+            socket.pause(Instant::now());
+        } else {
+            socket.resume(Instant::now());
+        }
+    });
 }

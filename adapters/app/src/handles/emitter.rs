@@ -8,10 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, TypedEvent};
 
-use crate::handles::ack::{AckFuture, Slot};
-use crate::handles::error::Fault;
-use crate::handles::socket::Socket;
-use crate::server::endpoint::Outgoing;
+use super::ack::AckFuture;
+use super::socket::Socket;
+use crate::state::fault::Fault;
+use crate::state::shared::Outgoing;
+use crate::state::slot::Slot;
 
 impl Socket {
     /// Emits an event to the client. A tuple is several arguments, `()` none, everything else one.
@@ -41,25 +42,8 @@ impl Socket {
     /// closed for this very event, because more would wait for it than
     /// [`max_buffered`](sockeye_core::engineio::EngineConfig::max_buffered).
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
-        let sent = self.send_out(event, &data, EmitOptions::default())?;
+        let sent = self.emit_with(event, &data, EmitOptions::default())?;
         if sent { Ok(()) } else { Err(EmitError::Disconnected) }
-    }
-
-    fn send_out(
-        &self,
-        event: &str,
-        data: &impl Serialize,
-        options: EmitOptions,
-    ) -> Result<bool, EmitError> {
-        let Outgoing { payload, heard } = self.shard().encode(event, data)?;
-        self.shard().command(|state| {
-            let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
-            let sent = socket.emit_payload(payload, options)?;
-            if sent {
-                state.note_sent(&[self], heard);
-            }
-            Ok(sent)
-        })
     }
 
     /// Emits the event `message`.
@@ -84,7 +68,7 @@ impl Socket {
 
     /// Emits a typed event and waits for its answer; see [`emit_with_ack`](Self::emit_with_ack).
     pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.question(E::NAME, &event, None)
+        self.request(E::NAME, &event, None)
     }
 
     /// Emits an event as soon as the client has caught up: while more than a quarter of
@@ -110,7 +94,10 @@ impl Socket {
         data: impl Serialize,
     ) -> Result<(), EmitError> {
         loop {
-            if self.buffered() <= self.shard().high_water() {
+            let server = self.server().ok_or(EmitError::Disconnected)?;
+            let high_water = server.settings.high_water;
+            drop(server);
+            if self.buffered() <= high_water {
                 match self.try_emit(event, &data) {
                     Err(EmitError::Full { .. }) => {}
                     other => return other,
@@ -126,7 +113,9 @@ impl Socket {
     ///
     /// [`EmitError::Disconnected`] if the client is gone.
     pub async fn drained(&self) -> Result<(), EmitError> {
-        let (slot, gone) = self.shard().command(|state| state.watch_drained(self.key()))?;
+        let server = self.server().ok_or(EmitError::Disconnected)?;
+        let (slot, gone) = server.command(|state| state.watch_drained(self.key()))?;
+        drop(server);
         drop(gone);
         let Some(slot) = slot else { return Ok(()) };
         let drained = poll_fn(|cx| slot.poll(cx)).await;
@@ -152,7 +141,7 @@ impl Socket {
     }
 
     fn emitter(&self) -> Emitter<'_> {
-        Emitter { socket: self, options: EmitOptions::default(), timeout: None }
+        Emitter::new(self)
     }
 
     /// Emits an event and waits for the client's acknowledgement, without a time limit: until it
@@ -171,7 +160,7 @@ impl Socket {
         event: &str,
         data: impl Serialize,
     ) -> AckFuture<T> {
-        self.question(event, &data, None)
+        self.request(event, &data, None)
     }
 
     /// Limits the time within which the acknowledgement must come.
@@ -187,39 +176,90 @@ impl Socket {
     pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
         self.emitter().timeout(timeout)
     }
+}
 
-    fn question<T>(
+/// A socket that events are emitted on: one of a server or of a client.
+#[doc(hidden)]
+pub trait EmitTarget {
+    /// Emits an event; returns whether it is sent or will be.
+    fn emit_with(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        options: EmitOptions,
+    ) -> Result<bool, EmitError>;
+
+    /// Emits an event that asks for an acknowledgement.
+    fn request<T>(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        timeout: Option<Duration>,
+    ) -> AckFuture<T>;
+
+    /// Says that an event could not be sent.
+    fn report(&self, event: &str, fault: Fault);
+}
+
+impl EmitTarget for Socket {
+    fn emit_with(
+        &self,
+        event: &str,
+        data: &impl Serialize,
+        options: EmitOptions,
+    ) -> Result<bool, EmitError> {
+        let server = self.server().ok_or(EmitError::Disconnected)?;
+        let Outgoing { payload, heard } = server.encode(event, data)?;
+        server.command(|state| {
+            let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
+            let sent = socket.emit_payload(payload, options)?;
+            if sent {
+                state.note_sent(&[self.key()], heard);
+            }
+            Ok(sent)
+        })
+    }
+
+    fn request<T>(
         &self,
         event: &str,
         data: &impl Serialize,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
-        let encoded = self.shard().encode(event, data).map_err(EmitError::from);
-        let asked = encoded.and_then(|Outgoing { payload, heard }| {
-            self.shard().command(|state| {
+        let asked = self.server().ok_or(EmitError::Disconnected).and_then(|server| {
+            let Outgoing { payload, heard } = server.encode(event, data)?;
+            server.command(|state| {
                 let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
                 let slot = Arc::new(Slot::default());
                 state.waiting.insert((self.key(), ack), Arc::clone(&slot));
-                state.note_sent(&[self], heard);
+                state.note_sent(&[self.key()], heard);
                 Ok(slot)
             })
         });
-        AckFuture::new(asked, Some(self.reference()))
+        AckFuture::new(asked, Some(self.entry().reference()))
+    }
+
+    fn report(&self, event: &str, fault: Fault) {
+        self.report(event, fault);
     }
 }
 
 /// A way of emitting to a socket; made by [`Socket::volatile`], [`Socket::compress`] and
-/// [`Socket::timeout`].
+/// [`Socket::timeout`], or those of a [client's socket](crate::client::Socket::timeout).
 #[derive(Clone, Copy, Debug)]
-pub struct Emitter<'a> {
-    socket: &'a Socket,
+pub struct Emitter<'a, S = Socket> {
+    socket: &'a S,
     options: EmitOptions,
     timeout: Option<Duration>,
 }
 
-impl Emitter<'_> {
-    /// Emits events that are dropped if the client is not ready to receive.
+impl<'a, S: EmitTarget> Emitter<'a, S> {
+    pub(crate) fn new(socket: &'a S) -> Self {
+        Self { socket, options: EmitOptions::default(), timeout: None }
+    }
+
+    /// Emits events that are dropped if they can't be sent at once.
     #[must_use]
     pub const fn volatile(mut self) -> Self {
         self.options.volatile = true;
@@ -240,9 +280,9 @@ impl Emitter<'_> {
         self
     }
 
-    /// Emits an event; returns whether it is sent. See [`Socket::emit`].
+    /// Emits an event; returns whether it is sent or will be. See [`Socket::emit`].
     pub fn emit(&self, event: &str, data: impl Serialize) -> bool {
-        match self.socket.send_out(event, &data, self.options) {
+        match self.socket.emit_with(event, &data, self.options) {
             Ok(sent) => sent,
             Err(EmitError::Disconnected) => false,
             Err(error) => {
@@ -252,13 +292,13 @@ impl Emitter<'_> {
         }
     }
 
-    /// Emits an event and waits for the client's acknowledgement; see [`Socket::emit_with_ack`].
+    /// Emits an event and waits for its acknowledgement; see [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,
         data: impl Serialize,
     ) -> AckFuture<T> {
-        self.socket.question(event, &data, self.timeout)
+        self.socket.request(event, &data, self.timeout)
     }
 
     /// Emits a typed event; returns whether it is sent. See [`Socket::emit_event`].
@@ -268,6 +308,6 @@ impl Emitter<'_> {
 
     /// Emits a typed event and waits for its answer; see [`Socket::ask`].
     pub fn ask<E: TypedEvent>(&self, event: E) -> AckFuture<E::Answer> {
-        self.socket.question(E::NAME, &event, self.timeout)
+        self.socket.request(E::NAME, &event, self.timeout)
     }
 }

@@ -1,7 +1,7 @@
 //! All sockets of a namespace, and selections of them.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -10,38 +10,35 @@ use sockeye_core::{
     AckId, EmitOptions, EncodeError, Namespace as NamespaceName, Room, Selector, TypedEvent,
 };
 
-use crate::handles::ack::{AnswersFuture, Gathered, Gathering, Slot};
-use crate::handles::backpressure::Awaiting;
-use crate::handles::remote::{FetchError, RemoteSocket};
-use crate::handles::rooms::{IntoRooms, names};
-use crate::handles::socket::Socket;
-use crate::server::endpoint::{Outgoing, Shard, State};
+use super::ack::{AnswersFuture, Gathering};
+use super::backpressure::Awaiting;
+use super::rooms::{IntoRooms, names};
+use super::socket::Socket;
 use crate::state::report::write;
+use crate::state::shared::{Outgoing, ServerRef, State};
+use crate::state::slot::{Gathered, Slot};
 use crate::state::snapshot::Snapshot;
 
 /// All sockets of a namespace.
 ///
 /// A handle that may be cloned and used anywhere, on any thread, also outside of handlers; see
-/// [`App::io`](crate::App::io). Before the app is served, nobody is connected.
+/// [`App::io`](crate::App::io). Before the app is served, and after that, nobody is connected. It
+/// does not keep the server.
 #[derive(Clone)]
 pub struct Io {
-    shard: Arc<OnceLock<Arc<Shard>>>,
+    server: ServerRef,
     namespace: NamespaceName,
 }
 
 impl Io {
-    pub(crate) fn new(shard: Arc<OnceLock<Arc<Shard>>>) -> Self {
-        Self { shard, namespace: NamespaceName::from("/") }
-    }
-
-    pub(crate) fn on_shard(shard: Arc<Shard>, namespace: NamespaceName) -> Self {
-        Self { shard: Arc::new(OnceLock::from(shard)), namespace }
+    pub(crate) const fn new(server: ServerRef, namespace: NamespaceName) -> Self {
+        Self { server, namespace }
     }
 
     /// All sockets of another namespace.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Self {
-        Self { shard: Arc::clone(&self.shard), namespace: namespace.into() }
+        Self { server: self.server.clone(), namespace: namespace.into() }
     }
 
     /// Those in the room.
@@ -90,16 +87,6 @@ impl Io {
         self.everybody().sockets()
     }
 
-    /// All sockets of the namespace, on whichever server they are; see
-    /// [`Operator::fetch_sockets`].
-    ///
-    /// # Errors
-    ///
-    /// If other servers do not answer in time.
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
-        self.everybody().fetch_sockets().await
-    }
-
     /// Says whether answers of long-polling that hold the event may be compressed.
     #[must_use]
     pub fn compress(&self, compress: bool) -> Operator {
@@ -117,7 +104,7 @@ impl Io {
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.shard.get().map(|shard| shard.snapshot()).unwrap_or_default()
+        self.server.get().map(|server| server.snapshot()).unwrap_or_default()
     }
 
     /// Closes all connections of this server one by one, spread evenly `over` this time, and lets
@@ -127,8 +114,8 @@ impl Io {
     /// and their clients take it for a lost connection and come back, to wherever the balancer in
     /// front sends them.
     pub fn retire(&self, over: Duration) {
-        if let Some(shard) = self.shard.get() {
-            shard.command(|state| state.server.retire(over, Instant::now()));
+        if let Some(server) = self.server.get() {
+            server.command(|state| state.server.retire(over, Instant::now()));
         }
     }
 
@@ -151,8 +138,8 @@ impl Io {
     /// without those of the sockets' own ids.
     #[must_use]
     pub fn rooms(&self) -> Vec<(Room, usize)> {
-        let shard = self.shard.get();
-        let rooms = shard.map(|shard| shard.command(|state| state.server.rooms(&self.namespace)));
+        let server = self.server.get();
+        let rooms = server.map(|it| it.command(|state| state.server.rooms(&self.namespace)));
         rooms.unwrap_or_default()
     }
 
@@ -165,8 +152,8 @@ impl Io {
     /// How many sockets are connected to the namespace.
     #[must_use]
     pub fn len(&self) -> usize {
-        let shard = self.shard.get();
-        shard.map_or(0, |shard| shard.command(|state| state.server.len(&self.namespace)))
+        let server = self.server.get();
+        server.map_or(0, |it| it.command(|state| state.server.len(&self.namespace)))
     }
 
     /// Whether nobody is connected to the namespace.
@@ -179,6 +166,33 @@ impl Io {
     #[must_use]
     pub fn everybody(&self) -> Operator {
         Operator::new(self.clone(), Selector::all())
+    }
+}
+
+impl Socket {
+    /// All sockets of this namespace.
+    #[must_use]
+    pub fn io(&self) -> Io {
+        let entry = self.entry();
+        Io::new(entry.server.clone(), NamespaceName::clone(&entry.namespace))
+    }
+
+    /// All others of the namespace who are in the room.
+    #[must_use]
+    pub fn to(&self, room: impl Into<Room>) -> Operator {
+        self.broadcast().to(room)
+    }
+
+    /// All others of the namespace who are not in the room.
+    #[must_use]
+    pub fn except(&self, room: impl Into<Room>) -> Operator {
+        self.broadcast().except(room)
+    }
+
+    /// All others of the namespace.
+    #[must_use]
+    pub fn broadcast(&self) -> Operator {
+        Operator::new(self.io(), Selector::all().except_socket(self.key()))
     }
 }
 
@@ -260,7 +274,7 @@ impl Operator {
         data: impl Serialize,
     ) -> AnswersFuture<T> {
         let (namespace, selector, timeout) = (&self.io.namespace, &self.selector, self.timeout);
-        gather(self.io.shard.get(), event, &data, |state, Outgoing { payload, heard }| {
+        gather(&self.io.server, event, &data, |state, Outgoing { payload, heard }| {
             let (server, now) = (&mut state.server, Instant::now());
             let sent = server.emit_payload_with_ack(namespace, selector, payload, timeout, now)?;
             state.note_broadcast(namespace, selector, heard);
@@ -307,36 +321,17 @@ impl Operator {
         });
     }
 
-    /// All of them, on whichever server they are, in the order of their connection.
-    ///
-    /// ```
-    /// # async fn example(io: sockeye_app::Io) -> Result<(), sockeye_app::FetchError> {
-    /// for socket in io.in_("lobby").fetch_sockets().await? {
-    ///     println!("{} is in {:?}", socket.id(), socket.rooms());
-    ///     socket.leave("lobby");
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If other servers do not answer in time. A server that runs alone answers at once.
-    #[allow(clippy::unused_async, reason = "servers of a cluster take their time")]
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
-        Ok(self.sockets().into_iter().map(RemoteSocket::local_one).collect())
-    }
-
     /// All of them that are connected to this server, in the order of their connection.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        let mut sockets = Vec::new();
-        self.each(|state, namespace, selector| sockets = state.sockets(namespace, selector));
-        sockets
+        let mut entries = Vec::new();
+        self.each(|state, namespace, selector| entries = state.entries(namespace, selector));
+        entries.into_iter().map(Socket::new).collect()
     }
 
     fn each(&self, act: impl FnOnce(&mut State, &str, &Selector)) {
-        if let Some(shard) = self.io.shard.get() {
-            shard.command(|state| act(state, &self.io.namespace, &self.selector));
+        if let Some(server) = self.io.server.get() {
+            server.command(|state| act(state, &self.io.namespace, &self.selector));
         }
     }
 
@@ -358,12 +353,12 @@ impl Operator {
     ///
     /// If it can't be sent to anybody, because of its name or data.
     pub fn try_emit(&self, event: &str, data: impl Serialize) -> Result<(), EncodeError> {
-        let Some(shard) = self.io.shard.get() else {
+        let Some(server) = self.io.server.get() else {
             return Ok(());
         };
         let (namespace, selector) = (&self.io.namespace, &self.selector);
-        let Outgoing { payload, heard } = shard.encode(event, &data)?;
-        shard.command(|state| {
+        let Outgoing { payload, heard } = server.encode(event, &data)?;
+        server.command(|state| {
             state.server.emit_payload(namespace, selector, payload, self.options)?;
             state.note_broadcast(namespace, selector, heard);
             Ok(())
@@ -374,28 +369,28 @@ impl Operator {
     #[must_use]
     pub fn count(&self) -> usize {
         let (namespace, selector) = (&self.io.namespace, &self.selector);
-        let shard = self.io.shard.get();
-        shard.map_or(0, |shard| shard.command(|s| s.server.select(namespace, selector).len()))
+        let server = self.io.server.get();
+        server.map_or(0, |it| it.command(|s| s.server.select(namespace, selector).len()))
     }
 }
 
 /// Has the machine collect answers, for whoever waits for them.
 fn gather<T>(
-    shard: Option<&Arc<Shard>>,
+    to: &ServerRef,
     event: &str,
     data: &impl Serialize,
     ask: impl FnOnce(&mut State, Outgoing) -> Result<AckId, EncodeError>,
 ) -> AnswersFuture<T> {
     let (slot, awaiting) = (Arc::new(Slot::default()), Awaiting::default());
-    let Some(shard) = shard else {
+    let Some(server) = to.get() else {
         slot.fill(Gathered { answers: Vec::new(), lost: 0, late: 0 });
         return AnswersFuture::new(Ok(Gathering { slot, asked: None, awaiting }));
     };
-    AnswersFuture::new(shard.encode(event, data).and_then(|outgoing| {
-        shard.command(|state| {
+    AnswersFuture::new(server.encode(event, data).and_then(|outgoing| {
+        server.command(|state| {
             let ack = ask(state, outgoing)?;
             state.gathering.insert(ack, Arc::clone(&slot));
-            let asked = Some((Arc::clone(shard), ack));
+            let asked = Some((to.clone(), ack));
             Ok(Gathering { slot, asked, awaiting })
         })
     }))

@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use sockeye_core::engineio::Handshake;
 use sockeye_core::{AckError, EmitError, Room};
 
-use crate::handles::ack::AckFailure;
-use crate::handles::io::Operator;
-use crate::handles::rooms::IntoRooms;
-use crate::handles::socket::Socket;
+use super::ack::AckFailure;
+use super::io::{Io, Operator};
+use super::rooms::IntoRooms;
+use super::socket::Socket;
 
 /// A socket as [`fetch_sockets`](Operator::fetch_sockets) finds it: with its rooms of that moment,
 /// and commands that reach it on whichever server it is.
@@ -33,7 +33,7 @@ pub struct FetchError {
 }
 
 impl RemoteSocket {
-    pub(crate) fn local_one(socket: Socket) -> Self {
+    fn local_one(socket: Socket) -> Self {
         let id = Room::from(socket.id());
         Self {
             rooms: socket.rooms(),
@@ -107,5 +107,38 @@ impl RemoteSocket {
     /// Removes it from its namespace, or with `close` ends its whole connection.
     pub fn disconnect(&self, close: bool) {
         self.operator.disconnect_sockets(close);
+    }
+}
+
+impl Io {
+    /// All sockets of the namespace, on whichever server they are; see
+    /// [`Operator::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// If other servers do not answer in time.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        self.everybody().fetch_sockets().await
+    }
+}
+
+impl Operator {
+    /// All of them, on whichever server they are, in the order of their connection.
+    ///
+    /// ```
+    /// # async fn example(io: sockeye_app::Io) -> Result<(), sockeye_app::FetchError> {
+    /// for socket in io.in_("lobby").fetch_sockets().await? {
+    ///     println!("{} is in {:?}", socket.id(), socket.rooms());
+    ///     socket.leave("lobby");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If other servers do not answer in time. A server that runs alone answers at once.
+    #[allow(clippy::unused_async, reason = "servers of a cluster take their time")]
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        Ok(self.sockets().into_iter().map(RemoteSocket::local_one).collect())
     }
 }

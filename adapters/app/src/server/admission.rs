@@ -3,18 +3,19 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use serde::Serialize;
 use sockeye_core::Args;
 use sockeye_core::engineio::{Admission, Handshake};
 
 use crate::handlers::call::ConnectCall;
-use crate::handlers::handler::Outcome;
-use crate::handlers::reply::BoxError;
-use crate::handles::error::Fault;
+use crate::handlers::handler::{Outcome, Task, start};
+use crate::handlers::namespace::Handlers;
 use crate::handles::socket::Socket;
-use crate::server::machine::Task;
+use crate::state::fault::{BoxError, Fault};
+use crate::state::shared::Entry;
 
 /// Why a client may not join a namespace, as it is told: the `connect_error` of its socket.
 ///
@@ -86,18 +87,18 @@ impl Refusal {
 }
 
 /// Asks one middleware after the other, and answers the client.
-pub(crate) fn decide(socket: Socket, auth: Args) -> Option<Task> {
+pub(crate) fn decide(socket: Socket, handlers: Arc<Handlers>, auth: Args) -> Option<Task> {
     let asked = socket.clone();
     let decision = async move {
-        for middleware in &asked.handlers().middleware {
+        for middleware in &handlers.middleware {
             let call = ConnectCall { socket: asked.clone(), auth: auth.clone() };
             match middleware(call) {
                 Outcome::Done(result) => result?,
                 Outcome::Future(future) => future.await?,
             }
         }
-        asked.handlers().missing_state.map_or(Ok(()), |name| Err(Fault::State(name)))?;
-        asked.handlers().auth_checks.iter().try_for_each(|check| check(&auth))
+        handlers.missing_state.map_or(Ok(()), |name| Err(Fault::State(name)))?;
+        handlers.auth_checks.iter().try_for_each(|check| check(&auth))
     };
     start(Deciding { decision: Box::pin(decision), socket })
 }
@@ -121,9 +122,9 @@ impl Future for Deciding {
             Err(panic) => Err(told(Fault::from_panic(&*panic))),
         };
         match result {
-            Ok(()) => self.socket.accept(),
+            Ok(()) => accept(self.socket.entry()),
             Err((Refusal { message, data }, fault)) => {
-                self.socket.reject(&message, &data);
+                reject(self.socket.entry(), &message, &data);
                 if !Refusal::is_meant(&fault) {
                     self.socket.report("connect", fault);
                 }
@@ -133,37 +134,58 @@ impl Future for Deciding {
     }
 }
 
-/// The application's decision about connections, with its types forgotten.
-pub(crate) type Veto = Box<dyn Fn(Handshake) -> Verdict + Send + Sync>;
-pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<Admission, String>>>>;
+fn accept(socket: &Entry) {
+    if let Some(server) = socket.server.get() {
+        server.command(|state| state.server.accept(socket.key));
+    }
+}
 
-pub(crate) fn veto<R, A, E>(ask: impl Fn(Handshake) -> R + Send + Sync + 'static) -> Veto
+/// Refuses the client, without the data if that is nested too deeply to be sent.
+fn reject(socket: &Entry, message: &str, data: &Option<serde_json::Value>) {
+    let Some(server) = socket.server.get() else { return };
+    let forgotten = server.command(|state| {
+        if state.server.reject(socket.key, message, data).is_err() {
+            let rejected = state.server.reject(socket.key, message, &());
+            rejected.expect("a text can be written as JSON");
+        }
+        state.forget(socket.key)
+    });
+    drop(forgotten);
+}
+
+/// The application's decision about connections, with its types forgotten.
+pub(crate) type AllowRequest = Box<dyn Fn(Handshake) -> Decision + Send + Sync>;
+pub(crate) type Decision = Pin<Box<dyn Future<Output = Result<Admission, String>>>>;
+
+pub(crate) fn allow_request<R, A, E>(
+    ask: impl Fn(Handshake) -> R + Send + Sync + 'static,
+) -> AllowRequest
 where
     R: Future<Output = Result<A, E>> + 'static,
     A: Into<Admission>,
     E: Into<BoxError>,
 {
     Box::new(move |handshake| {
-        let verdict = ask(handshake);
+        let decision = ask(handshake);
         Box::pin(
-            async move { verdict.await.map(Into::into).map_err(|error| error.into().to_string()) },
+            async move { decision.await.map(Into::into).map_err(|error| error.into().to_string()) },
         )
     })
 }
 
-/// Asks for a verdict and hands it on. A panic denies.
+/// Asks for a decision and hands it on. A panic denies.
 pub(crate) fn judge(
-    veto: &Veto,
+    allow_request: &AllowRequest,
     handshake: Handshake,
     tell: impl FnOnce(Result<Admission, String>) + Unpin + 'static,
 ) -> Option<Task> {
-    let verdict = catch_unwind(AssertUnwindSafe(|| veto(handshake)));
-    let verdict = verdict.unwrap_or_else(|_| Box::pin(async { Err("Forbidden".to_owned()) }));
-    start(Judging { verdict, tell: Some(tell) })
+    let decision = catch_unwind(AssertUnwindSafe(|| allow_request(handshake)));
+    let decision = decision.unwrap_or_else(|_| Box::pin(async { Err("Forbidden".to_owned()) }));
+    start(Judging { decision, tell: Some(tell) })
 }
 
 struct Judging<T> {
-    verdict: Verdict,
+    decision: Decision,
     tell: Option<T>,
 }
 
@@ -171,8 +193,8 @@ impl<T: FnOnce(Result<Admission, String>) + Unpin> Future for Judging<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let verdict = &mut self.verdict;
-        let result = match catch_unwind(AssertUnwindSafe(|| verdict.as_mut().poll(cx))) {
+        let decision = &mut self.decision;
+        let result = match catch_unwind(AssertUnwindSafe(|| decision.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
             Err(_) => Err("Forbidden".to_owned()),
@@ -182,12 +204,4 @@ impl<T: FnOnce(Result<Admission, String>) + Unpin> Future for Judging<T> {
         }
         Poll::Ready(())
     }
-}
-
-/// Runs a future up to its first wait; returns what then is left of it.
-pub(crate) fn start(future: impl Future<Output = ()> + 'static) -> Option<Task> {
-    let mut future: Task = Box::pin(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    // The first poll by the runtime's executor gives it a waker that wakes.
-    future.as_mut().poll(&mut cx).is_pending().then_some(future)
 }

@@ -1,30 +1,35 @@
 //! The set of handlers that makes up a server.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use sockeye_core::engineio::{Admission, Handshake};
-use sockeye_core::{ConfigError, NamespaceConfig, ServerConfig, TypedEvent};
+use sockeye_core::{
+    ConfigError, Namespace as NamespaceName, NamespaceConfig, ServerConfig, TypedEvent,
+};
 
+use super::admission::{AllowRequest, allow_request};
+use super::endpoint::Endpoint;
+use super::files::ClientFiles;
+use super::machine::{IntoMachine, Machine};
+use super::with_http::WithHttp;
 use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::handlers::handler::Handler;
 use crate::handlers::namespace::{Directory, Handlers, Namespace};
 use crate::handlers::packet::PacketCall;
 use crate::handlers::pattern::{self, Finding, Matcher};
-use crate::handlers::reply::BoxError;
 use crate::handlers::typed::TypedHandler;
 use crate::handles::error::Error;
 use crate::handles::io::Io;
+use crate::handles::socket::Socket;
 use crate::http::HttpConfig;
-use crate::server::admission::{Veto, veto};
-use crate::server::endpoint::Shard;
-use crate::server::files::ClientFiles;
-use crate::server::machine::{IntoMachine, Machine};
-use crate::server::with_http::WithHttp;
-use crate::state::report::OnError;
+use crate::state::fault::{BoxError, Fault};
+use crate::state::names::full_name;
+use crate::state::report::{OnError, report};
+use crate::state::shared::{Entry, Reporter, ServerRef, Settings};
+use crate::state::values::States;
 
 /// A Socket.IO server to be: its handlers, shared by all sockets, and its options.
 ///
@@ -55,21 +60,15 @@ pub struct App {
     config: ServerConfig,
     namespaces: Vec<(String, Handlers)>,
     matching: Vec<(Result<Matcher, &'static str>, Handlers)>,
-    shared: Shared,
+    states: States,
+    on_error: Option<OnError<Error>>,
+    allow_request: Option<AllowRequest>,
+    /// How many handlers of one socket may be waiting at once.
+    max_handlers: Option<NonZeroUsize>,
     http: HttpConfig,
     files: ClientFiles,
     keep_handshakes: bool,
-    shard: Arc<OnceLock<Arc<Shard>>>,
-}
-
-/// What all namespaces share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
-    pub(crate) on_error: Option<OnError<Error>>,
-    pub(crate) veto: Option<Veto>,
-    /// How many handlers of one socket may be waiting at once.
-    pub(crate) max_handlers: Option<NonZeroUsize>,
+    server: ServerRef,
 }
 
 impl App {
@@ -111,8 +110,7 @@ impl App {
     /// [`on_connect`](Self::on_connect).
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.shared.state.retain(|other| !other.is::<T>());
-        self.shared.state.push(Arc::new(value));
+        self.states.set(value);
         self
     }
 
@@ -124,7 +122,7 @@ impl App {
     /// A panic in the function is caught, and written to the log.
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(Error) + Send + Sync + 'static) -> Self {
-        self.shared.on_error = Some(Box::new(handler));
+        self.on_error = Some(Box::new(handler));
         self
     }
 
@@ -141,7 +139,7 @@ impl App {
     /// many: such a wait needs a time limit.
     #[must_use]
     pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
-        self.shared.max_handlers = Some(limit);
+        self.max_handlers = Some(limit);
         self
     }
 
@@ -168,7 +166,7 @@ impl App {
         A: Into<Admission>,
         E: Into<BoxError>,
     {
-        self.shared.veto = Some(veto(ask));
+        self.allow_request = Some(allow_request(ask));
         self
     }
 
@@ -254,7 +252,7 @@ impl App {
     /// be left out.
     #[must_use]
     pub fn of(mut self, name: &str, build: impl FnOnce(Namespace) -> Namespace) -> Self {
-        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        let name = full_name(name);
         let known = self.namespaces.iter().position(|(other, _)| *other == name);
         let index = known.unwrap_or_else(|| {
             self.namespaces.push((name, Handlers::default()));
@@ -330,16 +328,16 @@ impl App {
     /// ```
     #[must_use]
     pub fn io(&self) -> Io {
-        Io::new(Arc::clone(&self.shard))
+        Io::new(self.server.clone(), NamespaceName::from("/"))
     }
 
-    fn into_shard(mut self) -> Result<Arc<Shard>, ConfigError> {
+    fn into_endpoint(mut self) -> Result<Arc<Endpoint>, ConfigError> {
         if !self.namespaces.iter().any(|(name, _)| name == "/") {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
         }
         let known = self.namespaces.iter_mut().map(|(_, handlers)| handlers);
         for handlers in known.chain(self.matching.iter_mut().map(|(_, handlers)| handlers)) {
-            handlers.check_states(&self.shared.state);
+            handlers.check_states(&self.states);
         }
         let config = |(name, handlers): &(String, Handlers)| {
             NamespaceConfig::new(name).manual_accept(
@@ -353,23 +351,37 @@ impl App {
             let known = self.namespaces.iter().map(|(_, handlers)| handlers);
             known.chain(self.matching.iter().map(|(_, handlers)| handlers))
         };
-        self.config.engine.manual_accept = self.shared.veto.is_some();
+        self.config.engine.manual_accept = self.allow_request.is_some();
         self.config.engine.keep_handshakes |= self.keep_handshakes;
         self.config.engine.keep_handshakes |= all().any(|handlers| handlers.wants_handshake);
         self.config.room_events |= all().any(|handlers| !handlers.room.is_empty());
         self.config.dynamic_namespaces = !self.matching.is_empty();
         let mut directory = Directory::default();
         for (name, handlers) in self.namespaces {
-            directory.known.insert(name.into(), Arc::new(handlers));
+            directory.add(&name, handlers);
         }
         for (matcher, handlers) in self.matching {
             let unsound = |problem| ConfigError { field: "of_template", problem };
-            directory.matching.push((matcher.map_err(unsound)?, Arc::new(handlers)));
+            directory.add_matching(matcher.map_err(unsound)?, handlers);
         }
-        let shard = Shard::new(self.config, directory, self.shared)?;
-        let shard = self.shard.get_or_init(|| shard);
-        Ok(Arc::clone(shard))
+        let settings = Settings {
+            limits: self.config.limits_out(),
+            high_water: self.config.engine.max_buffered / 4,
+            max_handlers: self.max_handlers.map_or(100, NonZeroUsize::get),
+            states: self.states,
+            reporter: reporter(self.on_error),
+        };
+        Endpoint::new(self.config, directory, settings, self.allow_request, self.server)
     }
+}
+
+/// Tells errors to the application, or writes them down.
+fn reporter(on_error: Option<OnError<Error>>) -> Reporter {
+    Box::new(move |entry: &Arc<Entry>, event: &str, fault: Fault| {
+        let socket = Socket::new(Arc::clone(entry));
+        let error = Error { socket, event: event.to_owned(), fault };
+        report(on_error.as_ref(), error.fault.level(), error);
+    })
 }
 
 impl IntoMachine for App {
@@ -379,7 +391,7 @@ impl IntoMachine for App {
             let missing = ConfigError { field: "client_files", problem: "can't be read" };
             http.files = self.files.load().map_err(|_| missing)?;
         }
-        Ok(Arc::new(WithHttp::new(self.into_shard()?, http, &engine)))
+        Ok(Arc::new(WithHttp::new(self.into_endpoint()?, http, &engine)))
     }
 
     fn polling_only(mut self) -> Self {

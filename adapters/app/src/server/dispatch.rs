@@ -12,100 +12,113 @@ use std::time::Instant;
 use log::Level;
 use sockeye_core::engineio::Admission;
 use sockeye_core::{
-    Args, DisconnectReason, Event, Name, Namespace as NamespaceName, Responder, Room, RoomChange,
-    SocketId,
+    DisconnectReason, Event, Namespace as NamespaceName, Room, RoomChange, SocketId,
 };
 
+use super::admission::{decide, judge};
+use super::endpoint::Endpoint;
+use super::machine::Runtime;
 use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
-use crate::handlers::delivery::Arrival;
-use crate::handlers::handler::{Outcome, run};
+use crate::handlers::delivery::Delivery;
+use crate::handlers::handler::{Outcome, Task, guard, run, start};
+use crate::handlers::listeners::{SocketListeners, listeners_of};
+use crate::handlers::namespace::Handlers;
 use crate::handlers::packet::{Packet, PacketCall};
-use crate::handles::ack::{AckSender, Gathered};
-use crate::handles::backpressure::{Awaited, Waiting, polling};
+use crate::handles::ack::AckSender;
+use crate::handles::backpressure::{Awaited, HandlerPermit, ServerPermit, polling};
 use crate::handles::io::Io;
 use crate::handles::socket::Socket;
-use crate::server::admission::{decide, judge, start};
-use crate::server::endpoint::{Happening, Shard};
-use crate::server::machine::{Runtime, Task};
 use crate::state::report::write;
+use crate::state::shared::{AppEvent, Data, Entry, Kept, Sent};
+use crate::state::slot::Gathered;
 
-impl Shard {
+impl Endpoint {
     /// Hands an event to whoever waits for it.
-    pub(crate) fn dispatch(self: &Arc<Self>, happening: Happening, runtime: &mut dyn Runtime) {
-        let event = match happening {
-            Happening::Told(event) => event,
-            Happening::Sent(socket, name, args) => return sent(&socket, &name, &args, runtime),
+    pub(crate) fn dispatch(&self, event: AppEvent, runtime: &mut dyn Runtime) {
+        let event = match event {
+            AppEvent::Core(event) => event,
+            AppEvent::Sent(sent) => return self.sent(&sent, runtime),
         };
         match event {
             Event::HandshakeRequested { id, handshake } => {
-                let Some(veto) = &self.shared.veto else { return };
-                let shard = Arc::clone(self);
-                let tell = move |verdict: Result<Admission, String>| {
-                    shard.command(|state| match verdict {
+                let Some(allow_request) = &self.allow_request else { return };
+                let server = self.reference.clone();
+                let tell = move |decision: Result<Admission, String>| {
+                    let Some(server) = server.get() else { return };
+                    server.command(|state| match decision {
                         Ok(admission) => {
                             state.server.accept_handshake(id, admission, Instant::now())
                         }
                         Err(message) => state.server.reject_handshake(id, &message),
                     });
                 };
-                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
+                spawn(judge(allow_request, handshake, tell), runtime);
             }
             Event::Connecting { socket: key, namespace, auth } => {
-                let Some(socket) = self.meet(key, namespace) else {
+                let Some(socket) = self.get_or_create(key, namespace) else {
                     // Nobody has told what to do with a namespace of this name.
-                    return self.command(|state| state.server.reject_namespace(key));
+                    return self.shared.command(|state| state.server.reject_namespace(key));
                 };
-                decide(socket, auth).into_iter().for_each(|task| runtime.spawn(task));
+                spawn(decide(socket.clone(), Arc::clone(self.handlers(&socket)), auth), runtime);
             }
             Event::ConnectAborted { socket } => {
-                drop(self.driven.with(|state| state.forget(socket)));
+                drop(self.shared.driven.with(|state| state.forget(socket)));
             }
             Event::Connected { socket: key, namespace, auth, .. } => {
-                let Some(socket) = self.meet(key, namespace) else { return };
+                let Some(socket) = self.get_or_create(key, namespace) else { return };
                 if socket.is_recovered() {
                     // It is the socket of before from now on.
-                    drop(self.driven.with(|state| state.kept.remove(socket.sid())));
+                    let sid = &socket.entry().sid;
+                    drop(self.shared.driven.with(|state| state.kept.remove(sid)));
                 }
-                for handler in &socket.handlers().connect {
+                for handler in &self.handlers(&socket).connect {
                     let call = ConnectCall { socket: socket.clone(), auth: auth.clone() };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                    spawn(run(handler, call), runtime);
                 }
             }
             Event::Upgraded { socket: key } => {
                 let Some(socket) = self.get(key) else { return };
-                for handler in &socket.handlers().upgrade {
-                    let call = UpgradeCall { socket: socket.clone() };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                for handler in &self.handlers(&socket).upgrade {
+                    spawn(run(handler, UpgradeCall { socket: socket.clone() }), runtime);
                 }
             }
             Event::Received { socket: key, name, args, ack } => {
-                let Some(socket) = self.get(key) else { return };
-                received(socket, name, args, ack, runtime);
+                let found = self.shared.driven.with(|state| {
+                    let registered = state.sockets.get(&key)?;
+                    Some((Arc::clone(&registered.entry), registered.listeners.clone()))
+                });
+                let Some((entry, listeners)) = found else { return };
+                let ack = ack.map(|responder| {
+                    let target = Arc::<Entry>::clone(&entry);
+                    AckSender::new(target, responder)
+                });
+                let delivery = Delivery { socket: Socket::new(entry), name, args, ack };
+                self.received(delivery, listeners_of(listeners), runtime);
             }
             Event::Acked { socket, ack, result } => {
-                let slot = self.driven.with(|state| state.waiting.remove(&(socket, ack)));
+                let slot = self.shared.driven.with(|state| state.waiting.remove(&(socket, ack)));
                 if let Some(slot) = slot {
                     slot.fill(result);
                 }
             }
             Event::BroadcastAcked { ack, answers, disconnected, timed_out } => {
-                let slot = self.driven.with(|state| state.gathering.remove(&ack));
+                let slot = self.shared.driven.with(|state| state.gathering.remove(&ack));
                 if let Some(slot) = slot {
                     slot.fill(Gathered { answers, lost: disconnected, late: timed_out });
                 }
             }
             Event::Drained { socket } => {
-                let waiting = self.driven.with(|state| state.take_draining(socket));
+                let waiting = self.shared.driven.with(|state| state.take_draining(socket));
                 waiting.iter().for_each(|slot| slot.fill(true));
             }
             Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
             Event::RecoveryExpired { sid } => {
-                let kept = self.driven.with(|state| state.kept.remove(&sid));
-                let Some((key, origin)) = kept else { return };
-                let socket = Socket::new(self, key, sid, origin);
-                for handler in &socket.handlers().expired {
-                    let call = ExpiredCall { socket: socket.clone() };
-                    run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+                let kept = self.shared.driven.with(|state| state.kept.remove(&sid));
+                let Some(Kept { entry, data }) = kept else { return };
+                let socket = Socket::new(entry);
+                for handler in &self.handlers(&socket).expired {
+                    let left = run(handler, ExpiredCall { socket: socket.clone() });
+                    spawn(left.map(|task| keeping(&data, task)), runtime);
                 }
             }
             Event::Disconnected { socket, reason, rooms, may_return } => {
@@ -117,13 +130,22 @@ impl Shard {
     }
 
     fn get(&self, key: SocketId) -> Option<Socket> {
-        self.driven.with(|state| state.sockets.get(&key).cloned())
+        let registered = self
+            .shared
+            .driven
+            .with(|state| state.sockets.get(&key).map(|registered| Arc::clone(&registered.entry)));
+        registered.map(Socket::new)
     }
 
-    fn tell_room(self: &Arc<Self>, namespace: NamespaceName, room: &str, change: &RoomChange) {
-        let Some((handlers, _)) = self.find(&namespace) else { return };
-        let io = Io::on_shard(Arc::clone(self), namespace);
-        for handler in &handlers.room {
+    /// The handlers for the namespace of a socket.
+    fn handlers(&self, socket: &Socket) -> &Arc<Handlers> {
+        self.directory.get(socket.entry().handlers)
+    }
+
+    fn tell_room(&self, namespace: NamespaceName, room: &str, change: &RoomChange) {
+        let Some((index, _)) = self.find(&namespace) else { return };
+        let io = Io::new(self.reference.clone(), namespace);
+        for handler in &self.directory.get(index).room {
             if catch_unwind(AssertUnwindSafe(|| handler(&io, room, change))).is_err() {
                 write(Level::Error, &"a handler for changes of rooms panicked");
             }
@@ -140,74 +162,103 @@ impl Shard {
     ) {
         // Nobody comes back to a server that shuts down.
         let may_return = may_return && reason != DisconnectReason::ServerShuttingDown;
-        let (socket, waiting, replaced) = self.driven.with(|state| {
-            let socket = state.sockets.remove(&key);
-            let kept = socket.as_ref().filter(|_| may_return).map(Socket::keep);
-            let replaced =
-                kept.and_then(|(sid, key, origin)| state.kept.insert(sid, (key, origin)));
+        let (registered, waiting, replaced) = self.shared.driven.with(|state| {
+            let registered = state.sockets.remove(&key);
+            let returning = registered.as_ref().filter(|_| may_return);
+            let replaced = returning.and_then(|it| {
+                let kept = Kept { entry: Arc::clone(&it.entry), data: Arc::clone(&it.data) };
+                state.kept.insert(it.entry.sid.clone(), kept)
+            });
             state.leaving = Some((key, rooms.to_vec()));
-            (socket, state.take_draining(key), replaced)
+            (registered, state.take_draining(key), replaced)
         });
         drop(replaced);
         waiting.iter().for_each(|slot| slot.fill(false));
-        let Some(socket) = socket else { return };
+        let Some(registered) = registered else { return };
+        let socket = Socket::new(Arc::clone(&registered.entry));
+        let handlers = self.handlers(&socket);
         let call = || DisconnectCall { socket: socket.clone(), reason, rooms: rooms.to_vec() };
-        for handler in &socket.handlers().disconnecting {
-            run(handler, call()).into_iter().for_each(|task| runtime.spawn(task));
+        for handler in &handlers.disconnecting {
+            let left = run(handler, call());
+            spawn(left.map(|task| keeping(&registered.data, task)), runtime);
         }
-        self.driven.with(|state| state.leaving = None);
-        for handler in &socket.handlers().disconnect {
-            run(handler, call()).into_iter().for_each(|task| runtime.spawn(task));
+        self.shared.driven.with(|state| state.leaving = None);
+        for handler in &handlers.disconnect {
+            let left = run(handler, call());
+            spawn(left.map(|task| keeping(&registered.data, task)), runtime);
+        }
+        // Its listeners end here, and its data unless a handler goes on.
+        drop(registered);
+    }
+
+    /// Calls those who want to hear what was emitted.
+    fn sent(&self, sent: &Sent, runtime: &mut dyn Runtime) {
+        let Sent { socket: registered, name, args } = sent;
+        let socket = Socket::new(Arc::clone(&registered.entry));
+        let own = listeners_of(registered.listeners.clone());
+        let own = own.map(|own| own.with(|it| it.for_any_outgoing())).unwrap_or_default();
+        for handler in self.handlers(&socket).any_outgoing.iter().chain(&own) {
+            let (socket, name, args) = (socket.clone(), name.clone(), args.clone());
+            spawn(run(handler, EventCall { socket, name, args, ack: None }), runtime);
+        }
+    }
+
+    fn received(
+        &self,
+        mut delivery: Delivery<Socket>,
+        mut listeners: Option<Arc<SocketListeners>>,
+        runtime: &mut dyn Runtime,
+    ) {
+        let handlers = self.directory.get(delivery.socket.entry().handlers);
+        let own = listeners.as_ref().map(|own| own.with(|it| it.for_any())).unwrap_or_default();
+        for handler in handlers.events.any.iter().chain(&own) {
+            spawn(run(handler, delivery.call(false)), runtime);
+        }
+        if handlers.packet.is_empty() {
+            if listeners.is_none() && !handlers.events.any.is_empty() {
+                // These may have added the first one.
+                listeners = delivery.socket.listeners();
+            }
+            let left = deliver(delivery, handlers, listeners.as_deref());
+            left.into_iter().for_each(|task| runtime.spawn(task));
+        } else {
+            let (socket, asking) = (delivery.socket.clone(), Asking::default());
+            let future = Box::pin(pass(delivery, Arc::clone(handlers), Rc::clone(&asking)));
+            let passing = Passing { future, socket, asking, awaited: Awaited::default() };
+            spawn(start(passing), runtime);
         }
     }
 }
 
-/// Calls those who want to hear what was emitted.
-fn sent(socket: &Socket, name: &Name, args: &Args, runtime: &mut dyn Runtime) {
-    let own = socket.outgoing_listeners();
-    for handler in socket.handlers().any_outgoing.iter().chain(&own) {
-        let (socket, name, args) = (socket.clone(), name.clone(), args.clone());
-        let call = EventCall { socket, name, args, ack: None };
-        run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
+fn spawn(task: Option<Task>, runtime: &mut dyn Runtime) {
+    if let Some(task) = task {
+        runtime.spawn(task);
     }
 }
 
-fn received(
-    socket: Socket,
-    name: Name,
-    args: Args,
-    ack: Option<Responder>,
-    runtime: &mut dyn Runtime,
-) {
-    let ack = ack.map(|responder| AckSender::new(socket.clone(), responder));
-    let handlers = Arc::clone(socket.handlers());
-    let own = socket.any_listeners();
-    let mut arrival = Arrival { socket, name, args, ack };
-    for handler in handlers.any.iter().chain(&own) {
-        let call = arrival.call(false);
-        run(handler, call).into_iter().for_each(|task| runtime.spawn(task));
-    }
-    if handlers.packet.is_empty() {
-        deliver(arrival).into_iter().for_each(|task| runtime.spawn(task));
-    } else {
-        let (socket, asking) = (arrival.socket.clone(), Asking::default());
-        let future = Box::pin(pass(arrival, Rc::clone(&asking)));
-        let passing = Passing { future, socket, asking, awaited: Awaited::default() };
-        start(passing).into_iter().for_each(|task| runtime.spawn(task));
-    }
+/// Keeps the data of a socket for a handler that outlives it.
+fn keeping(data: &Arc<Data>, task: Task) -> Task {
+    let data = Arc::clone(data);
+    Box::pin(async move {
+        task.await;
+        drop(data);
+    })
 }
 
 /// Calls the handlers for this very event; returns what is left of them.
-fn deliver(arrival: Arrival<Socket>) -> Vec<Task> {
-    let handlers = Arc::clone(arrival.socket.handlers());
-    let own = arrival.socket.listeners_for(&arrival.name);
-    let shared = handlers.events.get(arrival.name.as_str());
-    arrival.deliver(shared.into_iter().flatten().chain(&own))
+fn deliver(
+    delivery: Delivery<Socket>,
+    handlers: &Handlers,
+    listeners: Option<&SocketListeners>,
+) -> Vec<Task> {
+    let own = listeners.map(|own| own.with(|it| it.for_event(&delivery.name))).unwrap_or_default();
+    let name = delivery.name.clone();
+    delivery.deliver(handlers.events.of_event(&name).iter().chain(&own))
 }
 
 /// There while middlewares are asked about an event, and how they count if they take their time.
 /// After that the handlers count themselves.
-type Asking = Rc<RefCell<Option<Option<Waiting>>>>;
+type Asking = Rc<RefCell<Option<Option<ServerPermit>>>>;
 
 /// An event on its way through the middlewares.
 struct Passing {
@@ -222,12 +273,13 @@ impl Future for Passing {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { future, socket, asking, awaited } = &mut *self;
-        let polled = polling(Some(socket.reference()), awaited, || future.as_mut().poll(cx));
+        let polled =
+            polling(Some(socket.entry().reference()), awaited, || future.as_mut().poll(cx));
         if polled.is_pending() {
             let asks = awaited.is_any();
             match &mut *asking.borrow_mut() {
-                Some(Some(waiting)) => waiting.set_asking(asks),
-                Some(waiting @ None) => *waiting = Some(Waiting::new(socket, asks)),
+                Some(Some(permit)) => permit.set_asking(asks),
+                Some(permit @ None) => *permit = Some(ServerPermit::new(socket.entry(), asks)),
                 None => {}
             }
         }
@@ -236,11 +288,11 @@ impl Future for Passing {
 }
 
 /// Leads an event through the middlewares to its handlers.
-async fn pass(mut arrival: Arrival<Socket>, asking: Asking) {
+async fn pass(mut delivery: Delivery<Socket>, handlers: Arc<Handlers>, asking: Asking) {
     asking.replace(Some(None));
-    let socket = arrival.socket.clone();
-    let packet = Packet::new(arrival.name.clone(), arrival.args.clone());
-    for middleware in &socket.handlers().packet {
+    let socket = delivery.socket.clone();
+    let packet = Packet::new(delivery.name.clone(), delivery.args.clone());
+    for middleware in &handlers.packet {
         let call = PacketCall { socket: socket.clone(), packet: packet.clone() };
         let asked = async {
             match middleware(call) {
@@ -248,16 +300,18 @@ async fn pass(mut arrival: Arrival<Socket>, asking: Asking) {
                 Outcome::Future(future) => future.await,
             }
         };
-        if let Err(fault) = crate::handlers::handler::guard(asked).await {
+        if let Err(fault) = guard(asked).await {
             return socket.report(&packet.name(), fault);
         }
     }
     if !socket.is_connected() {
         return;
     }
-    (arrival.name, arrival.args) = packet.contents();
+    (delivery.name, delivery.args) = packet.contents();
     drop(asking.take());
-    let mut tasks = deliver(arrival);
+    let listeners = socket.listeners();
+    let mut tasks = deliver(delivery, &handlers, listeners.as_deref());
+    drop((listeners, handlers));
     poll_fn(|cx| {
         tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
         if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }

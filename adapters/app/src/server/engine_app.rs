@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use log::Level;
@@ -12,14 +12,14 @@ use sockeye_core::engineio::{
 };
 use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};
 
-use crate::handlers::reply::BoxError;
+use super::admission::{AllowRequest, allow_request, judge};
+use super::machine::{IntoMachine, Machine, Runtime};
+use super::with_http::WithHttp;
 use crate::http::HttpConfig;
-use crate::server::admission::{Veto, judge, veto};
-use crate::server::endpoint::seed;
-use crate::server::machine::{IntoMachine, Machine, Runtime};
-use crate::server::with_http::WithHttp;
 use crate::state::driven::{Driven, Source, Wake};
+use crate::state::fault::BoxError;
 use crate::state::report::write;
+use crate::state::seed::seed;
 
 /// An Engine.IO server to be: what [`App`](crate::App) is for Socket.IO, one layer below.
 ///
@@ -47,7 +47,7 @@ struct Handlers {
     open: Option<Box<OnOpen>>,
     message: Option<Box<OnMessage>>,
     close: Option<Box<OnClose>>,
-    veto: Option<Veto>,
+    allow_request: Option<AllowRequest>,
 }
 
 impl EngineApp {
@@ -83,7 +83,7 @@ impl EngineApp {
         A: Into<Admission>,
         E: Into<BoxError>,
     {
-        self.handlers.veto = Some(veto(ask));
+        self.handlers.allow_request = Some(allow_request(ask));
         self
     }
 
@@ -120,12 +120,12 @@ impl fmt::Debug for EngineApp {
 
 impl IntoMachine for EngineApp {
     fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
-        let config = self.config.manual_accept(self.handlers.veto.is_some());
+        let config = self.config.manual_accept(self.handlers.allow_request.is_some());
         let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
         let engine = config.clone();
-        let shard = Arc::new(EngineShard { driven, config, handlers: self.handlers });
-        Ok(Arc::new(WithHttp::new(shard, self.http, &engine)))
+        let endpoint = Arc::new(EngineEndpoint { driven, config, handlers: self.handlers });
+        Ok(Arc::new(WithHttp::new(endpoint, self.http, &engine)))
     }
 
     fn polling_only(mut self) -> Self {
@@ -135,10 +135,10 @@ impl IntoMachine for EngineApp {
 }
 
 /// A client's session. A handle that may be cloned and used anywhere, on any thread; once the
-/// session is over, commands do nothing.
+/// session is over, commands do nothing. It keeps neither the session nor the server.
 #[derive(Clone)]
 pub struct Session {
-    shard: Arc<EngineShard>,
+    endpoint: Weak<EngineEndpoint>,
     id: SessionId,
 }
 
@@ -147,24 +147,32 @@ impl Session {
     /// `Vec<u8>`.
     pub fn send(&self, message: impl Into<Frame>) {
         let message = Encoded::from(message.into());
-        self.shard.driven.command(|engine| engine.send(self.id, &message, false));
+        if let Some(endpoint) = self.endpoint.upgrade() {
+            endpoint.driven.command(|engine| engine.send(self.id, &message, false));
+        }
     }
 
     /// The id on the wire, a secret of the client's; `None` once the session is over.
     #[must_use]
     pub fn sid(&self) -> Option<Sid> {
-        self.shard.driven.with(|engine| engine.sid(self.id).cloned())
+        self.endpoint.upgrade()?.driven.with(|engine| engine.sid(self.id).cloned())
     }
 
     /// Closes the session, after what was sent to it.
     pub fn close(&self) {
-        self.shard.driven.command(|engine| engine.close(self.id, Instant::now()));
+        if let Some(endpoint) = self.endpoint.upgrade() {
+            endpoint.driven.command(|engine| engine.close(self.id, Instant::now()));
+        }
     }
 
     /// The transport at this moment: `polling` or `websocket`; `None` once the session is over.
     #[must_use]
     pub fn transport(&self) -> Option<&'static str> {
-        self.shard.driven.with(|engine| engine.transport(self.id)).map(Transport::as_str)
+        self.endpoint
+            .upgrade()?
+            .driven
+            .with(|engine| engine.transport(self.id))
+            .map(Transport::as_str)
     }
 }
 
@@ -176,13 +184,13 @@ impl fmt::Debug for Session {
 
 impl PartialEq for Session {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && Arc::ptr_eq(&self.shard, &other.shard)
+        self.id == other.id && Weak::ptr_eq(&self.endpoint, &other.endpoint)
     }
 }
 
 impl Eq for Session {}
 
-struct EngineShard {
+struct EngineEndpoint {
     driven: Driven<Engine>,
     config: EngineConfig,
     handlers: Handlers,
@@ -196,21 +204,24 @@ impl Source for Engine {
     }
 }
 
-impl EngineShard {
+impl EngineEndpoint {
     fn dispatch(self: &Arc<Self>, event: Event, runtime: &mut dyn Runtime) {
-        let session = |id| Session { shard: Arc::clone(self), id };
+        let session = |id| Session { endpoint: Arc::downgrade(self), id };
         let handlers = &self.handlers;
         match event {
             Event::HandshakeRequested { id, handshake } => {
-                let Some(veto) = &handlers.veto else { return };
-                let shard = Arc::clone(self);
-                let tell = move |verdict: Result<Admission, String>| {
-                    shard.driven.command(|engine| match verdict {
+                let Some(allow_request) = &handlers.allow_request else { return };
+                let endpoint = Arc::downgrade(self);
+                let tell = move |decision: Result<Admission, String>| {
+                    let Some(endpoint) = endpoint.upgrade() else { return };
+                    endpoint.driven.command(|engine| match decision {
                         Ok(admission) => engine.accept_handshake(id, admission, Instant::now()),
                         Err(message) => engine.reject_handshake(id, &message),
                     });
                 };
-                judge(veto, handshake, tell).into_iter().for_each(|task| runtime.spawn(task));
+                judge(allow_request, handshake, tell)
+                    .into_iter()
+                    .for_each(|task| runtime.spawn(task));
             }
             Event::Opened { session: id, .. } => {
                 if let Some(handler) = &handlers.open {
@@ -233,7 +244,7 @@ impl EngineShard {
     }
 }
 
-impl Machine for EngineShard {
+impl Machine for EngineEndpoint {
     fn matches(&self, path: &str) -> bool {
         self.config.matches(path)
     }

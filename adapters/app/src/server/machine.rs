@@ -1,16 +1,13 @@
 //! What an adapter drives, and what it has to offer in return.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sockeye_core::engineio::EngineConfig;
 use sockeye_core::{Input, Output, Request, Response};
 
-/// The rest of a handler that has to wait for something.
-pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+use crate::handlers::handler::Task;
 
 /// What a machine asks of the adapter that drives it.
 pub trait Runtime {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sockeye_core::{ConfigError, Input, Request, Response};
 
-use crate::server::machine::{IntoMachine, Machine, Runtime};
+use super::machine::{IntoMachine, Machine, Runtime};
 use crate::state::driven::Wake;
 
 /// Two endpoints with different paths, served together.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use sockeye_core::engineio::EngineConfig;
 use sockeye_core::{Input, Output, Request, RequestId, Response};
 
+use super::machine::{Machine, Runtime};
+use crate::handlers::handler::Task;
 use crate::http::{HttpConfig, Layer, Turn};
-use crate::server::machine::{Machine, Runtime, Task};
 use crate::state::driven::Wake;
 
 /// A machine whose answers are completed by the layer of HTTP.

@@ -6,6 +6,7 @@ use crate::engineio::Transport;
 use crate::error::AckError;
 use crate::error::DisconnectReason;
 use crate::id::{AckId, Sid, SocketId};
+use crate::socketio::ack::Responder;
 
 /// Something that happened to a [`Client`](crate::client::Client) or one of its sockets.
 #[derive(Debug)]
@@ -135,15 +136,4 @@ pub enum Event {
         /// Whether it connects again by itself.
         returns: bool,
     },
-}
-
-/// The right to answer one event with an acknowledgement, once and on the connection on which the
-/// event came.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the server waits for its acknowledgement"]
-pub struct Responder {
-    pub(super) id: u64,
-    pub(super) socket: SocketId,
-    /// How often the socket was connected when the event arrived.
-    pub(super) generation: u64,
 }

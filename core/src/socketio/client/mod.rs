@@ -114,7 +114,8 @@ pub use counts::Counts;
 pub use error::{Fault, OpenError};
 
 pub use crate::error::DisconnectReason;
-pub use event::{Event, Responder};
+pub use crate::socketio::ack::Responder;
+pub use event::Event;
 pub use input::Input;
 pub use socket_mut::SocketMut;
 

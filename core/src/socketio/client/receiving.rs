@@ -19,12 +19,13 @@ use std::time::Instant;
 use super::alarm::Alarm;
 use super::client::Client;
 use super::error::Fault;
-use super::event::{Event, Responder};
+use super::event::Event;
 use super::socket::{EarlyEvent, Phase};
 use crate::args::{Args, Name};
 use crate::engineio::client::TransportFault;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
+use crate::socketio::ack::Responder;
 use crate::socketio::packet::{Packet, ServerPacket};
 
 impl Client {

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::auth::{Auth, AuthError, Kind};
 use super::client::Client;
-use super::event::Responder;
 use super::retries::QueuedEvent;
 use super::socket::{Phase, Socket};
 use crate::engineio::Encoded;
 use crate::error::{EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
+use crate::socketio::ack::Responder;
 use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};

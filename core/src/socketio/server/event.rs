@@ -4,6 +4,7 @@ use crate::args::{Args, Name};
 use crate::engineio::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
+use crate::socketio::ack::Responder;
 use crate::socketio::server::names::{Namespace, Room};
 
 /// An event that a [`Server`](crate::Server) reports, as [`Output::Event`](crate::Output::Event).
@@ -138,12 +139,4 @@ pub enum RoomChange {
     Left(Sid),
     /// The room was deleted: its last socket has left it.
     Deleted,
-}
-
-/// The right to answer one event with an acknowledgement, once, on the socket that received it.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the client waits for its acknowledgement"]
-pub struct Responder {
-    pub(super) id: u64,
-    pub(super) socket: SocketId,
 }

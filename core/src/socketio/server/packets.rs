@@ -8,12 +8,13 @@ use crate::error::DisconnectReason;
 use crate::id::{AckId, SessionId, SocketId};
 use crate::io::Frame;
 use crate::socketio::ack::PendingAck;
+use crate::socketio::ack::Responder;
 use crate::socketio::packet;
 use crate::socketio::packet::Packet;
 use crate::socketio::server::alarm::{Alarm, Wait};
 use crate::socketio::server::config::is_valid_name;
 use crate::socketio::server::connection::Violation;
-use crate::socketio::server::event::{Event, Responder};
+use crate::socketio::server::event::Event;
 use crate::socketio::server::names::Namespace;
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Phase;
@@ -152,7 +153,7 @@ impl Server {
             }
             Packet::Event { namespace, name, args, ack } => {
                 if let Some(socket) = self.addressee(session, &namespace)? {
-                    let ack = ack.map(|id| Responder { id, socket });
+                    let ack = ack.map(|id| Responder { id, socket, generation: 0 });
                     self.tell(Event::Received { socket, name, args, ack });
                 }
             }

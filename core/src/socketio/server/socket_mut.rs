@@ -8,15 +8,15 @@ use serde::Serialize;
 use crate::engineio::{Handshake, Transport};
 use crate::error::{DisconnectReason, EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
-use crate::socketio::ack::PendingAck;
+use crate::socketio::ack::{PendingAck, Responder};
 use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
+use crate::socketio::server::RoomChange;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Socket;
-use crate::socketio::server::{Responder, RoomChange};
 
 /// A view of a socket that exists, for commands and questions; made by [`Server::socket`].
 pub struct SocketMut<'a> {
@@ -265,7 +265,7 @@ impl SocketMut<'_> {
         responder: Responder,
         payload: AckPayload,
     ) -> Result<bool, RespondError> {
-        let Responder { id, socket } = responder;
+        let Responder { id, socket, .. } = responder;
         if socket != self.id {
             return Err(RespondError::OtherSocket);
         }

@@ -1,49 +1,67 @@
-//! The core's client together with the handlers.
+//! What the handles of a client share, and what there is of each socket.
+//!
+//! The machine owns [`Shared`]; handles refer to it. What the application attaches to a socket,
+//! handlers and listeners, ends with the client.
 
-use std::any::Any;
+use std::any::TypeId;
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use log::Level;
-use sockeye_core::client::{Client as Core, Event, Input, OpenError, Output};
+use sockeye_core::client::{
+    Client as Core, Config, Event, OpenError, Output, SocketConfig, SocketMut,
+};
 use sockeye_core::packet::Limits;
-use sockeye_core::{AckError, AckId, ConfigError, SocketId};
+use sockeye_core::{AckError, AckId, ConfigError, EmitError, SocketId};
 
-use super::builder::{Client, Handlers, Shared};
-use super::closing::Undelivered;
-use super::events::Queue;
-use super::held::{Count, Held};
-use super::machine::{Machine, Runtime};
-use super::socket::{Inner, Socket};
-use super::{ConnectError, Error, Refused};
-use crate::handles::ack::Slot;
-use crate::server::endpoint::seed;
-use crate::state::driven::{Driven, Source, Wake};
-use crate::state::report::{report, write};
+use super::connect_error::{ConnectError, Refused, Undelivered};
+use super::held::{Held, keeps_order};
+use super::queue::Queue;
+use crate::state::driven::{Driven, Source};
+use crate::state::fault::Fault;
+use crate::state::seed::seed;
+use crate::state::slot::Slot;
+use crate::state::values::{AnyValue, States};
 
-/// The machine of a [`Client`].
-pub(crate) struct Hub {
+/// Tells the application what went wrong in a handler of a socket.
+pub(super) type Reporter = Box<dyn Fn(&Arc<Entry>, &str, Fault) + Send + Sync>;
+
+/// What the handles of a client share.
+pub(crate) struct Shared {
     pub(super) driven: Driven<State>,
-    pub(super) shared: Shared,
-    limits: Limits,
+    /// What packets may hold that are sent.
+    pub(super) limits: Limits,
     /// How many handlers wait.
-    pub(super) busy: Count,
-    max_handlers: usize,
+    pub(super) busy: Arc<AtomicUsize>,
+    pub(super) max_handlers: usize,
     /// How many handles there are.
     pub(super) handles: AtomicUsize,
     /// The connection goes on without handles.
     pub(super) is_detached: AtomicBool,
+    states: States,
+    reporter: Reporter,
+}
+
+/// What a handle to a socket points to.
+pub(crate) struct Entry {
+    pub(super) client: Weak<Shared>,
+    pub(super) key: SocketId,
+    pub(super) namespace: String,
+}
+
+/// A socket with all that belongs to it, of types that are known where they are called.
+pub(super) struct Registered {
+    pub(super) entry: Arc<Entry>,
+    pub(super) handlers: AnyValue,
+    pub(super) listeners: Option<AnyValue>,
 }
 
 /// What is changed under the lock.
 pub(crate) struct State {
     pub(super) client: Core,
     pub(super) waiting: HashMap<(SocketId, AckId), Arc<Slot>>,
-    pub(super) sockets: HashMap<SocketId, Arc<Inner>>,
+    pub(super) sockets: HashMap<SocketId, Registered>,
     /// Who waits until a socket is connected.
     pub(super) connecting: HashMap<SocketId, Vec<Connecting>>,
     /// The last refusals, of sockets that have not asked again.
@@ -52,8 +70,8 @@ pub(crate) struct State {
     pub(super) queues: HashMap<SocketId, Vec<Arc<Queue>>>,
     /// Events for which too many handlers wait.
     pub(super) held: Held,
-    pub(super) busy: Count,
-    pub(super) max_handlers: usize,
+    busy: Arc<AtomicUsize>,
+    max_handlers: usize,
     /// It ends when nothing is left of the connection.
     pub(super) closing: bool,
     /// Who waits for the end.
@@ -112,15 +130,17 @@ impl State {
     }
 }
 
-impl Hub {
-    pub(super) fn new(client: Client) -> Result<(Arc<Self>, Vec<Socket>), ConfigError> {
-        let Client { config, namespaces, shared } = client;
+impl Shared {
+    pub(super) fn new(
+        config: Config,
+        max_handlers: usize,
+        states: States,
+        reporter: Reporter,
+    ) -> Result<Arc<Self>, ConfigError> {
         let limits = config.limits_out();
-        let core = Core::new(config, seed()?)?;
-        let busy = Count::default();
-        let max_handlers = shared.max_handlers.map_or(100, NonZeroUsize::get);
+        let busy = Arc::<AtomicUsize>::default();
         let state = State {
-            client: core,
+            client: Core::new(config, seed()?)?,
             waiting: HashMap::new(),
             sockets: HashMap::new(),
             connecting: HashMap::new(),
@@ -133,126 +153,56 @@ impl Hub {
             ending: Vec::new(),
             outcome: None,
         };
-        let hub = Arc::new(Self {
+        Ok(Arc::new(Self {
             driven: Driven::new(state),
-            shared,
             limits,
             busy,
             max_handlers,
             handles: AtomicUsize::new(0),
             is_detached: AtomicBool::new(false),
-        });
-        let mut sockets = Vec::new();
-        for (name, handlers) in namespaces {
-            let handlers = Arc::new(handlers);
-            sockets.push(hub.driven.command(|state| hub.add(state, name, &handlers))?);
-        }
-        Ok((hub, sockets))
+            states,
+            reporter,
+        }))
     }
 
-    /// Makes one more socket, unless the client was closed.
+    /// Makes one more socket; `None` if the client was closed.
     pub(super) fn open(
         self: &Arc<Self>,
-        name: String,
-        handlers: Handlers,
-    ) -> Result<Socket, ConnectError> {
-        // If there is no socket for them, they are dropped when nothing is locked.
-        let handlers = Arc::new(handlers);
+        namespace: String,
+        config: SocketConfig,
+        handlers: &AnyValue,
+    ) -> Result<Option<Arc<Entry>>, ConfigError> {
         self.driven.command(|state| {
             if state.is_ending() {
-                return Err(ConnectError::Disconnected);
+                return Ok(None);
             }
-            Ok(self.add(state, name, &handlers)?)
+            let opened = state.client.open(&namespace, config, Instant::now());
+            let key = opened.map_err(|error| {
+                let problem = match error {
+                    OpenError::Taken => "has a socket already",
+                    OpenError::Name | _ => "has no sound name",
+                };
+                ConfigError { field: "namespace", problem }
+            })?;
+            let entry = Arc::new(Entry { client: Arc::downgrade(self), key, namespace });
+            let (known, handlers) = (Arc::clone(&entry), Arc::clone(handlers));
+            let registered = Registered { entry: known, handlers, listeners: None };
+            state.sockets.insert(key, registered);
+            Ok(Some(entry))
         })
     }
 
-    fn add(
-        self: &Arc<Self>,
-        state: &mut State,
-        name: String,
-        handlers: &Arc<Handlers>,
-    ) -> Result<Socket, ConfigError> {
-        if let Some(problem) = handlers.problem {
-            return Err(ConfigError { field: "auth", problem });
-        }
-        let opened = state.client.open(&name, handlers.config.clone(), Instant::now());
-        let key = opened.map_err(|error| {
-            let problem = match error {
-                OpenError::Taken => "has a socket already",
-                OpenError::Name | _ => "has no sound name",
-            };
-            ConfigError { field: "namespace", problem }
-        })?;
-        let socket = Socket::new(self, key, name, Arc::clone(handlers));
-        state.sockets.insert(key, Arc::clone(socket.inner()));
-        Ok(socket)
+    pub(super) fn report(&self, entry: &Arc<Entry>, event: &str, fault: Fault) {
+        (self.reporter)(entry, event, fault);
     }
 
-    pub(super) fn report(&self, error: Error) {
-        report(self.shared.on_error.as_ref(), error.fault.level(), error);
+    /// The value of a type that handlers get as `State`.
+    pub(super) fn state(&self, id: TypeId) -> Option<AnyValue> {
+        self.states.get(id).cloned()
     }
 
-    pub(super) const fn max_handlers(&self) -> usize {
-        self.max_handlers
-    }
-
-    /// What packets may hold that are sent.
-    pub(super) const fn limits(&self) -> Limits {
-        self.limits
-    }
-
-    pub(super) fn states(&self) -> &[Arc<dyn Any + Send + Sync>] {
-        &self.shared.state
-    }
-}
-
-impl Source for State {
-    type Output = Output<Event>;
-
-    fn poll_output(&mut self) -> Option<Output<Event>> {
-        self.next_output()
-    }
-}
-
-impl Machine for Hub {
-    fn handle(&self, input: Input, now: Instant) {
-        self.driven.with(|state| state.client.handle(input, now));
-    }
-
-    fn handle_timeout(&self, now: Instant) {
-        self.driven.with(|state| state.client.handle_timeout(now));
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.driven.with(|state| state.client.poll_timeout())
-    }
-
-    fn drive(self: Arc<Self>, runtime: &mut dyn Runtime) {
-        self.driven.drive(|output| match output.into_event() {
-            Ok(event) => {
-                // Handlers are guarded one by one; values that they leave behind are not.
-                let dispatch = AssertUnwindSafe(|| self.dispatch(event, runtime));
-                if catch_unwind(dispatch).is_err() {
-                    write(Level::Error, &"a panic beside the handlers; everything else goes on");
-                }
-            }
-            Err(output) => runtime.perform(output),
-        });
-    }
-
-    fn set_waker(&self, wake: Wake) {
-        self.driven.set_waker(wake);
-    }
-
-    fn is_full(&self) -> bool {
-        self.driven.with(|state| state.is_full())
-    }
-
-    fn is_over(&self) -> bool {
-        self.driven.with(|state| state.closing && state.client.is_idle())
-    }
-
-    fn abandon(&self) {
+    /// Makes known that nobody drives any more, to those who wait for something.
+    pub(super) fn abandon(&self) {
         let held = self.driven.with(|state| std::mem::take(&mut state.held));
         let (sockets, settled, waiting, queues, ending, outcome) = self.driven.with(|state| {
             let all_is_well = state.client.is_idle() && state.client.is_delivered();
@@ -274,7 +224,23 @@ impl Machine for Hub {
     }
 }
 
+impl Source for State {
+    type Output = Output<Event>;
+
+    fn poll_output(&mut self) -> Option<Output<Event>> {
+        self.next_output()
+    }
+}
+
 impl State {
+    /// A socket, as long as the client can emit.
+    pub(super) fn emitting(&mut self, key: SocketId) -> Result<SocketMut<'_>, EmitError> {
+        if self.is_ending() {
+            return Err(EmitError::Disconnected);
+        }
+        self.client.socket(key).ok_or(EmitError::Disconnected)
+    }
+
     /// Whether nobody drives the client any more, so that nothing will happen.
     pub(super) const fn is_over(&self) -> bool {
         self.outcome.is_some()
@@ -283,5 +249,32 @@ impl State {
     /// Whether nothing more is to be emitted or connected.
     pub(super) const fn is_ending(&self) -> bool {
         self.closing || self.is_over()
+    }
+
+    /// The next output, without those events for which too many handlers wait.
+    fn next_output(&mut self) -> Option<Output<Event>> {
+        loop {
+            let is_busy = self.busy.load(Ordering::Relaxed) >= self.max_handlers;
+            if !is_busy {
+                if let Some(event) = self.held.pop() {
+                    return Some(Output::Event(event));
+                }
+            }
+            self.client.pause(self.held.is_full());
+            let output = self.client.poll_output()?;
+            if !is_busy {
+                return Some(output);
+            }
+            match output {
+                Output::Event(event) if keeps_order(&event) => self.held.push(event),
+                output @ (Output::Request { .. }
+                | Output::Abort { .. }
+                | Output::Open { .. }
+                | Output::Send { .. }
+                | Output::Ping { .. }
+                | Output::Close { .. }
+                | Output::Event(_)) => return Some(output),
+            }
+        }
     }
 }
