@@ -217,6 +217,25 @@ fn an_ack_in_time_clears_its_deadline() {
 }
 
 #[test]
+fn a_cancelled_ack_is_not_waited_for() {
+    let (mut h, client) = connected();
+    let counts = h.server.counts();
+    let ack = ask(&mut h, &client, Some(5));
+    let other = ask(&mut h, &client, None);
+
+    h.socket(client.socket).cancel_ack(ack);
+    h.socket(client.socket).cancel_ack(ack);
+
+    assert_eq!(h.server.counts().acks, 1);
+    assert_eq!(h.server.counts().timers, counts.timers);
+    assert_eq!(h.socket(client.socket).pending_acks(), 1);
+    assert!(h.socket(client.socket).is_ack_pending(other));
+    h.frame(client.ws, "430[\"nobody takes it\"]");
+    h.frame(client.ws, "431[\"taken\"]");
+    assert_eq!(h.told(), ["#1 acked [\"taken\"]"]);
+}
+
+#[test]
 fn simultaneous_timeouts_come_in_the_order_of_the_emits() {
     let mut h = Harness::new();
     let clients: Vec<_> = (0..3).map(|_| h.connect_websocket("/")).collect();

@@ -142,6 +142,25 @@ fn a_broadcast_that_times_out_leaves_others_pending() {
     );
 }
 
+#[test]
+fn a_cancelled_broadcast_is_not_waited_for() {
+    let (mut h, clients) = clients(3);
+    let timers = h.server.counts().timers;
+    let ack = ask(&mut h, &all());
+    answer(&mut h, &clients[1], "1");
+
+    h.socket(clients[0].socket).cancel_ack(ack);
+    assert_eq!(h.server.counts().acks, 2, "one part of a broadcast is not cancelled alone");
+    h.server.cancel_broadcast_acks(ack);
+    h.server.cancel_broadcast_acks(ack);
+
+    assert_eq!((h.server.counts().acks, h.server.counts().timers), (0, timers));
+    answer(&mut h, &clients[0], "\"nobody takes it\"");
+    h.advance(secs(10));
+    assert!(h.told().is_empty());
+    assert!(h.is_open(clients[0].ws), "that is no fault");
+}
+
 /// Asks one client this often, without a deadline; returns the id of the last question.
 fn asked_of(h: &mut Harness<Server>, client: &WebSocketClient, times: usize) -> String {
     for _ in 0..times {

@@ -130,6 +130,31 @@ fn the_server_acknowledges_events_of_the_client() {
 }
 
 #[test]
+fn a_cancelled_acknowledgement_is_not_waited_for() {
+    for mut pair in [Pair::new(), Pair::polling()] {
+        pair.server_acks = true;
+        let (id, _) = pair.join("/");
+        pair.clear();
+        let now = pair.now;
+        let first = pair.socket(id).emit_with_ack("a", &1, Some(secs(5)), now).unwrap();
+        let second = pair.socket(id).emit_with_ack("b", &2, None, now).unwrap();
+
+        pair.socket(id).cancel_ack(first);
+        pair.socket(id).cancel_ack(first);
+        assert_eq!(pair.client.counts().acks, 1);
+        pair.run(secs(10));
+
+        let acked = |event: Event| match event {
+            Event::Acked { ack, .. } => ack,
+            other => panic!("no ack: {other:?}"),
+        };
+        let acks: Vec<_> = pair.client_events().into_iter().map(acked).collect();
+        assert_eq!(acks, [second]);
+        pair.finish();
+    }
+}
+
+#[test]
 fn the_client_acknowledges_events_of_the_server() {
     let mut pair = Pair::new();
     let (id, peer) = pair.join("/");

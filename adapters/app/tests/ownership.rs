@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, Weak};
 
 use common::World;
@@ -278,6 +279,32 @@ fn handles_outlive_their_server_and_say_so() {
     assert!(answers.as_mut().poll(&mut cx).is_ready());
     assert!(drained.as_mut().poll(&mut cx).is_ready());
     assert_eq!(socket.id().len(), 20);
+}
+
+#[test]
+fn nothing_is_kept_for_an_answer_that_nobody_takes() {
+    let app = App::new();
+    let io = app.io();
+    let mut world = World::new(app);
+    let ws = world.connect();
+    let socket = io.sockets().remove(0);
+    let limit = std::time::Duration::from_secs(1);
+    for _ in 0..3 {
+        drop(socket.emit_with_ack::<u8>("question", ()));
+        drop(socket.timeout(limit).emit_with_ack::<u8>("question", ()));
+        drop(io.everybody().emit_with_ack::<u8>("question", ()));
+        drop(socket.emit_with_ack::<u8>("question", ()).args());
+    }
+    assert_eq!(io.snapshot().counts.acks, 0);
+    let mut taken = Box::pin(socket.emit_with_ack::<u8>("question", ()));
+    world.settle();
+    assert_eq!(world.texts(ws).len(), 14, "what is not waited for is sent all the same");
+    world.say(ws, "430[1]");
+    world.say(ws, "4312[2]");
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let answer = taken.as_mut().poll(&mut cx);
+    assert!(matches!(answer, std::task::Poll::Ready(Ok(2))));
+    assert_eq!(io.snapshot().counts.acks, 0);
 }
 
 #[test]

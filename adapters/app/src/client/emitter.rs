@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, EventPayload, TypedEvent};
 
 use super::socket::Socket;
-use crate::handles::ack::AckFuture;
+use crate::handles::ack::{AckFuture, Asked};
 use crate::handles::emitter::{self, EmitTarget};
 use crate::state::fault::Fault;
 use crate::state::slot::Slot;
@@ -100,13 +100,16 @@ impl EmitTarget for Socket {
     ) -> AckFuture<T> {
         let asked = self.client().ok_or(EmitError::Disconnected).and_then(|client| {
             let payload = EventPayload::new(event, data, client.limits)?;
-            client.driven.command(|state| {
+            let (slot, ack) = client.driven.command(|state| {
                 let mut socket = state.emitting(self.key())?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
                 let slot = Arc::new(Slot::default());
                 state.waiting.insert((self.key(), ack), Arc::clone(&slot));
-                Ok(slot)
-            })
+                Ok::<_, EmitError>((slot, ack))
+            })?;
+            let weak = Arc::downgrade(&client);
+            let asked = Asked { owner: weak, socket: self.key(), ack };
+            Ok((slot, asked))
         });
         AckFuture::new(asked, None)
     }

@@ -21,7 +21,7 @@ use super::queue::Queue;
 use crate::state::driven::{Driven, Source};
 use crate::state::fault::Fault;
 use crate::state::seed::seed;
-use crate::state::slot::Slot;
+use crate::state::slot::{AckOwner, Slot};
 use crate::state::values::{AnyValue, States};
 
 /// Tells the application what went wrong in a handler of a socket.
@@ -221,6 +221,18 @@ impl Shared {
         queues.values().flatten().for_each(|queue| queue.end());
         ending.iter().for_each(|slot| slot.fill(outcome));
         drop((sockets, held));
+    }
+}
+
+impl AckOwner for Shared {
+    fn cancel_ack(&self, socket: SocketId, ack: AckId) {
+        let slot = self.driven.with(|state| {
+            if let Some(mut socket) = state.client.socket(socket) {
+                socket.cancel_ack(ack);
+            }
+            state.waiting.remove(&(socket, ack))
+        });
+        drop(slot);
     }
 }
 

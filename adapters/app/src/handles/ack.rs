@@ -4,21 +4,21 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::packet::Limits;
 use sockeye_core::{
-    AckError, AckId, AckPayload, Args, EmitError, EncodeError, RespondError, Responder,
+    AckError, AckId, AckPayload, Args, EmitError, EncodeError, RespondError, Responder, SocketId,
 };
 
 use super::backpressure::Awaiting;
 use super::socket::Socket;
 use crate::state::fault::Fault;
 use crate::state::shared::{Entry, ServerRef, SocketRef, State as ServerState};
-use crate::state::slot::{Gathered, Slot};
+use crate::state::slot::{AckOwner, Gathered, Slot};
 
 /// The acknowledgement that the other side waits for; sent at most once, now or later, from
 /// anywhere.
@@ -131,7 +131,8 @@ impl AckSender {
 /// The answer of a client to come: what was emitted has been sent already.
 ///
 /// Resolves in any case: to the answer, to [`AckError::Timeout`], or to
-/// [`AckError::Disconnected`].
+/// [`AckError::Disconnected`]. Dropping it before ends the wait: nothing is kept for an answer that
+/// nobody takes, and one that still arrives is ignored.
 #[must_use = "the answer is lost; use `emit` for events that need none"]
 #[derive(Debug)]
 pub struct AckFuture<T> {
@@ -149,9 +150,24 @@ enum State {
 #[derive(Debug)]
 struct Pending {
     slot: Arc<Slot>,
+    /// What waits for it; `None` once it is there.
+    asked: Option<Asked>,
     /// The socket of the server's that owes it.
     debtor: Option<SocketRef>,
     awaiting: Awaiting,
+}
+
+/// An acknowledgement that was asked for.
+pub(crate) struct Asked {
+    pub(crate) owner: Weak<dyn AckOwner>,
+    pub(crate) socket: SocketId,
+    pub(crate) ack: AckId,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("ack", &self.ack).finish_non_exhaustive()
+    }
 }
 
 impl Pending {
@@ -159,8 +175,19 @@ impl Pending {
         let polled = self.slot.poll(cx);
         if polled.is_pending() {
             self.awaiting.note(|socket| self.debtor == Some(socket));
+        } else {
+            self.asked = None;
         }
         polled
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(Asked { owner, socket, ack }) = self.asked.take() else { return };
+        if let Some(owner) = owner.upgrade() {
+            owner.cancel_ack(socket, ack);
+        }
     }
 }
 
@@ -181,9 +208,15 @@ pub enum AckFailure {
 
 impl<T> AckFuture<T> {
     /// Waits for what is put into the slot, by `debtor` if that is a socket of the server's.
-    pub(crate) fn new(sent: Result<Arc<Slot>, EmitError>, debtor: Option<SocketRef>) -> Self {
+    pub(crate) fn new(
+        sent: Result<(Arc<Slot>, Asked), EmitError>,
+        debtor: Option<SocketRef>,
+    ) -> Self {
         let state = match sent {
-            Ok(slot) => State::Waiting(Pending { slot, debtor, awaiting: Awaiting::default() }),
+            Ok((slot, asked)) => {
+                let (asked, awaiting) = (Some(asked), Awaiting::default());
+                State::Waiting(Pending { slot, asked, debtor, awaiting })
+            }
             Err(error) => State::Failed(Some(error.into())),
         };
         Self { state, answer: PhantomData }
@@ -232,7 +265,8 @@ pub struct Answers<T> {
 
 /// The answers to a broadcast to come: what was emitted has been sent already.
 ///
-/// Resolves when all have answered or are gone, or when the time is up.
+/// Resolves when all have answered or are gone, or when the time is up. Dropping it before ends the
+/// wait, as for [`AckFuture`].
 #[must_use = "the answers are lost; use `emit` for events that need none"]
 #[derive(Debug)]
 pub struct AnswersFuture<T> {
@@ -243,7 +277,7 @@ pub struct AnswersFuture<T> {
 /// Answers that are being waited for.
 pub(crate) struct Gathering {
     pub(crate) slot: Arc<Slot<Gathered>>,
-    /// Where the answers are gathered, and which ones they are.
+    /// Where the answers are gathered, and which ones they are; `None` once they are there.
     pub(crate) asked: Option<(ServerRef, AckId)>,
     pub(crate) awaiting: Awaiting,
 }
@@ -257,7 +291,10 @@ impl fmt::Debug for Gathering {
 impl Gathering {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Gathered> {
         let polled = self.slot.poll(cx);
-        if let Some((server, ack)) = self.asked.as_ref().filter(|_| polled.is_pending()) {
+        if polled.is_ready() {
+            self.asked = None;
+        }
+        if let Some((server, ack)) = &self.asked {
             self.awaiting.note(|(number, key)| {
                 let owes = |state: &mut ServerState| {
                     state.server.socket(key).is_some_and(|socket| socket.is_ack_pending(*ack))
@@ -267,6 +304,18 @@ impl Gathering {
             });
         }
         polled
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let Some((server, ack)) = self.asked.take() else { return };
+        let Some(server) = server.get() else { return };
+        let slot = server.driven.with(|state| {
+            state.server.cancel_broadcast_acks(ack);
+            state.gathering.remove(&ack)
+        });
+        drop(slot);
     }
 }
 

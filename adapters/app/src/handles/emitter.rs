@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye_core::{EmitError, EmitOptions, TypedEvent};
 
-use super::ack::AckFuture;
+use super::ack::{AckFuture, Asked};
 use super::socket::Socket;
 use crate::state::fault::Fault;
 use crate::state::shared::Outgoing;
@@ -228,14 +228,17 @@ impl EmitTarget for Socket {
     ) -> AckFuture<T> {
         let asked = self.server().ok_or(EmitError::Disconnected).and_then(|server| {
             let Outgoing { payload, heard } = server.encode(event, data)?;
-            server.command(|state| {
+            let (slot, ack) = server.command(|state| {
                 let mut socket = state.server.socket(self.key()).ok_or(EmitError::Disconnected)?;
                 let ack = socket.emit_payload_with_ack(payload, timeout, Instant::now())?;
                 let slot = Arc::new(Slot::default());
                 state.waiting.insert((self.key(), ack), Arc::clone(&slot));
                 state.note_sent(&[self.key()], heard);
-                Ok(slot)
-            })
+                Ok::<_, EmitError>((slot, ack))
+            })?;
+            let weak = Arc::downgrade(&server);
+            let asked = Asked { owner: weak, socket: self.key(), ack };
+            Ok((slot, asked))
         });
         AckFuture::new(asked, Some(self.entry().reference()))
     }

@@ -22,7 +22,7 @@ use sockeye_core::{
 use super::driven::{Driven, Source};
 use super::fault::Fault;
 use super::report::write;
-use super::slot::{Gathered, Slot, take_gone};
+use super::slot::{AckOwner, Gathered, Slot, take_gone};
 use super::snapshot::Snapshot;
 use super::values::{AnyValue, States};
 
@@ -317,6 +317,18 @@ impl Shared {
         let handlers = self.waiting.load(Ordering::Relaxed);
         let argument_errors = self.mismatches.load(Ordering::Relaxed);
         Snapshot { counts, totals, handlers, argument_errors }
+    }
+}
+
+impl AckOwner for Shared {
+    fn cancel_ack(&self, socket: SocketId, ack: AckId) {
+        let slot = self.driven.with(|state| {
+            if let Some(mut socket) = state.server.socket(socket) {
+                socket.cancel_ack(ack);
+            }
+            state.waiting.remove(&(socket, ack))
+        });
+        drop(slot);
     }
 }
 

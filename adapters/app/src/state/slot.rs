@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use sockeye_core::{AckError, Args, SocketId};
+use sockeye_core::{AckError, AckId, Args, SocketId};
 
 /// Where an answer is put for the one who waits: by default that of one client.
 #[derive(Debug)]
@@ -13,6 +13,12 @@ pub(crate) struct Slot<T = Result<Args, AckError>>(Mutex<Answer<T>>);
 struct Answer<T> {
     result: Option<T>,
     waker: Option<Waker>,
+}
+
+/// A server or client that waits for acknowledgements.
+pub(crate) trait AckOwner: Send + Sync {
+    /// Stops waiting for one, because nobody takes it any more.
+    fn cancel_ack(&self, socket: SocketId, ack: AckId);
 }
 
 /// The answers of several clients.

@@ -213,6 +213,13 @@ impl Client {
         Some(pending)
     }
 
+    /// Stops waiting for an acknowledgement, whatever becomes of its event.
+    pub(super) fn cancel_ack(&mut self, id: SocketId, ack: AckId) {
+        if let Some(PendingAck::Single(Some(timer))) = self.take_ack(id, ack) {
+            self.timers.clear(timer);
+        }
+    }
+
     /// The server has sent an ACK packet. One that is not waited for is ignored.
     pub(super) fn on_ack(&mut self, id: SocketId, ack: AckId, args: Args, now: Instant) {
         let Some(socket) = self.sockets.get(&id).filter(|socket| socket.is_connected()) else {

@@ -258,6 +258,14 @@ impl SocketMut<'_> {
         Ok(ack)
     }
 
+    /// Stops waiting for an acknowledgement: no [`Event::Acked`](super::Event::Acked) follows, and
+    /// an answer that still arrives is ignored. The event itself is sent, and sent again where
+    /// there are [retries](crate::client::SocketConfig::retries), whose `Acked` still comes. Does
+    /// nothing if the acknowledgement is not pending.
+    pub fn cancel_ack(&mut self, ack: AckId) {
+        self.client.cancel_ack(self.id, ack);
+    }
+
     /// Answers an event. A tuple is several arguments, `()` none, everything else one.
     ///
     /// Returns whether it is sent: not if the connection is over on which the event came.

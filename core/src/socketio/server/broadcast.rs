@@ -133,6 +133,16 @@ impl Server {
         Ok(ack)
     }
 
+    /// Stops waiting for the acknowledgements of a broadcast: no [`Event::BroadcastAcked`] follows,
+    /// and answers that still arrive are ignored. Does nothing if they are not waited for.
+    pub fn cancel_broadcast_acks(&mut self, ack: AckId) {
+        let Some(acks) = self.broadcast_acks.remove(&ack) else { return };
+        acks.timer.into_iter().for_each(|timer| self.timers.clear(timer));
+        for socket in acks.waiting {
+            self.take_pending_ack(socket, ack);
+        }
+    }
+
     /// Adds the answer of a socket to those of a broadcast; `None` if it is disconnected.
     pub(super) fn add_broadcast_ack(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
         let Some(acks) = self.broadcast_acks.get_mut(&ack) else { return };

@@ -231,6 +231,22 @@ impl SocketMut<'_> {
         Ok(ack)
     }
 
+    /// Stops waiting for an acknowledgement of this client: no
+    /// [`Event::Acked`](crate::Event::Acked) follows, and an answer that still arrives is ignored.
+    /// The event itself is sent. Does nothing if the acknowledgement is not pending, or is one of a
+    /// broadcast.
+    pub fn cancel_ack(&mut self, ack: AckId) {
+        match self.server.take_pending_ack(self.id, ack) {
+            Some(PendingAck::Single(timer)) => {
+                timer.into_iter().for_each(|timer| self.server.timers.clear(timer));
+            }
+            Some(PendingAck::Broadcast) => {
+                self.server.expect_ack(self.id, ack, PendingAck::Broadcast);
+            }
+            None => {}
+        }
+    }
+
     /// Acknowledges an event of this client. A tuple is several arguments, `()` none, everything
     /// else one.
     ///
