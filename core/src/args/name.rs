@@ -33,6 +33,11 @@ impl Name {
         if name.0.contains(&b'\\') { Self(unescape(&name).into()) } else { name }
     }
 
+    /// Returns a copy that keeps nothing else in memory, as a slice of what was received does.
+    pub(crate) fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Creates a name from the digits of a JSON number.
     pub(crate) const fn from_digits(digits: Bytes) -> Self {
         Self(digits)

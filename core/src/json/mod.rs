@@ -292,7 +292,9 @@ pub(crate) fn write_plain(text: &str, json: &mut Vec<u8>) -> bool {
     if plain_length(text.as_bytes()) < text.len() {
         return false;
     }
-    json.reserve(text.len() + 2);
+    // With the quotes, and what closes the arrays and objects around it: one bracket more would
+    // double the memory of a long text.
+    json.reserve(text.len() + 16);
     json.push(b'"');
     json.extend_from_slice(text.as_bytes());
     json.push(b'"');

@@ -38,16 +38,19 @@ pub struct EngineConfig {
     /// server closes, by default 30 s.
     pub close_timeout: Duration,
     /// The maximum size of a request body and of a WebSocket message, by default 1,000,000 bytes. A
-    /// longer body is answered with 413; either ends the session.
+    /// longer body is answered with 413; either ends the session. Bounds the memory of messages that
+    /// wait to be handled: they are decoded one by one.
     pub max_payload: usize,
     /// The maximum number of bytes that wait to be sent to one client, including those that are
     /// being written to its WebSocket, by default 16 MiB. Each message counts [`Encoded::OVERHEAD`]
-    /// more than its bytes, so this bounds the memory of a client that does not read. A message
-    /// that can be written at once does not wait, whatever its size. A client that falls behind
+    /// more than its bytes, so this bounds the memory of a client that does not read, to one and a
+    /// half times as many bytes because queues grow in steps. A message that can be written at once
+    /// does not wait, whatever its size. A client that falls behind
     /// further is closed with
     /// [`CloseReason::TransportError`](crate::engineio::CloseReason::TransportError).
     pub max_buffered: usize,
-    /// The maximum number of sessions, by default 1,000,000. A further handshake is answered with
+    /// The maximum number of sessions, by default 1,000,000. Bounds the memory of idle clients to
+    /// about 1,400 bytes for each that is in one namespace. A further handshake is answered with
     /// 503, unless another address has more [unused](Self::max_unused_sessions) sessions than its
     /// own: then the oldest of those is ended instead.
     pub max_sessions: usize,

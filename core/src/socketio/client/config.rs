@@ -96,15 +96,16 @@ pub struct Config {
     /// the connection ends.
     pub attachment_timeout: Duration,
     /// The greatest number of bytes of events that arrive before the answer to CONNECT, as those do
-    /// that a recovered socket has missed, by default 16 MiB. More end the connection.
+    /// that a recovered socket has missed, by default 16 MiB. More end the connection. The memory is
+    /// at most one and a half times as many bytes.
     pub max_early_bytes: usize,
     /// The greatest number of bytes that wait to be sent, in all namespaces, connected or not, by
     /// default 16 MiB; each message counts
-    /// [`Encoded::OVERHEAD`](crate::engineio::Encoded::OVERHEAD) more than its bytes, which makes
-    /// this a bound on memory. Emitting more is an error.
+    /// [`Encoded::OVERHEAD`](crate::engineio::Encoded::OVERHEAD) more than its bytes, so the
+    /// memory is at most one and a half times as many bytes. Emitting more is an error.
     pub max_buffered: usize,
     /// The greatest number of acknowledgements that the server may owe to one socket, by default
-    /// 10,000. Asking for more is an error.
+    /// 10,000. Asking for more is an error. Bounds memory to about 200 bytes for each.
     pub max_pending_acks: usize,
     /// How packets are written, by default as every server understands them.
     pub parser: Arc<dyn Parser>,

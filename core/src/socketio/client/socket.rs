@@ -106,7 +106,8 @@ impl Socket {
     /// Keeps an early event. Returns false if the early events exceed the limit in bytes.
     pub(super) fn keep(&mut self, event: EarlyEvent, limit: usize) -> bool {
         // A slice would keep the whole answer of the server in memory.
-        let event = EarlyEvent { args: event.args.detached(), ..event };
+        let EarlyEvent { name, args, ack } = event;
+        let event = EarlyEvent { name: name.detached(), args: args.detached(), ack };
         self.early_bytes += OVERHEAD + event.name.len() + event.args.size();
         self.early.push_back(event);
         self.early_bytes <= limit

@@ -35,6 +35,9 @@ impl<'a> Outgoing<'a> {
     /// The types of message and packet, and two numbers with their separators.
     const HEADER: usize = 2 + 21 + 21;
 
+    /// How many bytes of a short packet may be spare.
+    const SPARE: usize = 64;
+
     /// Creates a packet without data. Data that is written to it is held to the limits.
     pub(super) fn new(
         kind: PacketKind,
@@ -107,6 +110,10 @@ impl<'a> Outgoing<'a> {
     pub fn into_text(mut self, header: &str) -> Encoded {
         self.prepend(header.as_bytes());
         self.prepend(b"4");
+        // The limits of what waits count the bytes of messages, not those that are spare.
+        if self.json.capacity() - self.json.len() > Self::SPARE + self.json.len() / 4 {
+            self.json.shrink_to_fit();
+        }
         let mut text = Bytes::from(self.json);
         text.advance(self.start);
         Encoded::from_wire(Some(text), self.attachments, self.compress)

@@ -172,6 +172,8 @@ impl<'a> Writer<'a> {
         let Some(depth) = args.depth_within(limit) else { return self.too_deep() };
         self.check_depth(depth)?;
         for (json, binary) in args.pieces() {
+            // With what closes the packet: one bracket more would double the memory of long data.
+            self.json.reserve(json.len() + 16);
             self.raw(json);
             if let Some(bytes) = binary {
                 self.binary(bytes, || bytes.clone())?;

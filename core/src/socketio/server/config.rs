@@ -22,7 +22,8 @@ pub struct ServerConfig {
     pub dynamic_namespaces: bool,
     /// The maximum number of namespaces, by default 10,000. Of the dynamic ones, the clients of one
     /// address may make a quarter of these, but at least 100. Beyond it, CONNECT is answered with
-    /// `Invalid namespace`. Bounds memory to about 500 bytes for each.
+    /// `Invalid namespace`. Bounds memory to
+    /// 800 bytes for each with the longest name, including a socket that waits to be accepted.
     pub max_namespaces: usize,
     /// The time within which a new client has to join a namespace, by default 45 s. After it the
     /// connection is closed.
@@ -48,7 +49,8 @@ pub struct ServerConfig {
     /// the connection is closed.
     pub attachment_timeout: Duration,
     /// The maximum number of namespaces that one client can join, by default 100. A client that
-    /// asks for more, or is refused that many times within a minute, is disconnected.
+    /// asks for more, or is refused that many times within a minute, is disconnected. Bounds the
+    /// memory of a client's sockets to about 600 bytes for each, besides rooms and data.
     pub max_namespaces_per_client: usize,
     /// Connection state recovery, by default off: clients that reconnect in time get their id,
     /// their rooms and the packets that they have missed. It costs the memory of the packets, and
@@ -57,7 +59,7 @@ pub struct ServerConfig {
     /// The parser, by default that of the protocol. Clients must use the same one.
     pub parser: Arc<dyn Parser>,
     /// The maximum number of pending acknowledgements of a socket, by default 10,000. Asking for
-    /// more is an error. Bounds memory to about 100 bytes for each.
+    /// more is an error. Bounds memory to about 200 bytes for each.
     pub max_pending_acks: usize,
     /// What happens to an event for one socket when more than
     /// [`max_buffered`](EngineConfig::max_buffered) bytes wait for its client, by default
