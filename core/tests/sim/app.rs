@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sockeye_core::engineio::Encoded;
 use sockeye_core::{
     Args, EmitError, EmitOptions, OverflowPolicy, RespondError, Responder, Selector, SocketId,
     Value,
@@ -356,7 +357,13 @@ impl World {
         match how {
             0 => {
                 self.expelled.insert(id);
+                // The DISCONNECT packet ends the connection of a client for which no more may wait.
+                let packet = NAMESPACES[self.model.peers[&id].namespace].len() + 4;
+                let waiting = socket.buffered() + packet + Encoded::OVERHEAD;
                 socket.disconnect(false, now);
+                if waiting > self.server.config().engine.max_buffered {
+                    self.excuse(client, self.model.peers[&id].conn);
+                }
             }
             1 => {
                 let conn = self.model.peers[&id].conn;
