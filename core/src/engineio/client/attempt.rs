@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::config::check_headers;
+use crate::engineio::client::config::check_headers;
 use crate::error::ConfigError;
 use crate::io::Headers;
 

@@ -9,13 +9,13 @@
 
 use std::time::Instant;
 
-use super::channel::Channel;
-use super::context::Context;
-use super::event::SessionEvent;
-use super::fault::TransportFault;
-use super::output::Output;
-use super::read_confirmation::ReadConfirmation;
-use super::session::{Phase, Session};
+use crate::engineio::client::channel::Channel;
+use crate::engineio::client::context::Context;
+use crate::engineio::client::event::SessionEvent;
+use crate::engineio::client::fault::TransportFault;
+use crate::engineio::client::output::Output;
+use crate::engineio::client::read_confirmation::ReadConfirmation;
+use crate::engineio::client::session::{Phase, Session};
 use crate::engineio::{CloseReason, Transport};
 
 impl Session {

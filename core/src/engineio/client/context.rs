@@ -6,13 +6,13 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 
-use super::attempt::Attempt;
-use super::config::Config;
-use super::cookies::Cookies;
-use super::event::SessionEvent;
-use super::output::{HttpRequest, Output};
-use super::target::target;
 use crate::engineio::Transport;
+use crate::engineio::client::attempt::Attempt;
+use crate::engineio::client::config::Config;
+use crate::engineio::client::cookies::Cookies;
+use crate::engineio::client::event::SessionEvent;
+use crate::engineio::client::output::{HttpRequest, Output};
+use crate::engineio::client::target::target;
 use crate::id::IdGenerator;
 use crate::io::{Headers, RequestId, Response, WsId};
 

@@ -1,6 +1,6 @@
 //! What a session reports to the layer above.
 
-use super::fault::TransportFault;
+use crate::engineio::client::fault::TransportFault;
 use crate::engineio::{CloseReason, Transport};
 use crate::io::Frame;
 

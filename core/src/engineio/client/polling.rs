@@ -17,10 +17,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::channel::{Channel, Method, PendingRequest};
-use super::context::Context;
-use super::fault::TransportFault;
-use super::session::{Phase, Session};
+use crate::engineio::client::channel::{Channel, Method, PendingRequest};
+use crate::engineio::client::context::Context;
+use crate::engineio::client::fault::TransportFault;
+use crate::engineio::client::session::{Phase, Session};
 use crate::engineio::{CloseReason, Transport, packet};
 use crate::io::{RequestId, Response};
 

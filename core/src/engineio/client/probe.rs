@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::packet::{self, Packet};
+use crate::engineio::client::packet::{self, Packet};
 use crate::io::{Frame, WsId};
 
 /// A WebSocket that is being tried.

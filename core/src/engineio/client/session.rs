@@ -27,18 +27,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::attempt::Attempt;
-use super::channel::Channel;
-use super::context::Context;
-use super::event::SessionEvent;
-use super::fault::TransportFault;
-use super::heartbeat::Heartbeat;
-use super::open::OpenPacket;
-use super::outbox::{self, Outbox, PacketClass};
-use super::output::Output;
-use super::packet::{self, Packet};
-use super::probe::Probe;
-use super::read_confirmation::{Check, ReadConfirmation};
+use crate::engineio::client::attempt::Attempt;
+use crate::engineio::client::channel::Channel;
+use crate::engineio::client::context::Context;
+use crate::engineio::client::event::SessionEvent;
+use crate::engineio::client::fault::TransportFault;
+use crate::engineio::client::heartbeat::Heartbeat;
+use crate::engineio::client::open::OpenPacket;
+use crate::engineio::client::outbox::{self, Outbox, PacketClass};
+use crate::engineio::client::output::Output;
+use crate::engineio::client::packet::{self, Packet};
+use crate::engineio::client::probe::Probe;
+use crate::engineio::client::read_confirmation::{Check, ReadConfirmation};
 use crate::engineio::{CloseReason, Encoded, Transport};
 use crate::io::{Frame, Frames, RequestId, WsId};
 

@@ -4,8 +4,8 @@
 //! path that is configurable. `EIO` is the version of the protocol, `sid` is there once the session
 //! is open, `b64=1` asks the server for base64 in place of binary, and `t` is unique.
 
-use super::config::Config;
 use crate::engineio::Transport;
+use crate::engineio::client::config::Config;
 use crate::engineio::http::percent;
 
 /// Makes the target of a request. `stamp` is unique, so that no cache answers the request.

@@ -18,12 +18,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::channel::Channel;
-use super::context::Context;
-use super::event::SessionEvent;
-use super::fault::TransportFault;
-use super::output::Output;
-use super::session::{Phase, Session};
+use crate::engineio::client::channel::Channel;
+use crate::engineio::client::context::Context;
+use crate::engineio::client::event::SessionEvent;
+use crate::engineio::client::fault::TransportFault;
+use crate::engineio::client::output::Output;
+use crate::engineio::client::session::{Phase, Session};
 use crate::io::{Frame, Frames};
 
 impl Session {

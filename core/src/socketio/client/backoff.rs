@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::config::Config;
 use crate::id::IdGenerator;
+use crate::socketio::client::config::Config;
 
 /// The attempts since the last connection that was stable.
 #[derive(Debug, Default)]

@@ -18,22 +18,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::alarm::Alarm;
-use super::backoff::Backoff;
-use super::config::{Config, SocketConfig};
-use super::counts::Counts;
-use super::error::{Fault, OpenError};
-use super::event::Event;
-use super::input::Input;
-use super::outputs::Outputs;
-use super::socket::Socket;
-use super::state::State;
 use crate::engineio::client::{Context, Output, Session, TransportFault};
 use crate::engineio::{CloseReason, Transport};
 use crate::error::ConfigError;
 use crate::id::{IdGenerator, SocketId};
 use crate::io::{CloseCause, RequestId, WsId};
 use crate::socketio::ack::Acks;
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::backoff::Backoff;
+use crate::socketio::client::config::{Config, SocketConfig};
+use crate::socketio::client::counts::Counts;
+use crate::socketio::client::error::{Fault, OpenError};
+use crate::socketio::client::event::Event;
+use crate::socketio::client::input::Input;
+use crate::socketio::client::outputs::Outputs;
+use crate::socketio::client::socket::Socket;
+use crate::socketio::client::state::State;
 use crate::socketio::packet::Decoder;
 use crate::timers::{TimerId, Timers};
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::auth::Auth;
 use crate::engineio;
 use crate::engineio::Transport;
 use crate::error::ConfigError;
 use crate::io::Headers;
 use crate::setters::setters;
+use crate::socketio::client::auth::Auth;
 use crate::socketio::packet::{DefaultParser, Limits, Parser};
 
 /// The options of a [`Client`](crate::client::Client), with the defaults of the official one. What
@@ -81,30 +81,30 @@ pub struct Config {
     pub stable_after: Duration,
     /// The time for delivering what was emitted before the connection is closed, by default 5 s.
     pub close_timeout: Duration,
-    /// The greatest size in bytes of an answer to a GET, and of a WebSocket message, by default
+    /// The maximum size in bytes of an answer to a GET, and of a WebSocket message, by default
     /// 32 MiB. A larger one ends the connection. What may wait for a client at a server with
     /// default options fits, also as base64.
     pub max_incoming: usize,
-    /// The greatest number of binary values in one packet, in and out, by default 10. A packet
+    /// The maximum number of binary values in one packet, in and out, by default 10. A packet
     /// with more ends the connection; emitting more is an error.
     pub max_attachments: usize,
-    /// The greatest size in bytes of one packet with its binary values, by default 16 MiB. A larger
+    /// The maximum size in bytes of one packet with its binary values, by default 16 MiB. A larger
     /// one ends the connection. It is many times the greatest message that a server with default
     /// options takes from a client and may send to another.
     pub max_packet_bytes: usize,
     /// The time in which the binary values of a packet must have arrived, by default 60 s; after it
     /// the connection ends.
     pub attachment_timeout: Duration,
-    /// The greatest number of bytes of events that arrive before the answer to CONNECT, as those do
+    /// The maximum number of bytes of events that arrive before the answer to CONNECT, as those do
     /// that a recovered socket has missed, by default 16 MiB. More end the connection. The memory is
     /// at most one and a half times as many bytes.
     pub max_early_bytes: usize,
-    /// The greatest number of bytes that wait to be sent, in all namespaces, connected or not, by
+    /// The maximum number of bytes that wait to be sent, in all namespaces, connected or not, by
     /// default 16 MiB; each message counts
     /// [`Encoded::OVERHEAD`](crate::engineio::Encoded::OVERHEAD) more than its bytes, so the
     /// memory is at most one and a half times as many bytes. Emitting more is an error.
     pub max_buffered: usize,
-    /// The greatest number of acknowledgements that the server may owe to one socket, by default
+    /// The maximum number of acknowledgements that the server may owe to one socket, by default
     /// 10,000. Asking for more is an error. Bounds memory to about 200 bytes for each.
     pub max_pending_acks: usize,
     /// How packets are written, by default as every server understands them.

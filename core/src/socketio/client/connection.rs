@@ -17,15 +17,15 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::alarm::Alarm;
-use super::client::Client;
-use super::error::Fault;
-use super::event::Event;
-use super::state::State;
 use crate::engineio::Transport;
 use crate::engineio::client::{Attempt, Session, SessionEvent, TransportFault};
 use crate::error::ConfigError;
 use crate::error::DisconnectReason;
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::client::Client;
+use crate::socketio::client::error::Fault;
+use crate::socketio::client::event::Event;
+use crate::socketio::client::state::State;
 use crate::socketio::packet::Decoder;
 
 /// How many sessions may be closing at once: an application that connects and disconnects in a

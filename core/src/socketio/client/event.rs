@@ -1,12 +1,12 @@
 //! What a client reports to the application.
 
-use super::error::Fault;
 use crate::args::{Args, Name};
 use crate::engineio::Transport;
 use crate::error::AckError;
 use crate::error::DisconnectReason;
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
+use crate::socketio::client::error::Fault;
 
 /// Something that happened to a [`Client`](crate::client::Client) or one of its sockets.
 #[derive(Debug)]

@@ -21,18 +21,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::alarm::Alarm;
-use super::auth::Kind;
-use super::client::Client;
-use super::connect_error::ConnectError;
-use super::error::Fault;
-use super::event::Event;
-use super::socket::{EarlyEvent, Phase, Socket};
-use super::state::State;
 use crate::args::Args;
 use crate::engineio::client::PacketClass;
 use crate::error::DisconnectReason;
 use crate::id::{Sid, SocketId};
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::auth::Kind;
+use crate::socketio::client::client::Client;
+use crate::socketio::client::connect_error::ConnectError;
+use crate::socketio::client::error::Fault;
+use crate::socketio::client::event::Event;
+use crate::socketio::client::socket::{EarlyEvent, Phase, Socket};
+use crate::socketio::client::state::State;
 use crate::socketio::packet;
 
 /// The greatest length in bytes of the id or the recovery key of a socket, which are kept.

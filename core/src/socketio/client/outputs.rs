@@ -8,9 +8,9 @@
 
 use std::collections::VecDeque;
 
-use super::event::Event;
 use crate::engineio::client::{Context, Output};
 use crate::id::SocketId;
+use crate::socketio::client::event::Event;
 
 /// The outputs that come before those which are still in the queue of the session.
 #[derive(Debug, Default)]

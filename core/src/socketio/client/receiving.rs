@@ -16,16 +16,16 @@
 
 use std::time::Instant;
 
-use super::alarm::Alarm;
-use super::client::Client;
-use super::error::Fault;
-use super::event::Event;
-use super::socket::{EarlyEvent, Phase};
 use crate::args::{Args, Name};
 use crate::engineio::client::TransportFault;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
 use crate::socketio::ack::Responder;
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::client::Client;
+use crate::socketio::client::error::Fault;
+use crate::socketio::client::event::Event;
+use crate::socketio::client::socket::{EarlyEvent, Phase};
 use crate::socketio::packet::{Packet, ServerPacket};
 
 impl Client {

@@ -14,17 +14,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::alarm::Alarm;
-use super::client::Client;
-use super::event::Event;
-use super::retries::QueuedEvent;
-use super::socket::Socket;
 use crate::args::Args;
 use crate::engineio::Encoded;
 use crate::engineio::client::PacketClass;
 use crate::error::{AckError, EmitError, RespondError};
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::client::Client;
+use crate::socketio::client::event::Event;
+use crate::socketio::client::retries::QueuedEvent;
+use crate::socketio::client::socket::Socket;
 
 /// Why a packet is not taken.
 pub(super) enum NoRoom {

@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::alarm::Alarm;
-use super::client::Client;
-use super::socket::Socket;
+use crate::socketio::client::alarm::Alarm;
+use crate::socketio::client::client::Client;
+use crate::socketio::client::socket::Socket;
 
 impl Client {
     /// Disconnects all sockets, each as soon as everything that was emitted on it is sent, and

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::config::SocketConfig;
-use super::recovery::Recovery;
-use super::retries::QueuedEvent;
 use crate::args::{Args, Name};
 use crate::engineio::Encoded;
 use crate::id::{AckId, Sid};
+use crate::socketio::client::config::SocketConfig;
+use crate::socketio::client::recovery::Recovery;
+use crate::socketio::client::retries::QueuedEvent;
 use crate::timers::TimerId;
 
 /// A socket. It is made once, and connected any number of times.

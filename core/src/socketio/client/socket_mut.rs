@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::auth::{Auth, AuthError, Kind};
-use super::client::Client;
-use super::retries::QueuedEvent;
-use super::socket::{Phase, Socket};
 use crate::engineio::Encoded;
 use crate::error::{EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
+use crate::socketio::client::auth::{Auth, AuthError, Kind};
+use crate::socketio::client::client::Client;
+use crate::socketio::client::retries::QueuedEvent;
+use crate::socketio::client::socket::{Phase, Socket};
 use crate::socketio::emit_options::EmitOptions;
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};

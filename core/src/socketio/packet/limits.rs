@@ -1,26 +1,26 @@
 //! The limits that hold for one packet.
 
-/// The greatest packet that is accepted or sent.
+/// The limits of one packet that is accepted or sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The greatest number of binary values in one packet, by default 10.
+    /// The maximum number of binary values in one packet, by default 10.
     pub attachments: usize,
-    /// The greatest size in bytes of a packet with its binary values, by default 10,000,000.
+    /// The maximum size in bytes of a packet with its binary values, by default 10,000,000.
     pub bytes: usize,
-    /// The greatest number of arrays and objects within each other, by default 128, which is also
+    /// The maximum number of arrays and objects within each other, by default 128, which is also
     /// the most that is possible. The array of an event or of an acknowledgement is the first one;
     /// a placeholder counts as an object.
     pub depth: usize,
 }
 
 impl Limits {
-    /// The greatest depth of data that a server sends and a client accepts: 128.
+    /// The maximum depth of data that a server sends and a client accepts: 128.
     ///
     /// serde_json does not read deeper data.
     pub const DEPTH_TO_CLIENT: usize = 128;
 
-    /// The greatest depth of data that a client sends and a server accepts: 120.
+    /// The maximum depth of data that a client sends and a server accepts: 120.
     ///
     /// So a server can forward data within up to eight more arrays or objects.
     pub const DEPTH_TO_SERVER: usize = 120;

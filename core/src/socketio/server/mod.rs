@@ -44,4 +44,4 @@ pub use server::Server;
 pub use socket_mut::SocketMut;
 pub use stats::{Counts, Totals};
 
-pub use super::emit_options::EmitOptions;
+pub use crate::socketio::emit_options::EmitOptions;
