@@ -12,7 +12,7 @@ use common::Harness;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
-use sockeye_core::{Args, Server};
+use sockeye_core::{Args, Server, Value};
 
 /// The arguments of an event, as they arrive. `@0` stands for the placeholder of attachment 0.
 fn args(json: &str, attachments: &[&[u8]]) -> Args {
@@ -215,4 +215,37 @@ fn other_values_read_the_same_next_to_binary_values() {
     assert!(with.get::<u8>(0).is_err());
     assert!(with.parse::<(All,)>().is_err());
     assert!(with.get::<BTreeMap<String, u8>>(0).is_err());
+}
+
+#[test]
+fn sequences_and_arrays_of_u8_take_binary_values() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Digest([u8; 3]);
+
+    let one = |data: &'static [u8]| args("@0", &[data]);
+    assert_eq!(one(b"abc").get::<Vec<u8>>(0).unwrap(), b"abc");
+    assert_eq!(one(b"").get::<Vec<u8>>(0).unwrap(), b"");
+    assert_eq!(one(b"abc").get::<Option<Box<[u8]>>>(0).unwrap().as_deref(), Some(&b"abc"[..]));
+    assert_eq!(one(b"abc").get::<[u8; 3]>(0).unwrap(), *b"abc");
+    assert_eq!(one(b"abc").get::<Digest>(0).unwrap(), Digest(*b"abc"));
+    assert_eq!(
+        args("[@0,[1]]", &[b"abc"]).get::<Vec<Vec<u8>>>(0).unwrap(),
+        [vec![97, 98, 99], vec![1]]
+    );
+
+    let fault = |error: sockeye_core::ArgError| error.to_string();
+    let long = fault(one(b"abc").get::<[u8; 2]>(0).unwrap_err());
+    assert_eq!(long, "argument 0: invalid length 3, expected 2");
+    assert!(one(b"abc").get::<[u8; 4]>(0).is_err());
+    let floats = fault(one(b"abc").get::<Vec<f64>>(0).unwrap_err());
+    assert_eq!(floats, "argument 0, field `[0]`: invalid type: byte array, expected f64");
+}
+
+#[test]
+fn a_value_is_displayed_as_json() {
+    let json = r#"{"b":[1,2.5,null,true,"\"x\""],"a":@0}"#;
+    let value: Value = args(json, &[&[1, 2]]).get(0).unwrap();
+
+    assert_eq!(value.to_string(), r#"{"b":[1,2.5,null,true,"\"x\""],"a":[1,2]}"#);
+    assert_eq!(format!("{:#}", Value::Array(vec![Value::Null])), "[\n  null\n]");
 }

@@ -24,7 +24,7 @@
 //! | [`Io`] | all sockets of the namespace | everything |
 //! | [`State<T>`] | what was given to [`App::state`] | everything |
 //! | [`Captures<T>`] | what a pattern found in the name of the namespace | everything |
-//! | a type that serde can deserialize | the next argument; [`Bytes`] for binary, `Option<T>` for what may be missing | events |
+//! | a type that serde can deserialize | the next argument; [`Bytes`] or `Vec<u8>` for binary, `Option<T>` for what may be missing | events |
 //! | [`Args`] | all arguments not taken by the parameters before, undecoded | events, their middlewares |
 //! | [`Name`] | the name of the event | events, their middlewares |
 //! | [`Packet`] | the event, to be changed | middlewares for events |

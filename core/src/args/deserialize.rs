@@ -13,6 +13,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::Error;
 use serde_json::de::SliceRead;
 
+use crate::args::byte_seq;
 use crate::json::Scanner;
 use crate::json::placeholder::{Placeholder, Placeholders};
 
@@ -209,7 +210,8 @@ macro_rules! scalars {
 
 /// The methods for types that may read binary values, and arrays or objects or both.
 macro_rules! containers {
-    ($($method:ident($($argument:ident: $type:ty),*) $([$array:ident])? $({$object:ident})?;)*) => {
+    ($($method:ident($($argument:ident: $type:ty),*)
+        $([$array:ident])? $({$object:ident})? $(<$of_bytes:ident>)?;)*) => {
         $(fn $method<V: Visitor<'de>>(
             self,
             $($argument: $type,)*
@@ -217,12 +219,18 @@ macro_rules! containers {
         ) -> Result<V::Value, Error> {
             match self.next()? {
                 Next::Plain => self.delegate(|json| json.$method($($argument,)* visitor)),
-                Next::Binary(bytes) => visitor.visit_borrowed_bytes(bytes),
+                Next::Binary(bytes) => containers!(@ bytes, visitor $($of_bytes)?),
                 $(Next::Parent(b'[') => self.$array(visitor),)?
                 $(Next::Parent(b'{') => self.$object(visitor),)?
                 other @ Next::Parent(_) => Err(invalid_type(&other, &visitor)),
             }
         })*
+    };
+    (@ $bytes:ident, $visitor:ident) => {
+        $visitor.visit_borrowed_bytes($bytes)
+    };
+    (@ $bytes:ident, $visitor:ident byte_seq) => {
+        byte_seq::read($bytes, $visitor)
     };
 }
 
@@ -233,9 +241,9 @@ impl<'de> Deserializer<'de> for &mut Cursor<'de> {
         deserialize_any() [array] {object};
         deserialize_bytes() [array];
         deserialize_byte_buf() [array];
-        deserialize_seq() [array];
-        deserialize_tuple(length: usize) [array];
-        deserialize_tuple_struct(name: &'static str, length: usize) [array];
+        deserialize_seq() [array] <byte_seq>;
+        deserialize_tuple(length: usize) [array] <byte_seq>;
+        deserialize_tuple_struct(name: &'static str, length: usize) [array] <byte_seq>;
         deserialize_map() {object};
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) [array] {object};
     }

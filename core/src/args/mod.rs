@@ -7,6 +7,7 @@
 #[expect(clippy::module_inception, reason = "the type that the folder is about")]
 mod args;
 mod arity;
+mod byte_seq;
 mod deserialize;
 mod error;
 mod name;

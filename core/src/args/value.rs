@@ -68,6 +68,15 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
+/// Writes JSON text, with binary values as arrays of numbers; `{:#}` indents it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to_text =
+            if f.alternate() { serde_json::to_string_pretty } else { serde_json::to_string };
+        f.write_str(&to_text(self).map_err(|_| fmt::Error)?)
+    }
+}
+
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
