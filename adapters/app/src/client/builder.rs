@@ -197,7 +197,7 @@ impl Client {
 
     /// Makes the machine that an adapter drives, and a socket for each namespace that has handlers,
     /// or for `/` if there is none. The sockets connect when the machine is driven, unless they are
-    /// [told not to](SocketConfig::auto_connect).
+    /// [told not to](sockeye_core::client::SocketConfig::auto_connect).
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use sockeye_core::client::{DisconnectReason, Fault as ConnectionFault};
 use sockeye_core::engineio::Transport;
 
 /// Something happened to the connection that all sockets share, for
-/// [`Client::on_connection`].
+/// [`Client::on_connection`](crate::client::Client::on_connection).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Connection {

@@ -70,7 +70,7 @@ where
     })
 }
 
-/// The handlers of a namespace, as [`Client::of`] and [`Socket::open`] build them.
+/// The handlers of a namespace, as [`Client::of`](crate::client::Client::of) and [`Socket::open`] build them.
 pub struct Namespace(pub(super) Handlers);
 
 impl Namespace {
@@ -86,7 +86,7 @@ impl Namespace {
     }
 
     /// Asks at each connect what the server is to be told, for what changes, such as tokens. An
-    /// error goes to [`Client::on_error`], and the socket is not connected.
+    /// error goes to [`Client::on_error`](crate::client::Client::on_error), and the socket is not connected.
     ///
     /// ```
     /// use sockeye_app::client::Client;
@@ -113,7 +113,7 @@ impl Namespace {
 
     /// Has events sent again that the server does not acknowledge, up to so many times, each after
     /// this time: see [`SocketConfig::retries`]. Events that are given up after that are reported
-    /// to [`Client::on_error`], with [`Fault::GivenUp`](crate::Fault::GivenUp).
+    /// to [`Client::on_error`](crate::client::Client::on_error), with [`Fault::GivenUp`](crate::Fault::GivenUp).
     #[must_use]
     pub fn retries(mut self, retries: u32, ack_timeout: Duration) -> Self {
         self.0.config.retries = retries;
@@ -191,7 +191,7 @@ impl fmt::Debug for Namespace {
 
 impl Socket {
     /// Makes a socket for a further namespace of the same server, with handlers of its own, as
-    /// [`Client::of`](super::Client::of) does before the client is connected. It shares the
+    /// [`Client::of`](crate::client::Client::of)(super::Client::of) does before the client is connected. It shares the
     /// connection, and connects at once unless it is [told not to](Namespace::connect_later). A
     /// slash in front of the name may be left out.
     ///

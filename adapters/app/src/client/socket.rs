@@ -192,7 +192,7 @@ impl Socket {
 
     /// Ends the whole client, all of its sockets included, once everything that was emitted is
     /// delivered: connected sockets disconnect after it has left, with
-    /// [retries](Namespace::retries) after it is acknowledged, and those that are still being
+    /// [retries](crate::client::Namespace::retries) after it is acknowledged, and those that are still being
     /// connected go on until they are. The rest is given up after the
     /// [`close_timeout`](super::Config::close_timeout), by default 5 s.
     ///
