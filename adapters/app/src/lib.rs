@@ -43,7 +43,8 @@
 //!
 //! The events of one socket are handled in the order in which the client sent them: a handler's
 //! part up to its first wait runs before the next event is looked at. What then waits goes on
-//! beside everything else, so a slow handler delays nobody.
+//! beside everything else, so a slow handler delays nobody. It ends with its connection, unless it
+//! is [`Detached`].
 //!
 //! # Sending
 //!
@@ -65,6 +66,7 @@ pub use handlers::call::{
     Auth, Call, ConnectCall, DisconnectCall, EventCall, ExpiredCall, FromCall, Label, Origin,
     Rooms, State, UpgradeCall,
 };
+pub use handlers::detached::Detached;
 pub use handlers::handler::{Handler, Outcome, Task};
 pub use handlers::listeners::ListenerId;
 pub use handlers::marker;
@@ -76,6 +78,7 @@ pub use handlers::typed::{Answer, TypedHandler};
 pub use handles::ack::{AckFailure, AckFuture, AckSender, Answers, AnswersFuture};
 #[doc(hidden)]
 pub use handles::backpressure::{HandlerPermit, ServerPermit};
+pub use handles::closed::Closed;
 #[doc(hidden)]
 pub use handles::emitter::EmitTarget;
 pub use handles::emitter::Emitter;
@@ -98,5 +101,7 @@ pub use sockeye_core::{
 };
 #[cfg(feature = "msgpack")]
 pub use sockeye_msgpack::MsgpackParser;
+#[doc(hidden)]
+pub use state::end::End;
 pub use state::fault::{BoxError, Fault};
 pub use state::snapshot::Snapshot;

@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(super) client: Weak<Shared>,
     pub(super) key: SocketId,
     pub(super) namespace: String,
+    /// What packets may hold that are sent.
+    pub(super) limits: Limits,
 }
 
 /// A socket with all that belongs to it, of types that are known where they are called.
@@ -184,7 +186,8 @@ impl Shared {
                 };
                 ConfigError { field: "namespace", problem }
             })?;
-            let entry = Arc::new(Entry { client: Arc::downgrade(self), key, namespace });
+            let (client, limits) = (Arc::downgrade(self), self.limits);
+            let entry = Arc::new(Entry { client, key, namespace, limits });
             let (known, handlers) = (Arc::clone(&entry), Arc::clone(handlers));
             let registered = Registered { entry: known, handlers, listeners: None };
             state.sockets.insert(key, registered);

@@ -275,8 +275,8 @@ impl Socket {
 }
 
 impl AckTarget for Socket {
-    fn limits(&self) -> Option<Limits> {
-        Some(self.client()?.limits)
+    fn limits(&self) -> Limits {
+        self.0.limits
     }
 
     fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError> {

@@ -13,6 +13,7 @@ use crate::handles::ack::AckSender;
 use crate::handles::backpressure::{HandlerPermit, ServerPermit};
 use crate::handles::io::Io;
 use crate::handles::socket::Socket;
+use crate::state::end::End;
 use crate::state::fault::Fault;
 use crate::state::values::AnyValue;
 
@@ -68,6 +69,16 @@ pub trait Origin: Clone + Unpin + 'static {
     /// whether it waits for the other side of this very socket.
     fn count(&self, asks: bool) -> Self::Permit;
 
+    /// The end of its connection, with which handlers that wait end.
+    fn end(&self) -> Option<&End> {
+        None
+    }
+
+    /// What has to stay for a handler that goes on after that.
+    fn keep(&self) -> Option<AnyValue> {
+        None
+    }
+
     /// The server in this process, as a number, and the socket of its.
     fn reference(&self) -> Option<(usize, SocketId)> {
         None
@@ -87,6 +98,14 @@ impl Origin for Socket {
 
     fn count(&self, asks: bool) -> ServerPermit {
         ServerPermit::new(self.entry(), asks)
+    }
+
+    fn end(&self) -> Option<&End> {
+        Some(&self.entry().end)
+    }
+
+    fn keep(&self) -> Option<AnyValue> {
+        Some(self.entry().data.upgrade()?)
     }
 
     fn reference(&self) -> Option<(usize, SocketId)> {
@@ -132,6 +151,10 @@ pub trait Call {
     /// Whether handlers that wait count against [`App::max_handlers`](crate::App::max_handlers).
     #[doc(hidden)]
     const IS_COUNTED: bool = false;
+
+    /// Whether handlers that wait end with the connection.
+    #[doc(hidden)]
+    const ENDS_WITH_CONNECTION: bool = true;
 
     /// The acknowledgement that the client waits for, if no parameter has taken it.
     #[doc(hidden)]
@@ -185,6 +208,8 @@ impl Call for UpgradeCall {
 impl Call for DisconnectCall {
     type Socket = Socket;
 
+    const ENDS_WITH_CONNECTION: bool = false;
+
     fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -196,6 +221,8 @@ impl Call for DisconnectCall {
 
 impl Call for ExpiredCall {
     type Socket = Socket;
+
+    const ENDS_WITH_CONNECTION: bool = false;
 
     fn socket(&self) -> &Socket {
         &self.socket

@@ -13,7 +13,9 @@ use super::call::{Call, FromCall, Label, Origin};
 use super::marker::{Async, Immediate};
 use super::reply::Reply;
 use crate::handles::backpressure::{Awaited, HandlerPermit, polling};
+use crate::state::end::Place;
 use crate::state::fault::Fault;
+use crate::state::values::AnyValue;
 
 /// The rest of a handler that has to wait for something.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -24,6 +26,8 @@ pub enum Outcome {
     Done(Result<(), Fault>),
     /// The handler is a future, not polled so far.
     Future(Pin<Box<dyn Future<Output = Result<(), Fault>>>>),
+    /// The same, of a handler that does not end with its connection.
+    Detached(Pin<Box<dyn Future<Output = Result<(), Fault>>>>),
 }
 
 /// A closure that handles calls of type `C`; see the [crate docs](crate) for what it may take and
@@ -152,27 +156,37 @@ pub(crate) fn run<C: Call>(handler: &BoxHandler<C>, call: C) -> Option<Task> {
             socket.report(&event, fault);
             None
         }
-        Ok(Outcome::Future(future)) => {
-            let awaited = Awaited::default();
-            let running = Running { future, socket, event, awaited, permit: None };
-            let mut running = Box::pin(running);
-            let mut cx = Context::from_waker(Waker::noop());
-            match running.as_mut().poll(&mut cx) {
-                Poll::Ready(()) => None,
-                // The first poll by the runtime's executor gives it a waker that wakes.
-                Poll::Pending => {
-                    if C::IS_COUNTED {
-                        running.permit = Some(running.socket.count(running.awaited.is_any()));
-                    }
-                    Some(running)
-                }
-            }
-        }
+        Ok(Outcome::Future(future)) => begin::<C>(future, socket, event, C::ENDS_WITH_CONNECTION),
+        Ok(Outcome::Detached(future)) => begin::<C>(future, socket, event, false),
         Err(panic) => {
             socket.report(&event, Fault::from_panic(&*panic));
             None
         }
     }
+}
+
+/// Runs the future of a handler up to its first wait; returns what then is left of it.
+fn begin<C: Call>(
+    future: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
+    socket: C::Socket,
+    event: Label,
+    ends: bool,
+) -> Option<Task> {
+    let (awaited, place) = (Awaited::default(), ends.then(Place::default));
+    let kept = None;
+    let running = Running { future, socket, event, awaited, permit: None, place, kept };
+    let mut running = Box::pin(running);
+    let polled = running.as_mut().poll_handler(&mut Context::from_waker(Waker::noop()));
+    // The first poll by the runtime's executor gives it a waker that wakes.
+    polled.is_pending().then(|| {
+        if C::IS_COUNTED {
+            running.permit = Some(running.socket.count(running.awaited.is_any()));
+        }
+        if !ends {
+            running.kept = running.socket.keep();
+        }
+        running as Task
+    })
 }
 
 /// Runs a future up to its first wait; returns what then is left of it.
@@ -200,12 +214,14 @@ struct Running<S: Origin> {
     event: Label,
     awaited: Awaited,
     permit: Option<S::Permit>,
+    /// Where it waits for the end of its connection, if it ends with it.
+    place: Option<Place>,
+    /// What has to stay for it.
+    kept: Option<AnyValue>,
 }
 
-impl<S: Origin> Future for Running<S> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl<S: Origin> Running<S> {
+    fn poll_handler(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { future, socket, awaited, permit, .. } = &mut *self;
         let poll = || polling(socket.reference(), awaited, || future.as_mut().poll(cx));
         let result = match catch_unwind(AssertUnwindSafe(poll)) {
@@ -221,5 +237,40 @@ impl<S: Origin> Future for Running<S> {
             self.socket.report(&self.event, fault);
         }
         Poll::Ready(())
+    }
+
+    /// Drops the handler, which is the application's.
+    fn cancel(&mut self) {
+        let future = std::mem::replace(&mut self.future, Box::pin(std::future::pending()));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            self.socket.report(&self.event, Fault::from_panic(&*panic));
+        }
+    }
+}
+
+impl<S: Origin> Future for Running<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // At the end of the connection it goes on once more, for the sake of those that wait for
+        // just that.
+        if self.as_mut().poll_handler(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Self { socket, place, .. } = &mut *self;
+        let end = socket.end().zip(place.as_mut());
+        if end.is_some_and(|(end, place)| end.watch(place, cx.waker())) {
+            self.cancel();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Origin> Drop for Running<S> {
+    fn drop(&mut self) {
+        if let Some((end, place)) = self.socket.end().zip(self.place.as_mut()) {
+            end.leave(place);
+        }
     }
 }

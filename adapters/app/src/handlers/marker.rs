@@ -16,6 +16,10 @@ pub struct Fallible<M>(std::marker::PhantomData<M>);
 #[derive(Debug)]
 pub struct Immediate;
 
+/// Marks handlers that go on when their connection is over.
+#[derive(Debug)]
+pub struct Detaching<M>(std::marker::PhantomData<M>);
+
 /// Marks handlers that return a future of what they have to say.
 #[derive(Debug)]
 pub struct Async;

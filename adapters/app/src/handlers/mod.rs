@@ -4,6 +4,7 @@
 
 pub(crate) mod call;
 pub(crate) mod delivery;
+pub(crate) mod detached;
 pub(crate) mod event_handlers;
 pub(crate) mod handler;
 pub(crate) mod listeners;

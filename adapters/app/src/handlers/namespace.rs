@@ -127,6 +127,12 @@ impl Namespace {
 
     /// Adds a handler for an event. Several for one event run in the order of their registration;
     /// the first of them that answers gives the acknowledgement.
+    ///
+    /// A handler that waits when its connection ends is dropped after the handlers of
+    /// [`on_disconnect`](Self::on_disconnect) were called, as are those of
+    /// [`on_connect`](Self::on_connect) and middlewares, unless it is
+    /// [`Detached`](crate::Detached). It goes on once more before, up to its next wait, so what it
+    /// does behind [`Socket::closed`](crate::Socket::closed) is done.
     #[must_use]
     pub fn on<M>(mut self, event: &str, handler: impl Handler<EventCall, M>) -> Self {
         let handler = self.boxed(handler);
@@ -237,7 +243,8 @@ impl Namespace {
     }
 
     /// Adds a handler for the end of connections. The socket's data is still there, its rooms are
-    /// a parameter of type [`Rooms`](crate::Rooms). Whether the client may come back to the socket
+    /// a parameter of type [`Rooms`](crate::Rooms). A handler that waits goes on up to its own end.
+    /// Whether the client may come back to the socket
     /// says [`Socket::may_return`](crate::Socket::may_return).
     #[must_use]
     pub fn on_disconnect<M>(mut self, handler: impl Handler<DisconnectCall, M>) -> Self {

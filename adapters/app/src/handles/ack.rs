@@ -42,8 +42,8 @@ struct Unanswered {
 
 /// The socket on which an acknowledgement is sent.
 pub(crate) trait AckTarget: Send + Sync {
-    /// What packets may hold that it sends; `None` if nobody waits any more.
-    fn limits(&self) -> Option<Limits>;
+    /// What packets may hold that it sends.
+    fn limits(&self) -> Limits;
 
     /// Sends what is encoded already.
     fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError>;
@@ -53,8 +53,8 @@ pub(crate) trait AckTarget: Send + Sync {
 }
 
 impl AckTarget for Entry {
-    fn limits(&self) -> Option<Limits> {
-        Some(self.server.get()?.settings.limits)
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn send(&self, responder: Responder, payload: AckPayload) -> Result<(), RespondError> {
@@ -73,8 +73,7 @@ impl AckTarget for Entry {
 impl Unanswered {
     fn send(self, data: &impl Serialize) -> Result<(), (Arc<dyn AckTarget>, RespondError)> {
         let Self { target, responder } = self;
-        let Some(limits) = target.limits() else { return Ok(()) };
-        let payload = AckPayload::new(data, limits).map_err(RespondError::from);
+        let payload = AckPayload::new(data, target.limits()).map_err(RespondError::from);
         let sent = payload.and_then(|payload| target.send(responder, payload));
         sent.map_err(|error| (target, error))
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod ack;
 pub(crate) mod backpressure;
+pub(crate) mod closed;
 pub(crate) mod emitter;
 pub(crate) mod error;
 pub(crate) mod io;

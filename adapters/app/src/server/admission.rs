@@ -14,6 +14,7 @@ use crate::handlers::call::ConnectCall;
 use crate::handlers::handler::{Outcome, Task, start};
 use crate::handlers::namespace::Handlers;
 use crate::handles::socket::Socket;
+use crate::state::end::Place;
 use crate::state::fault::{BoxError, Fault};
 use crate::state::shared::Entry;
 
@@ -94,29 +95,34 @@ pub(crate) fn decide(socket: Socket, handlers: Arc<Handlers>, auth: Args) -> Opt
             let call = ConnectCall { socket: asked.clone(), auth: auth.clone() };
             match middleware(call) {
                 Outcome::Done(result) => result?,
-                Outcome::Future(future) => future.await?,
+                Outcome::Future(future) | Outcome::Detached(future) => future.await?,
             }
         }
         handlers.missing_state.map_or(Ok(()), |name| Err(Fault::State(name)))?;
         handlers.auth_checks.iter().try_for_each(|check| check(&auth))
     };
-    start(Deciding { decision: Box::pin(decision), socket })
+    start(Deciding { decision: Box::pin(decision), socket, place: Place::default() })
 }
 
+/// A decision about a client, which ends with its connection.
 struct Deciding {
     decision: Pin<Box<dyn Future<Output = Result<(), Fault>>>>,
     socket: Socket,
+    place: Place,
 }
 
 impl Future for Deciding {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let decision = &mut self.decision;
+        let Self { decision, socket, place } = &mut *self;
         // The words of an error are the application's, too.
         let told = |fault| (Refusal::from_fault(&fault), fault);
         let decide = AssertUnwindSafe(|| decision.as_mut().poll(cx).map_err(told));
         let result = match catch_unwind(decide) {
+            Ok(Poll::Pending) if socket.entry().end.watch(place, cx.waker()) => {
+                return Poll::Ready(());
+            }
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(told(Fault::from_panic(&*panic))),
@@ -150,7 +156,14 @@ fn reject(socket: &Entry, message: &str, data: &Option<serde_json::Value>) {
         }
         state.forget(socket.key)
     });
+    socket.end.finish();
     drop(forgotten);
+}
+
+impl Drop for Deciding {
+    fn drop(&mut self) {
+        self.socket.entry().end.leave(&mut self.place);
+    }
 }
 
 /// The application's decision about connections, with its types forgotten.

@@ -28,6 +28,7 @@ use crate::handles::ack::AckSender;
 use crate::handles::backpressure::{Awaited, HandlerPermit, ServerPermit, polling};
 use crate::handles::io::Io;
 use crate::handles::socket::Socket;
+use crate::state::end::Place;
 use crate::state::report::write;
 use crate::state::shared::{AppEvent, Data, Entry, Kept, Sent};
 use crate::state::slot::Gathered;
@@ -62,7 +63,11 @@ impl Endpoint {
                 spawn(decide(socket.clone(), Arc::clone(self.handlers(&socket)), auth), runtime);
             }
             Event::ConnectAborted { socket } => {
-                drop(self.shared.driven.with(|state| state.forget(socket)));
+                let forgotten = self.shared.driven.with(|state| state.forget(socket));
+                if let Some(registered) = &forgotten {
+                    registered.entry.end.finish();
+                }
+                drop(forgotten);
             }
             Event::Connected { socket: key, namespace, auth, .. } => {
                 let Some(socket) = self.get_or_create(key, namespace) else { return };
@@ -187,7 +192,8 @@ impl Endpoint {
             let left = run(handler, call());
             spawn(left.map(|task| keeping(&registered.data, task)), runtime);
         }
-        // Its listeners end here, and its data unless a handler goes on.
+        // Its listeners and handlers end here, and its data unless a handler goes on.
+        registered.entry.end.finish();
         drop(registered);
     }
 
@@ -224,7 +230,13 @@ impl Endpoint {
         } else {
             let (socket, asking) = (delivery.socket.clone(), Asking::default());
             let future = Box::pin(pass(delivery, Arc::clone(handlers), Rc::clone(&asking)));
-            let passing = Passing { future, socket, asking, awaited: Awaited::default() };
+            let passing = Passing {
+                future,
+                socket,
+                asking,
+                awaited: Awaited::default(),
+                place: Place::default(),
+            };
             spawn(start(passing), runtime);
         }
     }
@@ -266,13 +278,14 @@ struct Passing {
     socket: Socket,
     asking: Asking,
     awaited: Awaited,
+    place: Place,
 }
 
 impl Future for Passing {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { future, socket, asking, awaited } = &mut *self;
+        let Self { future, socket, asking, awaited, place } = &mut *self;
         let polled =
             polling(Some(socket.entry().reference()), awaited, || future.as_mut().poll(cx));
         if polled.is_pending() {
@@ -282,8 +295,19 @@ impl Future for Passing {
                 Some(permit @ None) => *permit = Some(ServerPermit::new(socket.entry(), asks)),
                 None => {}
             }
+            // The handlers that it has reached see to their end themselves.
+            let is_asked = asking.borrow().is_some();
+            if is_asked && socket.entry().end.watch(place, cx.waker()) {
+                return Poll::Ready(());
+            }
         }
         polled
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.socket.entry().end.leave(&mut self.place);
     }
 }
 
@@ -297,7 +321,7 @@ async fn pass(mut delivery: Delivery<Socket>, handlers: Arc<Handlers>, asking: A
         let asked = async {
             match middleware(call) {
                 Outcome::Done(result) => result,
-                Outcome::Future(future) => future.await,
+                Outcome::Future(future) | Outcome::Detached(future) => future.await,
             }
         };
         if let Err(fault) = guard(asked).await {

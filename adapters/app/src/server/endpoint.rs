@@ -127,11 +127,13 @@ impl Endpoint {
         let (entry, replaced) = self.shared.driven.with(|state| {
             let sid = state.server.socket(key)?.sid().clone();
             // Who came back too late for what it has missed got a new id while it was waiting.
-            let renamed = state.sockets.get(&key).map(|socket| Arc::clone(&socket.data));
+            let renamed = state.sockets.get(&key).cloned();
+            let end = renamed.as_ref().map(|socket| Arc::clone(&socket.entry.end));
             let kept = state.kept.get(&sid).map(|kept| Arc::clone(&kept.data));
             let recovered = kept.is_some();
-            let data =
-                kept.or(renamed).unwrap_or_else(|| Arc::new(Data { captured, ..Data::default() }));
+            let data = kept
+                .or_else(|| renamed.map(|socket| socket.data))
+                .unwrap_or_else(|| Arc::new(Data { captured, ..Data::default() }));
             let entry = Arc::new(Entry {
                 server: self.reference.clone(),
                 key,
@@ -139,7 +141,9 @@ impl Endpoint {
                 namespace,
                 handlers,
                 recovered,
+                limits: self.shared.settings.limits,
                 data: Arc::downgrade(&data),
+                end: end.unwrap_or_default(),
                 is_watched: AtomicBool::new(is_watched),
                 waiting: AtomicUsize::new(0),
                 paused: AtomicBool::new(false),

@@ -4,6 +4,7 @@
 //! Imports nothing of the other folders.
 
 pub(crate) mod driven;
+pub(crate) mod end;
 pub(crate) mod fault;
 pub(crate) mod names;
 pub(crate) mod report;

@@ -20,6 +20,7 @@ use sockeye_core::{
 };
 
 use super::driven::{Driven, Source};
+use super::end::End;
 use super::fault::Fault;
 use super::report::write;
 use super::slot::{AckOwner, Gathered, Slot, take_gone};
@@ -89,7 +90,11 @@ pub(crate) struct Entry {
     /// Which handlers of the app are for its namespace.
     pub(crate) handlers: usize,
     pub(crate) recovered: bool,
+    /// What packets may hold that are sent.
+    pub(crate) limits: Limits,
     pub(crate) data: Weak<Data>,
+    /// The end of its connection.
+    pub(crate) end: Arc<End>,
     /// Somebody wants to hear what is emitted to it.
     pub(crate) is_watched: AtomicBool,
     /// How many handlers for its events are waiting for something else than itself.
@@ -354,6 +359,7 @@ impl Drop for Shared {
             slot.fill(Gathered { answers: Vec::new(), lost, late: 0 });
         }
         draining.values().flatten().for_each(|slot| slot.fill(false));
+        sockets.values().for_each(|socket| socket.entry.end.finish());
         sockets.into_values().for_each(drop_value);
         kept.into_values().for_each(drop_value);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockeye_smol::core::RecoveryConfig;
 use sockeye_smol::{
-    Ack, App, Args, Auth, DisconnectReason, Namespace, Refusal, ServerConfig, Socket,
+    Ack, App, Args, Auth, Detached, DisconnectReason, Namespace, Refusal, ServerConfig, Socket,
 };
 
 pub(crate) fn app() -> App {
@@ -55,13 +55,17 @@ fn events(namespace: Namespace) -> Namespace {
         })
         .on("transport", |socket: Socket| Ack(socket.transport()))
         .on("kick me", |socket: Socket| socket.disconnect(false))
-        .on("cut me off", |socket: Socket, room: String, words: Vec<String>| async move {
-            let io = socket.io();
-            socket.join(&room);
-            socket.emit("joined", ());
-            smol::Timer::after(Duration::from_millis(50)).await;
-            socket.close();
-            smol::Timer::after(Duration::from_millis(50)).await;
-            words.iter().for_each(|word| io.to(&*room).emit("word", word));
-        })
+        // It goes on when the client that it serves is cut off.
+        .on(
+            "cut me off",
+            Detached(|socket: Socket, room: String, words: Vec<String>| async move {
+                let io = socket.io();
+                socket.join(&room);
+                socket.emit("joined", ());
+                smol::Timer::after(Duration::from_millis(50)).await;
+                socket.close();
+                smol::Timer::after(Duration::from_millis(50)).await;
+                words.iter().for_each(|word| io.to(&*room).emit("word", word));
+            }),
+        )
 }
