@@ -2,8 +2,11 @@
 
 mod common;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use common::World;
@@ -115,12 +118,12 @@ fn handlers_that_await_an_answer_of_another_client_count() {
 fn an_answer_that_is_not_awaited_any_more_exempts_nobody() {
     let app = App::new().max_handlers(limit(1)).on("wait", |socket: Socket| async move {
         let mut asked = Some(socket.emit_with_ack::<()>("asked", ()));
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             if let Some(asked) = &mut asked {
                 assert!(std::pin::Pin::new(asked).poll(cx).is_pending());
             }
             asked = None;
-            std::task::Poll::<()>::Pending
+            Poll::<()>::Pending
         })
         .await;
     });
@@ -145,4 +148,61 @@ fn a_middleware_that_awaits_an_answer_of_the_client_leaves_it_read() {
     assert!(!world.is_paused(ws));
     world.say(ws, "430[]");
     assert!(world.is_paused(ws), "the handler behind it counts");
+}
+
+/// An app whose handlers of `wait` are done when somebody says `go`, which can't be read once they
+/// are two; with what its handler of errors hears.
+fn app_that_can_get_stuck() -> (App, Arc<Mutex<Vec<String>>>) {
+    let errors = Arc::<Mutex<Vec<String>>>::default();
+    let (log, gate) = (Arc::clone(&errors), Arc::<AtomicUsize>::default());
+    let open = Arc::clone(&gate);
+    let app = App::new()
+        .max_handlers(limit(2))
+        .stall_timeout(Duration::from_secs(5))
+        .on_error(move |error| log.lock().expect("no panic").push(error.to_string()))
+        .on("wait", move || {
+            let gate = Arc::clone(&gate);
+            poll_fn(move |_| {
+                let goes = |n: usize| n.checked_sub(1);
+                let went = gate.fetch_update(Ordering::Relaxed, Ordering::Relaxed, goes);
+                if went.is_ok() { Poll::Ready(()) } else { Poll::Pending }
+            })
+        })
+        .on("go", move |count: usize| {
+            open.fetch_add(count, Ordering::Relaxed);
+        });
+    (app, errors)
+}
+
+#[test]
+fn handlers_that_wait_for_what_can_not_be_read_end_with_their_connection() {
+    let (app, errors) = app_that_can_get_stuck();
+    let mut world = World::new(app);
+    let (ws, other) = (world.connect(), world.connect());
+    (0..2).for_each(|_| world.say(ws, "42[\"wait\"]"));
+    assert!(world.is_paused(ws));
+
+    world.advance(Duration::from_secs(4));
+    assert!(!world.is_closed(ws));
+    world.advance(Duration::from_secs(2));
+
+    assert!(world.is_closed(ws) && !world.is_closed(other));
+    assert_eq!(world.waiting_tasks(), 0);
+    let errors = errors.lock().expect("no panic");
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].ends_with("too many handlers wait, and none of them was done in time"));
+}
+
+#[test]
+fn handlers_that_are_done_one_by_one_are_not_stuck() {
+    let (app, errors) = app_that_can_get_stuck();
+    let mut world = World::new(app);
+    let (ws, other) = (world.connect(), world.connect());
+    (0..2).for_each(|_| world.say(ws, "42[\"wait\"]"));
+    assert!(world.is_paused(ws));
+
+    world.say(other, "42[\"go\",1]");
+    assert!(!world.is_paused(ws), "half of them are done");
+    world.advance(Duration::from_secs(60 * 60));
+    assert!(errors.lock().expect("no panic").is_empty());
 }

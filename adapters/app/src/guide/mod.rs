@@ -8,6 +8,7 @@
 //! | [`middleware`] | How do I decide who gets in, and which events get through? |
 //! | [`recovery`] | What becomes of a client that loses its connection for a moment? |
 //! | [`backpressure`] | What if one side is faster than the other? |
+//! | [`lifetimes`] | What runs where, and what keeps what alive? |
 //! | [`typed_events`] | How do I share the types of events between both sides? |
 //! | [`clients`] | How do I write a client? |
 //! | [`going_public`] | What should I look at before strangers can reach my server? |
@@ -23,6 +24,8 @@ pub mod clients {}
 pub mod from_javascript {}
 #[doc = include_str!("going_public.md")]
 pub mod going_public {}
+#[doc = include_str!("lifetimes.md")]
+pub mod lifetimes {}
 #[doc = include_str!("middleware.md")]
 pub mod middleware {}
 #[doc = include_str!("operation.md")]

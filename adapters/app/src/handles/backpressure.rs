@@ -126,7 +126,7 @@ impl ServerPermit {
         } else {
             waiting.fetch_sub(1, Ordering::Relaxed);
         }
-        balance(&self.socket);
+        balance(&self.socket, !counts);
     }
 }
 
@@ -151,28 +151,33 @@ impl Drop for ServerPermit {
     }
 }
 
-/// Has the client of a socket read, or not, as the number of its handlers that wait wants it.
-fn balance(socket: &Entry) {
+/// Has the client of a socket read, or not, as the number of its handlers that wait wants it;
+/// `is_done` says that there is one less.
+fn balance(socket: &Entry, is_done: bool) {
     let Some(server) = socket.server.get() else { return };
     let limit = server.settings.max_handlers;
-    let Entry { waiting, paused, .. } = socket;
+    let Entry { key, waiting, paused, .. } = socket;
+    let key = *key;
     if waiting.load(Ordering::Relaxed) < limit && !paused.load(Ordering::Relaxed) {
         return;
     }
     server.command(|state| {
-        let Some(mut socket) = state.server.socket(socket.key) else { return };
+        let Some(mut socket) = state.server.socket(key) else { return };
         let busy = waiting.load(Ordering::Relaxed);
         let was_paused = paused.load(Ordering::Relaxed);
         // Reading goes on when half of them are done, not after each.
         let pause = if was_paused { busy > limit / 2 } else { busy >= limit };
-        if pause == was_paused {
-            return;
+        let now = Instant::now();
+        match (was_paused, pause) {
+            (false, true) => socket.pause(now),
+            (true, false) => socket.resume(now),
+            (false, false) | (true, true) => {}
         }
         paused.store(pause, Ordering::Relaxed);
-        if pause {
-            socket.pause(Instant::now());
-        } else {
-            socket.resume(Instant::now());
+        if !pause {
+            state.stalls.clear(key);
+        } else if is_done || !was_paused {
+            state.stalls.restart(key, now);
         }
     });
 }

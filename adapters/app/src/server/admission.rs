@@ -74,6 +74,7 @@ impl Refusal {
             | Fault::NoAck
             | Fault::Gone
             | Fault::Panic(_)
+            | Fault::Stalled
             | Fault::Emit(_)
             | Fault::Respond(_)
             | Fault::GivenUp(_)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockeye_core::engineio::{Admission, Handshake};
 use sockeye_core::{
@@ -65,6 +66,7 @@ pub struct App {
     allow_request: Option<AllowRequest>,
     /// How many handlers of one socket may be waiting at once.
     max_handlers: Option<NonZeroUsize>,
+    stall_timeout: Option<Duration>,
     http: HttpConfig,
     files: ClientFiles,
     keep_handshakes: bool,
@@ -135,11 +137,23 @@ impl App {
     /// else the acknowledgement could not be read; how many such handlers there can be is limited by
     /// [`max_pending_acks`](ServerConfig::max_pending_acks). One that waits for something else counts,
     /// whatever the client owes. So handlers that wait for a further event of the same client, or
-    /// for a task of their own that awaits its acknowledgement, can wait for ever when they are so
-    /// many: such a wait needs a time limit.
+    /// for a task of their own that awaits its acknowledgement, wait in vain when they are so many:
+    /// such a wait needs a time limit, or ends by the [`stall_timeout`](Self::stall_timeout).
     #[must_use]
     pub fn max_handlers(mut self, limit: NonZeroUsize) -> Self {
         self.max_handlers = Some(limit);
+        self
+    }
+
+    /// Sets how long a client may be not read because of [`max_handlers`](Self::max_handlers) while
+    /// none of its handlers is done, by default 60 seconds. `Duration::MAX` is for ever.
+    ///
+    /// After that its connection is closed, for its client as if it was lost, its handlers end with
+    /// it, and [`on_error`](Self::on_error) hears of [`Fault::Stalled`](crate::Fault::Stalled). Those
+    /// handlers may wait for what can't come as long as the client is not read.
+    #[must_use]
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = Some(timeout);
         self
     }
 
@@ -368,6 +382,7 @@ impl App {
             limits: self.config.limits_out(),
             high_water: self.config.engine.max_buffered / 4,
             max_handlers: self.max_handlers.map_or(100, NonZeroUsize::get),
+            stall_timeout: self.stall_timeout.unwrap_or(Duration::from_secs(60)),
             states: self.states,
             reporter: reporter(self.on_error),
         };

@@ -29,6 +29,7 @@ use crate::handles::backpressure::{Awaited, HandlerPermit, ServerPermit, polling
 use crate::handles::io::Io;
 use crate::handles::socket::Socket;
 use crate::state::end::Place;
+use crate::state::fault::Fault;
 use crate::state::report::write;
 use crate::state::shared::{AppEvent, Data, Entry, Kept, Sent};
 use crate::state::slot::Gathered;
@@ -39,6 +40,11 @@ impl Endpoint {
         let event = match event {
             AppEvent::Core(event) => event,
             AppEvent::Sent(sent) => return self.sent(&sent, runtime),
+            AppEvent::Stalled(entry) => {
+                let socket = Socket::new(entry);
+                socket.report("max_handlers", Fault::Stalled);
+                return socket.close();
+            }
         };
         match event {
             Event::HandshakeRequested { id, handshake } => {
@@ -168,6 +174,7 @@ impl Endpoint {
         // Nobody comes back to a server that shuts down.
         let may_return = may_return && reason != DisconnectReason::ServerShuttingDown;
         let (registered, waiting, replaced) = self.shared.driven.with(|state| {
+            state.stalls.clear(key);
             let registered = state.sockets.remove(&key);
             let returning = registered.as_ref().filter(|_| may_return);
             let replaced = returning.and_then(|it| {

@@ -175,11 +175,11 @@ impl Machine for Endpoint {
     }
 
     fn handle_timeout(&self, now: Instant) {
-        self.shared.driven.with(|state| state.server.handle_timeout(now));
+        self.shared.driven.with(|state| state.handle_timeout(now));
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = self.shared.driven.with(|state| state.server.poll_timeout());
+        let deadline = self.shared.driven.with(|state| state.poll_timeout());
         deadline.into_iter().chain(self.publish_at()).min()
     }
 

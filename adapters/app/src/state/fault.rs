@@ -39,6 +39,11 @@ pub enum Fault {
     /// An acknowledgement could not be sent.
     #[error("{0}")]
     Respond(#[from] RespondError),
+    /// The client was not read because [`max_handlers`](crate::App::max_handlers) waited, and none of
+    /// them was done within the [`stall_timeout`](crate::App::stall_timeout). Its connection is
+    /// closed.
+    #[error("too many handlers wait, and none of them was done in time")]
+    Stalled,
     /// A client gave an event up that the server did not acknowledge, after all
     /// [retries](crate::client::Namespace::retries) or at its end.
     #[error("given up without an acknowledgement: {0}")]
@@ -85,6 +90,7 @@ impl Fault {
             | Self::NoAck
             | Self::Gone
             | Self::Panic(_)
+            | Self::Stalled
             | Self::Unanswered => None,
         }
     }

@@ -12,4 +12,5 @@ pub(crate) mod seed;
 pub(crate) mod shared;
 pub(crate) mod slot;
 pub(crate) mod snapshot;
+pub(crate) mod stalls;
 pub(crate) mod values;

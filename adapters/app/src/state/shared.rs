@@ -10,6 +10,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use log::Level;
 use serde::Serialize;
@@ -25,6 +26,7 @@ use super::fault::Fault;
 use super::report::write;
 use super::slot::{AckOwner, Gathered, Slot, take_gone};
 use super::snapshot::Snapshot;
+use super::stalls::Stalls;
 use super::values::{AnyValue, States};
 
 /// Tells the application what went wrong in a handler of a socket.
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) high_water: usize,
     /// How many handlers of one socket may be waiting at once.
     pub(crate) max_handlers: usize,
+    /// How long a client may be not read because of that, while none of them is done.
+    pub(crate) stall_timeout: Duration,
     /// The values that handlers get as `State`.
     pub(crate) states: States,
     pub(crate) reporter: Reporter,
@@ -150,6 +154,10 @@ pub(crate) struct State {
     pub(crate) leaving: Option<(SocketId, Vec<Room>)>,
     /// What was emitted, for those who want to hear it.
     sent: VecDeque<Sent>,
+    /// The clients that are not read because too many handlers wait.
+    pub(crate) stalls: Stalls,
+    /// Those for which that took too long.
+    stalled: VecDeque<Arc<Entry>>,
 }
 
 /// An event on its way out.
@@ -170,10 +178,12 @@ pub(crate) struct Sent {
 pub(crate) enum AppEvent {
     Core(Event),
     Sent(Sent),
+    /// The handlers of a socket are stuck.
+    Stalled(Arc<Entry>),
 }
 
 impl State {
-    pub(crate) fn new(server: Server) -> Self {
+    pub(crate) fn new(server: Server, stall_timeout: Duration) -> Self {
         Self {
             server,
             waiting: HashMap::default(),
@@ -183,6 +193,8 @@ impl State {
             draining: HashMap::default(),
             leaving: None,
             sent: VecDeque::new(),
+            stalls: Stalls::new(stall_timeout),
+            stalled: VecDeque::new(),
         }
     }
 
@@ -237,6 +249,18 @@ impl State {
         registered.map(|socket| Arc::clone(&socket.entry)).collect()
     }
 
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.server.handle_timeout(now);
+        while let Some(key) = self.stalls.take_due(now) {
+            let registered = self.sockets.get(&key);
+            self.stalled.extend(registered.map(|socket| Arc::clone(&socket.entry)));
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.server.poll_timeout().into_iter().chain(self.stalls.next()).min()
+    }
+
     /// What belongs to a socket, for as long as it is the one of this key.
     pub(crate) fn registered(&mut self, entry: &Arc<Entry>) -> Option<&mut Registered> {
         self.sockets.get_mut(&entry.key).filter(|it| Arc::ptr_eq(&it.entry, entry))
@@ -260,6 +284,9 @@ impl Source for State {
                 Err(output) => output,
             });
         }
+        if let Some(entry) = self.stalled.pop_front() {
+            return Some(Output::Event(AppEvent::Stalled(entry)));
+        }
         Some(Output::Event(AppEvent::Sent(self.sent.pop_front()?)))
     }
 }
@@ -267,7 +294,7 @@ impl Source for State {
 impl Shared {
     pub(crate) fn new(server: Server, settings: Settings, is_watched: bool) -> Self {
         Self {
-            driven: Driven::new(State::new(server)),
+            driven: Driven::new(State::new(server, settings.stall_timeout)),
             settings,
             is_watched: AtomicBool::new(is_watched),
             waiting: AtomicUsize::new(0),
