@@ -3,8 +3,8 @@ import { analyze } from "eslint-scope";
 import { deflateRaw } from "pako";
 
 // The likeliest come last, since of two that do equally well the later one stays.
-const LETTERS = [..."etrnosaicldpufhygmwbvkxSBEOATj_$CDLMqPzQ"].reverse();
-const PASSES = 3;
+const LETTERS = [..."etrnosaicldpufhygmwbvkxSBEOATj_$CDLMqPzQRFIGHJKNUVWXYZ"].reverse();
+const PASSES = 5;
 
 /** Calls `visit` with each node of the tree. */
 const walk = (node, visit) => {

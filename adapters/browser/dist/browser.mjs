@@ -9,6 +9,10 @@ var Emitter = class {
     this.events_[event] = [...this.listeners(event), listener];
     return this;
   }
+  prepend(event, listener) {
+    this.events_[event] = [listener, ...this.listeners(event)];
+    return this;
+  }
   once(event, listener) {
     const wrapper = (...args) => {
       this.off(event, wrapper);
@@ -28,7 +32,7 @@ var Emitter = class {
     return this.events_[event] || [];
   }
   hasListeners(event) {
-    return !!this.listeners(event).length;
+    return this.listeners(event).length > 0;
   }
   emit(event, ...args) {
     this.listeners(event).forEach((listener) => listener.apply(this, args));
@@ -62,16 +66,16 @@ var connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocol
 // js/engine/packet.js
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var check = (condition) => {
-  if (!condition) throw new Error("malformed packet");
+  if (!condition) throw Error("malformed packet");
 };
 var isString = (value) => typeof value == "string";
-var encode = async ({ type, data = "" }) => {
+var encode = async ({ type, data }) => {
   var _a;
   if (isString(data)) return TYPES.indexOf(type) + data;
   let binary = "";
   const { buffer, byteOffset, byteLength } = data;
   const bytes = buffer || await ((_a = data.arrayBuffer) == null ? void 0 : _a.call(data)) || data;
-  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
+  for (const byte of new Uint8Array(bytes, byteOffset, byteLength))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };
@@ -97,13 +101,13 @@ var readOptions = (uri, opts) => {
 };
 var parseUrl = (uri) => {
   const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
-  const page = globalThis.location;
   const isOfPage = !host || host[0] == ":";
-  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
-  const start = isOfPage && ((host ? page == null ? void 0 : page.hostname : page == null ? void 0 : page.host) || "localhost");
+  const page = globalThis.location || { protocol: !isOfPage && "https:" };
+  const secure = /[ps]s:$/i.test(scheme || page.protocol);
+  const start = isOfPage ? (host ? page.hostname : page.host) || "localhost" : "";
   return [
     secure ? "s" : "",
-    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
+    (start + host).replace(secure ? /:443$/ : /:80$/, ""),
     path || "/",
     query
   ];
@@ -114,10 +118,13 @@ var readQuery = (query) => Object.fromEntries(
 
 // js/engine/polling.js
 var SEPARATOR = "";
+var PACKETS_AT_ONCE = 4096;
 var MAX_PACKETS = 16;
+var CLOSE_TIMEOUT = 1e4;
 var polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
+  let closed;
   let reading;
   let count;
   const pack = async (packets) => {
@@ -143,18 +150,26 @@ var polling = (transport, opts, session) => {
       throw response.status;
     } catch (failure) {
       transport.writable = false;
-      const isMissing = failure instanceof ReferenceError;
-      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
+      transport.fail_(
+        body ? "xhr post error" : "xhr poll error",
+        failure,
+        response,
+        // What is thrown if there is no `fetch`.
+        failure instanceof ReferenceError
+      );
     }
   };
   const read = async () => {
-    var _a;
-    while (!stopped)
-      for (const frame of ((_a = await exchange()) == null ? void 0 : _a.split(SEPARATOR)) || []) {
+    let frames = 0;
+    while (!stopped) {
+      let text = await exchange() + SEPARATOR;
+      while (text && !closed) {
+        const frame = text.slice(0, text.indexOf(SEPARATOR));
+        text = text.slice(frame.length + 1);
         nextTick(() => transport.frame_(frame));
-        await null;
-        if (session.readyState == "closed") return;
+        await (++frames % PACKETS_AT_ONCE || new Promise((resolve) => later(resolve, 0, opts)));
       }
+    }
     reading = null;
   };
   transport.open_ = () => {
@@ -167,8 +182,10 @@ var polling = (transport, opts, session) => {
     return reading;
   };
   transport.close_ = async () => {
-    stopped = true;
+    closed = stopped = true;
+    const cancel = later(() => abort.abort(), CLOSE_TIMEOUT, opts);
     if (transport.writable) await exchange("1");
+    cancel();
     abort.abort();
   };
 };
@@ -176,11 +193,10 @@ var polling = (transport, opts, session) => {
 // js/engine/websocket.js
 var websocket = (transport, opts, session) => {
   let socket;
-  let closed;
   const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
   transport.open_ = async (onopen) => {
     try {
-      socket = transport.ws = await connect(transport, opts, session);
+      socket = transport.ws = connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -189,10 +205,8 @@ var websocket = (transport, opts, session) => {
         description: "websocket connection closed",
         context
       });
-      if (closed) socket.close();
     } catch (error) {
-      await null;
-      fail(error);
+      fail(await error);
     }
   };
   transport.send_ = async (packets) => {
@@ -206,10 +220,7 @@ var websocket = (transport, opts, session) => {
       fail(error);
     }
   };
-  transport.close_ = () => {
-    closed = true;
-    socket == null ? void 0 : socket.close();
-  };
+  transport.close_ = () => socket == null ? void 0 : socket.close();
 };
 
 // js/engine/engine.js
@@ -221,10 +232,10 @@ var none = (transport) => {
   transport.open_ = () => nextTick(() => transport.fail_("no transport"));
 };
 var MAX_PONGS = 100;
-var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
+var transportError = (message, description, context) => Object.assign(Error(message), { type: "TransportError", description, context });
 var openEngine = (uri, options) => {
   const engine = new Emitter();
-  const opts = engine.opts = { upgrade: true, ...readOptions(options) };
+  const opts = engine.opts = readOptions(options);
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const [secure, host, , query] = parseUrl(uri);
   const writeBuffer = [];
@@ -297,6 +308,7 @@ var openEngine = (uri, options) => {
     }
   };
   const expire = () => end("ping timeout");
+  const isOpen = () => /open/.test(engine.readyState);
   const receive = (frame) => {
     var _a;
     let packet;
@@ -311,10 +323,10 @@ var openEngine = (uri, options) => {
     } catch (error) {
       return fail("server error", error);
     }
-    const { type } = packet;
+    const { type, data } = packet;
     const { transport } = engine;
     engine.fire_("packet", packet);
-    if (handshake) {
+    if (handshake && isOpen()) {
       engine._pingTimeoutTime = Date.now() + silence;
       cancelDeadline();
       cancelDeadline = later(expire, silence, opts);
@@ -328,7 +340,7 @@ var openEngine = (uri, options) => {
       engine.fire_("handshake", handshake);
       engine.fire_("open");
       flush();
-      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && engine.readyState == "open")
+      if (opts.upgrade !== false && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && isOpen())
         probe();
     } else if (type == "ping") {
       const size = writeBuffer.length + (((_a = transport.ws) == null ? void 0 : _a.bufferedAmount) || 0);
@@ -337,15 +349,15 @@ var openEngine = (uri, options) => {
       if (pongs < MAX_PONGS) push("pong");
       engine.fire_(type);
     } else if (type == "message") {
-      engine.fire_("data", packet.data);
-      engine.fire_(type, packet.data);
+      engine.fire_("data", data);
+      engine.fire_(type, data);
     } else if (type == "close") {
       transport.writable = false;
       end("transport close", { description: "closed by the server" });
     }
   };
   const push = (type, data = "", options2) => {
-    if (!/open/.test(engine.readyState)) return;
+    if (!isOpen()) return;
     const packet = { type, data, options: options2 };
     engine.fire_("packetCreate", packet);
     writeBuffer.push(packet);
@@ -405,7 +417,7 @@ var openEngine = (uri, options) => {
     return engine;
   };
   engine.close = () => {
-    if (/open/.test(engine.readyState)) {
+    if (isOpen()) {
       engine.readyState = "closing";
       flush();
     }
@@ -433,6 +445,7 @@ var ACK = 3;
 var CONNECT_ERROR = 4;
 var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 var MAX_ITEMS = 1e4;
+var MAX_BYTES = 1e8;
 
 // js/parser.js
 var BINARY = 3;
@@ -455,14 +468,14 @@ var Encoder = class {
   }
 };
 var Decoder = class extends Emitter {
-  constructor({ maxAttachments } = {}) {
+  constructor({ maxAttachments }) {
     super();
     this.max_ = maxAttachments != null ? maxAttachments : 10;
   }
   add(frame) {
     const pending = this.match_;
-    const match = isString(frame) ? PACKET.exec(frame) : pending;
-    check(match && isString(frame) == !pending && !(match[3] > this.max_));
+    const match = isString(frame) == !pending && (pending || PACKET.exec(frame));
+    check(match && !(match[3] > this.max_));
     if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);
     this.match_ = complete ? null : match;
@@ -500,6 +513,7 @@ var Socket = class extends Emitter {
     const acks = socket.acks = {};
     const queue = socket._queue = [];
     let nextId = 0;
+    let buffered = 0;
     let joining;
     let pid;
     let offset;
@@ -514,12 +528,11 @@ var Socket = class extends Emitter {
     const join = () => {
       if (joining) return;
       const token = joining = {};
-      const { auth } = socket;
       const answer = (data) => {
         if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || void 0);
       };
-      if (typeof auth == "function") auth(answer);
-      else answer(auth);
+      if (typeof socket.auth == "function") socket.auth(answer);
+      else answer(socket.auth);
     };
     const leave = () => {
       socket.active = joining = false;
@@ -528,13 +541,14 @@ var Socket = class extends Emitter {
     const close = (...details) => {
       socket.connected = joining = false;
       socket.receiveBuffer = [];
+      buffered = 0;
       delete socket.id;
       socket.fire_("disconnect", ...details);
       for (const id in acks)
         if (!socket.sendBuffer.some((packet) => packet.id == id))
-          acks[id](new Error("socket has been disconnected"));
+          acks[id](Error("socket has been disconnected"));
     };
-    const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+    const refuse = (message, data) => socket.fire_("connect_error", Object.assign(Error(message), { data }));
     const tellCatchAll = (kind, args) => catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
     const receive = (args) => {
       const last = args.length - 1;
@@ -547,17 +561,15 @@ var Socket = class extends Emitter {
       io2.send_(packet);
     };
     const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
-      const isLimited = timeout != null;
       const expire = () => {
         socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-        acks[id](new Error("operation has timed out"));
+        acks[id](Error("operation has timed out"));
       };
-      const cancel = isLimited && later(expire, timeout, io2.opts);
-      acks[id] = (error, ...results) => {
+      const cancel = timeout != null && later(expire, timeout, io2.opts);
+      acks[id] = (...results) => {
         delete acks[id];
-        if (isLimited) cancel();
-        if (isLimited || takesError) results.unshift(error);
-        else if (error) return false;
+        if (cancel) cancel();
+        else if (!takesError && results.shift()) return false;
         ack.apply(socket, results);
         return true;
       };
@@ -585,17 +597,16 @@ var Socket = class extends Emitter {
       if (socket.connected) (_a = queue[0]) == null ? void 0 : _a.call(queue);
     };
     const transmit = (data, flags, ack, buffer) => {
-      var _a;
-      const { engine } = io2;
+      var _a, _b;
       const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
       if (ack) expectAck(packet.id = nextId++, ack, flags);
-      if (flags.volatile && !(engine == null ? void 0 : engine.transport.writable)) return;
-      if (socket.connected && !engine.isStale_())
+      if (flags.volatile && !((_a = io2.engine) == null ? void 0 : _a.transport.writable)) return;
+      if (socket.connected && !io2.engine.isStale_())
         try {
           sendEvent(packet);
         } catch (error) {
           flags.failed_ = true;
-          if (!((_a = acks[packet.id]) == null ? void 0 : _a.call(acks, error))) throw error;
+          if (!((_b = acks[packet.id]) == null ? void 0 : _b.call(acks, error))) throw error;
         }
       else if (buffer) socket.sendBuffer.push(packet);
     };
@@ -608,18 +619,15 @@ var Socket = class extends Emitter {
           if (!((_a = acks[item.id]) == null ? void 0 : _a.call(acks, error))) console.error(error);
         }
     };
-    socket.ack = (id) => {
-      let answered;
-      return (...answer) => {
-        if (!answered) send(ACK, answer, id);
-        answered = true;
-      };
+    socket.ack = (id) => (...answer) => {
+      if (id != null) send(ACK, answer, id);
+      id = null;
     };
     socket.onevent = ({ id, data }) => {
       const args = [...data];
       if (id != null) args.push(socket.ack(id));
       if (socket.connected) receive(args);
-      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io2.engine.close();
+      else socket.receiveBuffer.push(args);
     };
     socket.onpacket = (packet) => {
       var _a;
@@ -627,6 +635,8 @@ var Socket = class extends Emitter {
       if (to != nsp) return;
       if (type == EVENT) {
         socket.onevent(packet);
+        buffered += packet.size_ + MAX_BYTES / MAX_ITEMS;
+        if (!socket.connected && buffered > MAX_BYTES) io2.engine.transport.end_("forced close");
       } else if (type == ACK) {
         (_a = acks[id]) == null ? void 0 : _a.call(acks, null, ...data);
       } else if (type == DISCONNECT) {
@@ -645,7 +655,7 @@ var Socket = class extends Emitter {
         drain();
         socket.fire_("connect");
       } else {
-        refuse("the server speaks Socket.IO 2");
+        refuse("server of Socket.IO 2");
       }
     };
     socket.onopen = join;
@@ -662,32 +672,26 @@ var Socket = class extends Emitter {
       return socket;
     };
     socket.disconnect = socket.close = () => {
-      const { connected } = socket;
-      if (connected) send(DISCONNECT);
+      if (socket.connected) send(DISCONNECT);
       leave();
-      if (connected) close("io client disconnect");
+      if (socket.connected) close("io client disconnect");
       return socket;
     };
     socket.emit = (...args) => {
       const { flags } = socket;
       socket.flags = {};
-      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      if (RESERVED.test(args[0])) throw Error(`"${args[0]}" is a reserved event name`);
       const ack = typeof args[args.length - 1] == "function" && args.pop();
-      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
-      else transmit(args, flags, ack, true);
+      (opts.retries && !flags.volatile ? enqueue : transmit)(args, flags, ack, true);
       return socket;
     };
     for (const kind of ["Any", "AnyOutgoing"]) {
       socket["listeners" + kind] = () => catchAll.listeners(kind);
-      for (const verb of ["on", "off"])
+      for (const verb of ["on", "off", "prepend"])
         socket[verb + kind] = (listener) => {
           catchAll[verb](kind, listener);
           return socket;
         };
-      socket["prepend" + kind] = (listener) => {
-        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
-        return socket;
-      };
     }
   }
   get disconnected() {
@@ -727,13 +731,14 @@ var DEFAULTS = {
 };
 var Manager = class extends Emitter {
   constructor(uri, options) {
+    var _a, _b;
     super();
     const manager = this;
     const opts = manager.opts = { ...DEFAULTS, ...readOptions(uri, options) };
-    const parser = opts.parser || { Encoder, Decoder };
-    const encoder = new parser.Encoder();
-    const decoder = new parser.Decoder(opts);
+    const encoder = new (((_a = opts.parser) == null ? void 0 : _a.Encoder) || Encoder)();
+    const decoder = new (((_b = opts.parser) == null ? void 0 : _b.Decoder) || Decoder)(opts);
     let attempts = 0;
+    let size = 0;
     let stopped;
     let cleanup;
     manager.uri = uri;
@@ -748,68 +753,70 @@ var Manager = class extends Emitter {
       };
     }
     const tell = (event, ...args) => {
-      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
+      for (const name in nsps) if (nsps[name].active) nsps[name]["on" + event](...args);
       manager.fire_(event, ...args);
     };
     manager.open = manager.connect = (callback) => {
       if (manager._readyState != "closed") return manager;
       manager._readyState = "opening";
       stopped = false;
-      let live = true;
       const engine = manager.engine = openEngine(manager.uri, manager.opts);
-      const on = (event, listener) => engine.on(event, (...args) => {
-        if (live) listener(...args);
-      });
       const fail = (error) => {
         end("error", error);
         if (callback) callback(error);
         else if (!attempts) reconnect();
       };
       const cancelTimeout = later(
-        () => fail(new Error("timeout")),
+        () => fail(Error("timeout")),
         opts.timeout === false ? Infinity : opts.timeout,
         opts
       );
-      cleanup = () => {
-        var _a;
-        live = false;
-        cancelTimeout();
-        (_a = decoder.destroy) == null ? void 0 : _a.call(decoder);
+      let listeners = {
+        open() {
+          cancelTimeout();
+          manager._readyState = "open";
+          listeners.error = (error) => tell("error", error);
+          listeners.close = closed;
+          tell("open");
+          callback == null ? void 0 : callback();
+        },
+        ping: () => manager.fire_("ping"),
+        data(frame) {
+          var _a2;
+          size += (_a2 = frame.length) != null ? _a2 : frame.byteLength;
+          try {
+            decoder.add(frame);
+          } catch (error) {
+            nextTick(() => engine.transport.end_("parse error", error));
+          }
+        },
+        error: fail,
+        close: (reason) => fail(Error(reason))
       };
-      on("open", () => {
+      for (const event in listeners) engine.on(event, (...args) => {
+        var _a2;
+        return (_a2 = listeners[event]) == null ? void 0 : _a2.call(listeners, ...args);
+      });
+      cleanup = () => {
+        var _a2;
+        listeners = {};
         cancelTimeout();
-        manager._readyState = "open";
-        tell("open");
-        callback == null ? void 0 : callback();
-      });
-      on("ping", () => manager.fire_("ping"));
-      on("data", (frame) => {
-        try {
-          decoder.add(frame);
-        } catch (error) {
-          engine.transport.end_("parse error", error);
-        }
-      });
-      on(
-        "error",
-        (error) => manager._readyState == "opening" ? fail(error) : tell("error", error)
-      );
-      on(
-        "close",
-        (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details)
-      );
+        (_a2 = decoder.destroy) == null ? void 0 : _a2.call(decoder);
+      };
       return manager;
     };
     decoder.on("decoded", (packet) => {
-      var _a;
-      check(!(((_a = packet.data) == null ? void 0 : _a.length) > MAX_ITEMS));
-      nextTick(() => tell("packet", packet));
+      var _a2;
+      check(!(((_a2 = packet.data) == null ? void 0 : _a2.length) > MAX_ITEMS));
+      packet.size_ = size;
+      size = 0;
+      nextTick(() => manager._readyState == "open" && tell("packet", packet));
     });
     const end = (event, ...details) => {
-      var _a;
+      var _a2;
       cleanup == null ? void 0 : cleanup();
       manager._readyState = "closed";
-      (_a = manager.engine) == null ? void 0 : _a.close();
+      (_a2 = manager.engine) == null ? void 0 : _a2.close();
       tell(event, ...details);
     };
     const closed = (...details) => {
@@ -858,7 +865,8 @@ var Manager = class extends Emitter {
       closed("forced close");
     };
     manager.release_ = () => {
-      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
+      for (const name in nsps) if (nsps[name].active) return;
+      manager._close();
     };
     manager.send_ = (packet) => {
       for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);

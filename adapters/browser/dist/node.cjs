@@ -48,6 +48,10 @@ var Emitter = class {
     this.events_[event] = [...this.listeners(event), listener];
     return this;
   }
+  prepend(event, listener) {
+    this.events_[event] = [listener, ...this.listeners(event)];
+    return this;
+  }
   once(event, listener) {
     const wrapper = (...args) => {
       this.off(event, wrapper);
@@ -67,7 +71,7 @@ var Emitter = class {
     return this.events_[event] || [];
   }
   hasListeners(event) {
-    return !!this.listeners(event).length;
+    return this.listeners(event).length > 0;
   }
   emit(event, ...args) {
     this.listeners(event).forEach((listener) => listener.apply(this, args));
@@ -205,15 +209,15 @@ var connect = (transport, opts, session) => {
 // js/engine/packet.js
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var check = (condition) => {
-  if (!condition) throw new Error("malformed packet");
+  if (!condition) throw Error("malformed packet");
 };
 var isString = (value) => typeof value == "string";
-var encode = async ({ type, data = "" }) => {
+var encode = async ({ type, data }) => {
   if (isString(data)) return TYPES.indexOf(type) + data;
   let binary = "";
   const { buffer, byteOffset, byteLength } = data;
   const bytes = buffer || await data.arrayBuffer?.() || data;
-  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
+  for (const byte of new Uint8Array(bytes, byteOffset, byteLength))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };
@@ -239,13 +243,13 @@ var readOptions = (uri, opts) => {
 };
 var parseUrl = (uri) => {
   const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
-  const page = globalThis.location;
   const isOfPage = !host || host[0] == ":";
-  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
-  const start = isOfPage && ((host ? page?.hostname : page?.host) || "localhost");
+  const page = globalThis.location || { protocol: !isOfPage && "https:" };
+  const secure = /[ps]s:$/i.test(scheme || page.protocol);
+  const start = isOfPage ? (host ? page.hostname : page.host) || "localhost" : "";
   return [
     secure ? "s" : "",
-    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
+    (start + host).replace(secure ? /:443$/ : /:80$/, ""),
     path || "/",
     query
   ];
@@ -256,10 +260,13 @@ var readQuery = (query) => Object.fromEntries(
 
 // js/engine/polling.js
 var SEPARATOR = "";
+var PACKETS_AT_ONCE = 4096;
 var MAX_PACKETS = 16;
+var CLOSE_TIMEOUT = 1e4;
 var polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
+  let closed;
   let reading;
   let count;
   const pack = async (packets) => {
@@ -284,17 +291,26 @@ var polling = (transport, opts, session) => {
       throw response.status;
     } catch (failure) {
       transport.writable = false;
-      const isMissing = failure instanceof ReferenceError;
-      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
+      transport.fail_(
+        body ? "xhr post error" : "xhr poll error",
+        failure,
+        response,
+        // What is thrown if there is no `fetch`.
+        failure instanceof ReferenceError
+      );
     }
   };
   const read = async () => {
-    while (!stopped)
-      for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+    let frames = 0;
+    while (!stopped) {
+      let text = await exchange() + SEPARATOR;
+      while (text && !closed) {
+        const frame = text.slice(0, text.indexOf(SEPARATOR));
+        text = text.slice(frame.length + 1);
         nextTick(() => transport.frame_(frame));
-        await null;
-        if (session.readyState == "closed") return;
+        await (++frames % PACKETS_AT_ONCE || new Promise((resolve) => later(resolve, 0, opts)));
       }
+    }
     reading = null;
   };
   transport.open_ = () => {
@@ -307,8 +323,10 @@ var polling = (transport, opts, session) => {
     return reading;
   };
   transport.close_ = async () => {
-    stopped = true;
+    closed = stopped = true;
+    const cancel = later(() => abort.abort(), CLOSE_TIMEOUT, opts);
     if (transport.writable) await exchange("1");
+    cancel();
     abort.abort();
   };
 };
@@ -316,11 +334,10 @@ var polling = (transport, opts, session) => {
 // js/engine/websocket.js
 var websocket = (transport, opts, session) => {
   let socket;
-  let closed;
   const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
   transport.open_ = async (onopen) => {
     try {
-      socket = transport.ws = await connect(transport, opts, session);
+      socket = transport.ws = connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -329,10 +346,8 @@ var websocket = (transport, opts, session) => {
         description: "websocket connection closed",
         context
       });
-      if (closed) socket.close();
     } catch (error) {
-      await null;
-      fail(error);
+      fail(await error);
     }
   };
   transport.send_ = async (packets) => {
@@ -346,10 +361,7 @@ var websocket = (transport, opts, session) => {
       fail(error);
     }
   };
-  transport.close_ = () => {
-    closed = true;
-    socket?.close();
-  };
+  transport.close_ = () => socket?.close();
 };
 
 // js/engine/engine.js
@@ -361,10 +373,10 @@ var none = (transport) => {
   transport.open_ = () => nextTick(() => transport.fail_("no transport"));
 };
 var MAX_PONGS = 100;
-var transportError = (message, description, context) => Object.assign(new Error(message), { type: "TransportError", description, context });
+var transportError = (message, description, context) => Object.assign(Error(message), { type: "TransportError", description, context });
 var openEngine = (uri, options) => {
   const engine = new Emitter();
-  const opts = engine.opts = { upgrade: true, ...readOptions(options) };
+  const opts = engine.opts = readOptions(options);
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const [secure, host, , query] = parseUrl(uri);
   const writeBuffer = [];
@@ -434,6 +446,7 @@ var openEngine = (uri, options) => {
     }
   };
   const expire = () => end("ping timeout");
+  const isOpen = () => /open/.test(engine.readyState);
   const receive = (frame) => {
     let packet;
     try {
@@ -447,10 +460,10 @@ var openEngine = (uri, options) => {
     } catch (error) {
       return fail("server error", error);
     }
-    const { type } = packet;
+    const { type, data } = packet;
     const { transport } = engine;
     engine.fire_("packet", packet);
-    if (handshake) {
+    if (handshake && isOpen()) {
       engine._pingTimeoutTime = Date.now() + silence;
       cancelDeadline();
       cancelDeadline = later(expire, silence, opts);
@@ -464,7 +477,7 @@ var openEngine = (uri, options) => {
       engine.fire_("handshake", handshake);
       engine.fire_("open");
       flush();
-      if (opts.upgrade && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && engine.readyState == "open")
+      if (opts.upgrade !== false && transport.name == "polling" && names.includes("websocket") && [handshake.upgrades].flat().includes("websocket") && isOpen())
         probe();
     } else if (type == "ping") {
       const size = writeBuffer.length + (transport.ws?.bufferedAmount || 0);
@@ -473,15 +486,15 @@ var openEngine = (uri, options) => {
       if (pongs < MAX_PONGS) push("pong");
       engine.fire_(type);
     } else if (type == "message") {
-      engine.fire_("data", packet.data);
-      engine.fire_(type, packet.data);
+      engine.fire_("data", data);
+      engine.fire_(type, data);
     } else if (type == "close") {
       transport.writable = false;
       end("transport close", { description: "closed by the server" });
     }
   };
   const push = (type, data = "", options2) => {
-    if (!/open/.test(engine.readyState)) return;
+    if (!isOpen()) return;
     const packet = { type, data, options: options2 };
     engine.fire_("packetCreate", packet);
     writeBuffer.push(packet);
@@ -538,7 +551,7 @@ var openEngine = (uri, options) => {
     return engine;
   };
   engine.close = () => {
-    if (/open/.test(engine.readyState)) {
+    if (isOpen()) {
       engine.readyState = "closing";
       flush();
     }
@@ -566,6 +579,7 @@ var ACK = 3;
 var CONNECT_ERROR = 4;
 var RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 var MAX_ITEMS = 1e4;
+var MAX_BYTES = 1e8;
 
 // js/parser.js
 var BINARY = 3;
@@ -588,14 +602,14 @@ var Encoder = class {
   }
 };
 var Decoder = class extends Emitter {
-  constructor({ maxAttachments } = {}) {
+  constructor({ maxAttachments }) {
     super();
     this.max_ = maxAttachments ?? 10;
   }
   add(frame) {
     const pending = this.match_;
-    const match = isString(frame) ? PACKET.exec(frame) : pending;
-    check(match && isString(frame) == !pending && !(match[3] > this.max_));
+    const match = isString(frame) == !pending && (pending || PACKET.exec(frame));
+    check(match && !(match[3] > this.max_));
     if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);
     this.match_ = complete ? null : match;
@@ -633,6 +647,7 @@ var Socket = class extends Emitter {
     const acks = socket.acks = {};
     const queue = socket._queue = [];
     let nextId = 0;
+    let buffered = 0;
     let joining;
     let pid;
     let offset;
@@ -647,12 +662,11 @@ var Socket = class extends Emitter {
     const join = () => {
       if (joining) return;
       const token = joining = {};
-      const { auth } = socket;
       const answer = (data) => {
         if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || void 0);
       };
-      if (typeof auth == "function") auth(answer);
-      else answer(auth);
+      if (typeof socket.auth == "function") socket.auth(answer);
+      else answer(socket.auth);
     };
     const leave = () => {
       socket.active = joining = false;
@@ -661,13 +675,14 @@ var Socket = class extends Emitter {
     const close = (...details) => {
       socket.connected = joining = false;
       socket.receiveBuffer = [];
+      buffered = 0;
       delete socket.id;
       socket.fire_("disconnect", ...details);
       for (const id in acks)
         if (!socket.sendBuffer.some((packet) => packet.id == id))
-          acks[id](new Error("socket has been disconnected"));
+          acks[id](Error("socket has been disconnected"));
     };
-    const refuse = (message, data) => socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+    const refuse = (message, data) => socket.fire_("connect_error", Object.assign(Error(message), { data }));
     const tellCatchAll = (kind, args) => catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
     const receive = (args) => {
       const last = args.length - 1;
@@ -680,17 +695,15 @@ var Socket = class extends Emitter {
       io2.send_(packet);
     };
     const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
-      const isLimited = timeout != null;
       const expire = () => {
         socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-        acks[id](new Error("operation has timed out"));
+        acks[id](Error("operation has timed out"));
       };
-      const cancel = isLimited && later(expire, timeout, io2.opts);
-      acks[id] = (error, ...results) => {
+      const cancel = timeout != null && later(expire, timeout, io2.opts);
+      acks[id] = (...results) => {
         delete acks[id];
-        if (isLimited) cancel();
-        if (isLimited || takesError) results.unshift(error);
-        else if (error) return false;
+        if (cancel) cancel();
+        else if (!takesError && results.shift()) return false;
         ack.apply(socket, results);
         return true;
       };
@@ -717,11 +730,10 @@ var Socket = class extends Emitter {
       if (socket.connected) queue[0]?.();
     };
     const transmit = (data, flags, ack, buffer) => {
-      const { engine } = io2;
       const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
       if (ack) expectAck(packet.id = nextId++, ack, flags);
-      if (flags.volatile && !engine?.transport.writable) return;
-      if (socket.connected && !engine.isStale_())
+      if (flags.volatile && !io2.engine?.transport.writable) return;
+      if (socket.connected && !io2.engine.isStale_())
         try {
           sendEvent(packet);
         } catch (error) {
@@ -738,24 +750,23 @@ var Socket = class extends Emitter {
           if (!acks[item.id]?.(error)) console.error(error);
         }
     };
-    socket.ack = (id) => {
-      let answered;
-      return (...answer) => {
-        if (!answered) send(ACK, answer, id);
-        answered = true;
-      };
+    socket.ack = (id) => (...answer) => {
+      if (id != null) send(ACK, answer, id);
+      id = null;
     };
     socket.onevent = ({ id, data }) => {
       const args = [...data];
       if (id != null) args.push(socket.ack(id));
       if (socket.connected) receive(args);
-      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io2.engine.close();
+      else socket.receiveBuffer.push(args);
     };
     socket.onpacket = (packet) => {
       const { type, nsp: to, id, data } = packet;
       if (to != nsp) return;
       if (type == EVENT) {
         socket.onevent(packet);
+        buffered += packet.size_ + MAX_BYTES / MAX_ITEMS;
+        if (!socket.connected && buffered > MAX_BYTES) io2.engine.transport.end_("forced close");
       } else if (type == ACK) {
         acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
@@ -774,7 +785,7 @@ var Socket = class extends Emitter {
         drain();
         socket.fire_("connect");
       } else {
-        refuse("the server speaks Socket.IO 2");
+        refuse("server of Socket.IO 2");
       }
     };
     socket.onopen = join;
@@ -791,32 +802,26 @@ var Socket = class extends Emitter {
       return socket;
     };
     socket.disconnect = socket.close = () => {
-      const { connected } = socket;
-      if (connected) send(DISCONNECT);
+      if (socket.connected) send(DISCONNECT);
       leave();
-      if (connected) close("io client disconnect");
+      if (socket.connected) close("io client disconnect");
       return socket;
     };
     socket.emit = (...args) => {
       const { flags } = socket;
       socket.flags = {};
-      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      if (RESERVED.test(args[0])) throw Error(`"${args[0]}" is a reserved event name`);
       const ack = typeof args[args.length - 1] == "function" && args.pop();
-      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
-      else transmit(args, flags, ack, true);
+      (opts.retries && !flags.volatile ? enqueue : transmit)(args, flags, ack, true);
       return socket;
     };
     for (const kind of ["Any", "AnyOutgoing"]) {
       socket["listeners" + kind] = () => catchAll.listeners(kind);
-      for (const verb of ["on", "off"])
+      for (const verb of ["on", "off", "prepend"])
         socket[verb + kind] = (listener) => {
           catchAll[verb](kind, listener);
           return socket;
         };
-      socket["prepend" + kind] = (listener) => {
-        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
-        return socket;
-      };
     }
   }
   get disconnected() {
@@ -859,10 +864,10 @@ var Manager = class extends Emitter {
     super();
     const manager = this;
     const opts = manager.opts = { ...DEFAULTS, ...readOptions(uri, options) };
-    const parser = opts.parser || { Encoder, Decoder };
-    const encoder = new parser.Encoder();
-    const decoder = new parser.Decoder(opts);
+    const encoder = new (opts.parser?.Encoder || Encoder)();
+    const decoder = new (opts.parser?.Decoder || Decoder)(opts);
     let attempts = 0;
+    let size = 0;
     let stopped;
     let cleanup;
     manager.uri = uri;
@@ -877,60 +882,58 @@ var Manager = class extends Emitter {
       };
     }
     const tell = (event, ...args) => {
-      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
+      for (const name in nsps) if (nsps[name].active) nsps[name]["on" + event](...args);
       manager.fire_(event, ...args);
     };
     manager.open = manager.connect = (callback) => {
       if (manager._readyState != "closed") return manager;
       manager._readyState = "opening";
       stopped = false;
-      let live = true;
       const engine = manager.engine = openEngine(manager.uri, manager.opts);
-      const on = (event, listener) => engine.on(event, (...args) => {
-        if (live) listener(...args);
-      });
       const fail = (error) => {
         end("error", error);
         if (callback) callback(error);
         else if (!attempts) reconnect();
       };
       const cancelTimeout = later(
-        () => fail(new Error("timeout")),
+        () => fail(Error("timeout")),
         opts.timeout === false ? Infinity : opts.timeout,
         opts
       );
+      let listeners = {
+        open() {
+          cancelTimeout();
+          manager._readyState = "open";
+          listeners.error = (error) => tell("error", error);
+          listeners.close = closed;
+          tell("open");
+          callback?.();
+        },
+        ping: () => manager.fire_("ping"),
+        data(frame) {
+          size += frame.length ?? frame.byteLength;
+          try {
+            decoder.add(frame);
+          } catch (error) {
+            nextTick(() => engine.transport.end_("parse error", error));
+          }
+        },
+        error: fail,
+        close: (reason) => fail(Error(reason))
+      };
+      for (const event in listeners) engine.on(event, (...args) => listeners[event]?.(...args));
       cleanup = () => {
-        live = false;
+        listeners = {};
         cancelTimeout();
         decoder.destroy?.();
       };
-      on("open", () => {
-        cancelTimeout();
-        manager._readyState = "open";
-        tell("open");
-        callback?.();
-      });
-      on("ping", () => manager.fire_("ping"));
-      on("data", (frame) => {
-        try {
-          decoder.add(frame);
-        } catch (error) {
-          engine.transport.end_("parse error", error);
-        }
-      });
-      on(
-        "error",
-        (error) => manager._readyState == "opening" ? fail(error) : tell("error", error)
-      );
-      on(
-        "close",
-        (reason, details) => manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details)
-      );
       return manager;
     };
     decoder.on("decoded", (packet) => {
       check(!(packet.data?.length > MAX_ITEMS));
-      nextTick(() => tell("packet", packet));
+      packet.size_ = size;
+      size = 0;
+      nextTick(() => manager._readyState == "open" && tell("packet", packet));
     });
     const end = (event, ...details) => {
       cleanup?.();
@@ -984,7 +987,8 @@ var Manager = class extends Emitter {
       closed("forced close");
     };
     manager.release_ = () => {
-      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
+      for (const name in nsps) if (nsps[name].active) return;
+      manager._close();
     };
     manager.send_ = (packet) => {
       for (const frame of encoder.encode(packet)) manager.engine.write(frame, packet.options);

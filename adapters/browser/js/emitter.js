@@ -10,6 +10,11 @@ export class Emitter {
     return this;
   }
 
+  prepend(event, listener) {
+    this.events_[event] = [listener, ...this.listeners(event)];
+    return this;
+  }
+
   once(event, listener) {
     const wrapper = (...args) => {
       this.off(event, wrapper);
@@ -33,7 +38,7 @@ export class Emitter {
   }
 
   hasListeners(event) {
-    return !!this.listeners(event).length;
+    return this.listeners(event).length > 0;
   }
 
   emit(event, ...args) {

@@ -22,10 +22,10 @@ export class Manager extends Emitter {
     super();
     const manager = this;
     const opts = (manager.opts = { ...DEFAULTS, ...readOptions(uri, options) });
-    const parser = opts.parser || { Encoder, Decoder };
-    const encoder = new parser.Encoder();
-    const decoder = new parser.Decoder(opts);
+    const encoder = new (opts.parser?.Encoder || Encoder)();
+    const decoder = new (opts.parser?.Decoder || Decoder)(opts);
     let attempts = 0;
+    let size = 0;
     let stopped;
     // Ends what is under way: a connection, or the wait for the next attempt.
     let cleanup;
@@ -45,7 +45,7 @@ export class Manager extends Emitter {
 
     /** Tells the sockets, and then the application. */
     const tell = (event, ...args) => {
-      for (const socket of Object.values(nsps)) if (socket.active) socket["on" + event](...args);
+      for (const name in nsps) if (nsps[name].active) nsps[name]["on" + event](...args);
       manager.fire_(event, ...args);
     };
 
@@ -54,12 +54,7 @@ export class Manager extends Emitter {
       if (manager._readyState != "closed") return manager;
       manager._readyState = "opening";
       stopped = false;
-      let live = true;
       const engine = (manager.engine = openEngine(manager.uri, manager.opts));
-      const on = (event, listener) =>
-        engine.on(event, (...args) => {
-          if (live) listener(...args);
-        });
       const fail = (error) => {
         end("error", error);
         if (callback) callback(error);
@@ -67,44 +62,50 @@ export class Manager extends Emitter {
       };
 
       const cancelTimeout = later(
-        () => fail(new Error("timeout")),
+        () => fail(Error("timeout")),
         opts.timeout === false ? Infinity : opts.timeout,
         opts,
       );
+
+      let listeners = {
+        open() {
+          cancelTimeout();
+          manager._readyState = "open";
+          listeners.error = (error) => tell("error", error);
+          listeners.close = closed;
+          tell("open");
+          callback?.();
+        },
+        ping: () => manager.fire_("ping"),
+        data(frame) {
+          size += frame.length ?? frame.byteLength;
+          try {
+            decoder.add(frame);
+          } catch (error) {
+            // After what came before, but not after what is queued: a server that errs may never take
+            // that.
+            nextTick(() => engine.transport.end_("parse error", error));
+          }
+        },
+        error: fail,
+        close: (reason) => fail(Error(reason)),
+      };
+      for (const event in listeners) engine.on(event, (...args) => listeners[event]?.(...args));
       cleanup = () => {
-        live = false;
+        listeners = {};
         cancelTimeout();
         decoder.destroy?.();
       };
-
-      on("open", () => {
-        cancelTimeout();
-        manager._readyState = "open";
-        tell("open");
-        callback?.();
-      });
-      on("ping", () => manager.fire_("ping"));
-      on("data", (frame) => {
-        try {
-          decoder.add(frame);
-        } catch (error) {
-          // At once, and not after what is queued: a server that errs may never take that.
-          engine.transport.end_("parse error", error);
-        }
-      });
-      on("error", (error) =>
-        manager._readyState == "opening" ? fail(error) : tell("error", error),
-      );
-      on("close", (reason, details) =>
-        manager._readyState == "opening" ? fail(new Error(reason)) : closed(reason, details),
-      );
       return manager;
     };
 
     decoder.on("decoded", (packet) => {
       check(!(packet.data?.length > MAX_ITEMS));
-      // In a microtask of its own, so that what a listener throws is not taken for a parse error.
-      nextTick(() => tell("packet", packet));
+      packet.size_ = size;
+      size = 0;
+      // In a microtask of its own, so that what a listener throws is not taken for a parse error; by
+      // then the connection may be gone.
+      nextTick(() => manager._readyState == "open" && tell("packet", packet));
     });
 
     const end = (event, ...details) => {
@@ -168,7 +169,8 @@ export class Manager extends Emitter {
 
     /** Closes when no namespace is in use any more. */
     manager.release_ = () => {
-      if (!Object.values(nsps).some((socket) => socket.active)) manager._close();
+      for (const name in nsps) if (nsps[name].active) return;
+      manager._close();
     };
 
     manager.send_ = (packet) => {

@@ -36,15 +36,15 @@ export class Encoder {
 
 /** Emits `decoded` for each packet; `add()` throws on anything malformed. */
 export class Decoder extends Emitter {
-  constructor({ maxAttachments } = {}) {
+  constructor({ maxAttachments }) {
     super();
     this.max_ = maxAttachments ?? 10;
   }
 
   add(frame) {
     const pending = this.match_;
-    const match = isString(frame) ? PACKET.exec(frame) : pending;
-    check(match && isString(frame) == !pending && !(match[3] > this.max_));
+    const match = isString(frame) == !pending && (pending || PACKET.exec(frame));
+    check(match && !(match[3] > this.max_));
     // Attachments follow the groups of the match.
     if (pending) pending.push(frame);
     const complete = match.length == GROUPS + (+match[3] || 0);

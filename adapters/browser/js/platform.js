@@ -30,5 +30,5 @@ export const request = (transport, body, signal, opts) =>
     keepalive: body == "1",
   });
 
-/** Returns a WebSocket, or a promise of one. */
+/** Returns a WebSocket. */
 export const connect = (transport, opts) => new WebSocket(transport.url_(), opts.protocols);

@@ -12,3 +12,6 @@ export const RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listene
  * the most events that are kept until the server has let the client in.
  */
 export const MAX_ITEMS = 10_000;
+
+/** The most bytes of the events that are kept so. */
+export const MAX_BYTES = 1e8;

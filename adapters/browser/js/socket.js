@@ -6,6 +6,7 @@ import {
   CONNECT_ERROR,
   DISCONNECT,
   EVENT,
+  MAX_BYTES,
   MAX_ITEMS,
   RESERVED,
 } from "./protocol.js";
@@ -21,6 +22,7 @@ export class Socket extends Emitter {
     const acks = (socket.acks = {});
     const queue = (socket._queue = []);
     let nextId = 0;
+    let buffered = 0;
     let joining;
     let pid;
     let offset;
@@ -41,13 +43,12 @@ export class Socket extends Emitter {
     const join = () => {
       if (joining) return;
       const token = (joining = {});
-      const { auth } = socket;
       const answer = (data) => {
         // An asynchronous `auth` may answer when that connection is gone.
         if (joining == token) send(CONNECT, pid ? { pid, offset, ...data } : data || undefined);
       };
-      if (typeof auth == "function") auth(answer);
-      else answer(auth);
+      if (typeof socket.auth == "function") socket.auth(answer);
+      else answer(socket.auth);
     };
 
     const leave = () => {
@@ -58,16 +59,17 @@ export class Socket extends Emitter {
     const close = (...details) => {
       socket.connected = joining = false;
       socket.receiveBuffer = [];
+      buffered = 0;
       delete socket.id;
       socket.fire_("disconnect", ...details);
       for (const id in acks)
         // What waits in the buffer will be sent, and may be answered, after the next connect.
         if (!socket.sendBuffer.some((packet) => packet.id == id))
-          acks[id](new Error("socket has been disconnected"));
+          acks[id](Error("socket has been disconnected"));
     };
 
     const refuse = (message, data) =>
-      socket.fire_("connect_error", Object.assign(new Error(message), { data }));
+      socket.fire_("connect_error", Object.assign(Error(message), { data }));
 
     const tellCatchAll = (kind, args) =>
       catchAll.listeners(kind).forEach((listener) => listener.apply(socket, args));
@@ -90,17 +92,15 @@ export class Socket extends Emitter {
      * time always takes an error.
      */
     const expectAck = (id, ack, { takesError_: takesError, timeout = opts.ackTimeout }) => {
-      const isLimited = timeout != null;
       const expire = () => {
         socket.sendBuffer = socket.sendBuffer.filter((packet) => packet.id !== id);
-        acks[id](new Error("operation has timed out"));
+        acks[id](Error("operation has timed out"));
       };
-      const cancel = isLimited && later(expire, timeout, io.opts);
-      acks[id] = (error, ...results) => {
+      const cancel = timeout != null && later(expire, timeout, io.opts);
+      acks[id] = (...results) => {
         delete acks[id];
-        if (isLimited) cancel();
-        if (isLimited || takesError) results.unshift(error);
-        else if (error) return false;
+        if (cancel) cancel();
+        else if (!takesError && results.shift()) return false;
         ack.apply(socket, results);
         return true;
       };
@@ -133,11 +133,10 @@ export class Socket extends Emitter {
 
     /** Sends an event; if that cannot be now, and `buffer` is set, with the next connect. */
     const transmit = (data, flags, ack, buffer) => {
-      const { engine } = io;
       const packet = { type: EVENT, nsp, data, options: { compress: flags.compress !== false } };
       if (ack) expectAck((packet.id = nextId++), ack, flags);
-      if (flags.volatile && !engine?.transport.writable) return;
-      if (socket.connected && !engine.isStale_())
+      if (flags.volatile && !io.engine?.transport.writable) return;
+      if (socket.connected && !io.engine.isStale_())
         try {
           sendEvent(packet);
         } catch (error) {
@@ -158,21 +157,19 @@ export class Socket extends Emitter {
     };
 
     /** Returns the function that answers an event of the server's. */
-    socket.ack = (id) => {
-      let answered;
-      return (...answer) => {
-        if (!answered) send(ACK, answer, id);
-        answered = true;
+    socket.ack =
+      (id) =>
+      (...answer) => {
+        if (id != null) send(ACK, answer, id);
+        id = null;
       };
-    };
 
     // Libraries replace this method, so nothing else handles events.
     socket.onevent = ({ id, data }) => {
       const args = [...data];
       if (id != null) args.push(socket.ack(id));
       if (socket.connected) receive(args);
-      // A server that never lets the client join would fill the memory.
-      else if (socket.receiveBuffer.push(args) > MAX_ITEMS) io.engine.close();
+      else socket.receiveBuffer.push(args);
     };
 
     socket.onpacket = (packet) => {
@@ -180,6 +177,10 @@ export class Socket extends Emitter {
       if (to != nsp) return;
       if (type == EVENT) {
         socket.onevent(packet);
+        // A server that never lets the client join would fill the memory. Each event counts 10 kB
+        // more than it has, so that their number has a bound, too.
+        buffered += packet.size_ + MAX_BYTES / MAX_ITEMS;
+        if (!socket.connected && buffered > MAX_BYTES) io.engine.transport.end_("forced close");
       } else if (type == ACK) {
         acks[id]?.(null, ...data);
       } else if (type == DISCONNECT) {
@@ -199,7 +200,7 @@ export class Socket extends Emitter {
         drain();
         socket.fire_("connect");
       } else {
-        refuse("the server speaks Socket.IO 2");
+        refuse("server of Socket.IO 2");
       }
     };
 
@@ -219,35 +220,29 @@ export class Socket extends Emitter {
     };
 
     socket.disconnect = socket.close = () => {
-      const { connected } = socket;
-      if (connected) send(DISCONNECT);
+      if (socket.connected) send(DISCONNECT);
       // Before the connection closes, if no other namespace needs it.
       leave();
-      if (connected) close("io client disconnect");
+      if (socket.connected) close("io client disconnect");
       return socket;
     };
 
     socket.emit = (...args) => {
       const { flags } = socket;
       socket.flags = {};
-      if (RESERVED.test(args[0])) throw new Error(`"${args[0]}" is a reserved event name`);
+      if (RESERVED.test(args[0])) throw Error(`"${args[0]}" is a reserved event name`);
       const ack = typeof args[args.length - 1] == "function" && args.pop();
-      if (opts.retries && !flags.volatile) enqueue(args, flags, ack);
-      else transmit(args, flags, ack, true);
+      (opts.retries && !flags.volatile ? enqueue : transmit)(args, flags, ack, true);
       return socket;
     };
 
     for (const kind of ["Any", "AnyOutgoing"]) {
       socket["listeners" + kind] = () => catchAll.listeners(kind);
-      for (const verb of ["on", "off"])
+      for (const verb of ["on", "off", "prepend"])
         socket[verb + kind] = (listener) => {
           catchAll[verb](kind, listener);
           return socket;
         };
-      socket["prepend" + kind] = (listener) => {
-        catchAll.events_[kind] = [listener, ...catchAll.listeners(kind)];
-        return socket;
-      };
     }
   }
 

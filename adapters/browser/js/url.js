@@ -22,14 +22,14 @@ export const readOptions = (uri, opts) => {
  */
 export const parseUrl = (uri) => {
   const [, scheme, host, path, query] = ADDRESS.exec(isString(uri) ? uri : "");
-  const page = globalThis.location;
   const isOfPage = !host || host[0] == ":";
   // Without a page, addresses are secure, and no address is http://localhost.
-  const secure = /[ps]s:$/i.test(scheme || (page ? page.protocol : !isOfPage && "https:"));
-  const start = isOfPage && ((host ? page?.hostname : page?.host) || "localhost");
+  const page = globalThis.location || { protocol: !isOfPage && "https:" };
+  const secure = /[ps]s:$/i.test(scheme || page.protocol);
+  const start = isOfPage ? (host ? page.hostname : page.host) || "localhost" : "";
   return [
     secure ? "s" : "",
-    ((start || "") + host).replace(secure ? /:443$/ : /:80$/, ""),
+    (start + host).replace(secure ? /:443$/ : /:80$/, ""),
     path || "/",
     query,
   ];

@@ -21,12 +21,12 @@ const none = (transport) => {
 const MAX_PONGS = 100;
 
 const transportError = (message, description, context) =>
-  Object.assign(new Error(message), { type: "TransportError", description, context });
+  Object.assign(Error(message), { type: "TransportError", description, context });
 
 /** Opens an Engine.IO session, which goes from the handshake over the upgrade to the close. */
 export const openEngine = (uri, options) => {
   const engine = new Emitter();
-  const opts = (engine.opts = { upgrade: true, ...readOptions(options) });
+  const opts = (engine.opts = readOptions(options));
   const names = (opts.transports || Object.keys(TRANSPORTS)).filter((name) => TRANSPORTS[name]);
   const [secure, host, , query] = parseUrl(uri);
   const writeBuffer = [];
@@ -112,6 +112,8 @@ export const openEngine = (uri, options) => {
 
   const expire = () => end("ping timeout");
 
+  const isOpen = () => /open/.test(engine.readyState);
+
   const receive = (frame) => {
     let packet;
     try {
@@ -125,10 +127,11 @@ export const openEngine = (uri, options) => {
     } catch (error) {
       return fail("server error", error);
     }
-    const { type } = packet;
+    const { type, data } = packet;
     const { transport } = engine;
     engine.fire_("packet", packet);
-    if (handshake) {
+    // What comes while the session closes gives it no more time.
+    if (handshake && isOpen()) {
       engine._pingTimeoutTime = Date.now() + silence;
       cancelDeadline();
       cancelDeadline = later(expire, silence, opts);
@@ -143,11 +146,11 @@ export const openEngine = (uri, options) => {
       engine.fire_("open");
       flush();
       if (
-        opts.upgrade &&
+        opts.upgrade !== false &&
         transport.name == "polling" &&
         names.includes("websocket") &&
         [handshake.upgrades].flat().includes("websocket") &&
-        engine.readyState == "open"
+        isOpen()
       )
         probe();
     } else if (type == "ping") {
@@ -157,8 +160,8 @@ export const openEngine = (uri, options) => {
       if (pongs < MAX_PONGS) push("pong");
       engine.fire_(type);
     } else if (type == "message") {
-      engine.fire_("data", packet.data);
-      engine.fire_(type, packet.data);
+      engine.fire_("data", data);
+      engine.fire_(type, data);
     } else if (type == "close") {
       // The server has forgotten the session, so there is nobody to tell.
       transport.writable = false;
@@ -167,7 +170,7 @@ export const openEngine = (uri, options) => {
   };
 
   const push = (type, data = "", options) => {
-    if (!/open/.test(engine.readyState)) return;
+    if (!isOpen()) return;
     const packet = { type, data, options };
     engine.fire_("packetCreate", packet);
     writeBuffer.push(packet);
@@ -236,7 +239,7 @@ export const openEngine = (uri, options) => {
 
   /** Sends what is queued, then closes. */
   engine.close = () => {
-    if (/open/.test(engine.readyState)) {
+    if (isOpen()) {
       engine.readyState = "closing";
       flush();
     }

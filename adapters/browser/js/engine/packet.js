@@ -2,19 +2,19 @@ const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 
 /** Throws what the session ends with, unless the other side keeps to the protocol. */
 export const check = (condition) => {
-  if (!condition) throw new Error("malformed packet");
+  if (!condition) throw Error("malformed packet");
 };
 
 export const isString = (value) => typeof value == "string";
 
 /** Encodes a packet as text. */
-export const encode = async ({ type, data = "" }) => {
+export const encode = async ({ type, data }) => {
   if (isString(data)) return TYPES.indexOf(type) + data;
   let binary = "";
   const { buffer, byteOffset, byteLength } = data;
   // A view, or a Blob, or an ArrayBuffer.
   const bytes = buffer || (await data.arrayBuffer?.()) || data;
-  for (const byte of new Uint8Array(bytes, byteOffset || 0, byteLength))
+  for (const byte of new Uint8Array(bytes, byteOffset, byteLength))
     binary += String.fromCharCode(byte);
   return "b" + btoa(binary);
 };

@@ -1,15 +1,22 @@
-import { nextTick, request } from "#platform";
+import { later, nextTick, request } from "#platform";
 import { encode } from "./packet.js";
 
 const SEPARATOR = "\x1e";
 
+// Packets that are read before timers and other events have their turn.
+const PACKETS_AT_ONCE = 4096;
+
 // Servers in Python refuse larger payloads.
 const MAX_PACKETS = 16;
+
+// Milliseconds that the server has to answer the last POST.
+const CLOSE_TIMEOUT = 10_000;
 
 /** HTTP long-polling: one GET always pending, at most one POST beside it. */
 export const polling = (transport, opts, session) => {
   const abort = new AbortController();
   let stopped;
+  let closed;
   let reading;
   let count;
 
@@ -38,22 +45,30 @@ export const polling = (transport, opts, session) => {
       throw response.status;
     } catch (failure) {
       transport.writable = false;
-      // A ReferenceError, if there is no `fetch`.
-      const isMissing = failure instanceof ReferenceError;
-      transport.fail_(`xhr ${body ? "post" : "poll"} error`, failure, response, isMissing);
+      transport.fail_(
+        body ? "xhr post error" : "xhr poll error",
+        failure,
+        response,
+        // What is thrown if there is no `fetch`.
+        failure instanceof ReferenceError,
+      );
     }
   };
 
   const read = async () => {
-    while (!stopped)
-      for (const frame of (await exchange())?.split(SEPARATOR) || []) {
+    let frames = 0;
+    while (!stopped) {
+      let text = (await exchange()) + SEPARATOR;
+      // Not by `split()`, which would make a list of millions before the first is read.
+      while (text && !closed) {
+        const frame = text.slice(0, text.indexOf(SEPARATOR));
+        text = text.slice(frame.length + 1);
         // In a microtask, so that a listener that throws cannot stop the loop.
         nextTick(() => transport.frame_(frame));
         // What the frame holds is delivered before the next one comes.
-        await null;
-        // The others would cost time for nothing.
-        if (session.readyState == "closed") return;
+        await (++frames % PACKETS_AT_ONCE || new Promise((resolve) => later(resolve, 0, opts)));
       }
+    }
     reading = null;
   };
 
@@ -70,9 +85,11 @@ export const polling = (transport, opts, session) => {
   };
 
   transport.close_ = async () => {
-    stopped = true;
+    closed = stopped = true;
+    const cancel = later(() => abort.abort(), CLOSE_TIMEOUT, opts);
     // Without a POST under way the server can be told; otherwise the aborted requests tell it.
     if (transport.writable) await exchange("1");
+    cancel();
     abort.abort();
   };
 };

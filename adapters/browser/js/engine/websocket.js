@@ -4,13 +4,12 @@ import { encode, isString } from "./packet.js";
 /** One WebSocket; binary packets travel as binary frames. */
 export const websocket = (transport, opts, session) => {
   let socket;
-  let closed;
 
   const fail = (error) => transport.fail_("websocket error", error, socket, !socket);
 
   transport.open_ = async (onopen) => {
     try {
-      socket = transport.ws = await connect(transport, opts, session);
+      socket = transport.ws = connect(transport, opts, session);
       socket.binaryType = "arraybuffer";
       socket.onopen = onopen;
       socket.onmessage = ({ data }) => transport.frame_(data);
@@ -20,11 +19,9 @@ export const websocket = (transport, opts, session) => {
           description: "websocket connection closed",
           context,
         });
-      if (closed) socket.close();
     } catch (error) {
-      // Not before somebody listens.
-      await null;
-      fail(error);
+      // The `await` is for those who only then begin to listen.
+      fail(await error);
     }
   };
 
@@ -40,8 +37,5 @@ export const websocket = (transport, opts, session) => {
     }
   };
 
-  transport.close_ = () => {
-    closed = true;
-    socket?.close();
-  };
+  transport.close_ = () => socket?.close();
 };
