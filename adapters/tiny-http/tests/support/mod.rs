@@ -13,6 +13,7 @@ use sockeye_tiny_http::{Handle, Limits, ServeBlocking, Server};
 
 #[allow(unused_imports, reason = "each test file uses some of it")]
 pub use client::Bystander;
+#[allow(unused_imports, reason = "each test file uses some of it")]
 pub use wire::Wire;
 
 /// How long a test waits before it fails.
