@@ -37,8 +37,8 @@ fn volatile_events_give_way_before_the_client_is_closed() {
 
     assert!(h.emit(client.socket, "news", &"x".repeat(400)));
 
-    assert_eq!(h.server.totals().dropped, 2);
-    assert_eq!(h.server.totals().overflows, 0);
+    assert_eq!(h.server.totals().engine.dropped, 2);
+    assert_eq!(h.server.totals().engine.overflows, 0);
     h.drained(client.ws);
     let names = h.received(client.ws);
     assert_eq!(names.len(), 2);
@@ -55,7 +55,7 @@ fn a_client_for_which_too_much_waits_is_closed_and_that_is_counted() {
     assert!(!h.emit(client.socket, "news", &"x".repeat(LIMIT)));
 
     assert_eq!(h.told(), ["#1 disconnected: transport error"]);
-    assert_eq!(h.server.totals().overflows, 1);
+    assert_eq!(h.server.totals().engine.overflows, 1);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_paused_client_is_not_read_until_it_is_resumed() {
     h.socket(client.socket).pause(now);
     assert!(h.is_paused(client.ws));
     h.socket(client.socket).pause(now);
-    assert_eq!(h.server.totals().pauses, 1);
+    assert_eq!(h.server.totals().engine.pauses, 1);
     h.frame(client.ws, r#"42["read before"]"#);
     assert_eq!(h.told(), [""; 0], "what was read already has to wait");
     h.socket(client.socket).resume(now);

@@ -71,7 +71,7 @@ fn a_broadcast_reaches_each_remaining_socket_once_while_half_of_them_leave() {
     }
     assert_eq!(h.events().len(), leave.len());
     let counts = h.server.counts();
-    assert_eq!((counts.sockets, counts.buffered), (stay.len(), 0));
+    assert_eq!((counts.sockets, counts.engine.buffered), (stay.len(), 0));
 }
 
 #[test]

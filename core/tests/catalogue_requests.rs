@@ -60,7 +60,7 @@ fn a_query_without_measure_is_read_once_and_names_nothing() {
         let req = h.request("GET", &target, &[]);
         assert!(h.answer(req).starts_with("200 0{"), "{query:.40}");
     }
-    assert_eq!(h.server.counts().sessions, 5);
+    assert_eq!(h.server.counts().engine.sessions, 5);
 }
 
 #[test]

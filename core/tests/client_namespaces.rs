@@ -128,7 +128,7 @@ fn disconnecting_and_connecting_at_once_makes_two_connections() {
         pair.told(),
         ["disconnected for good: io client disconnect", "opened by polling", "connected"]
     );
-    assert_eq!(pair.server.counts().sessions, 1);
+    assert_eq!(pair.server.counts().engine.sessions, 1);
     pair.finish();
 }
 

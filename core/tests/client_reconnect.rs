@@ -180,7 +180,7 @@ fn a_silent_server_times_out_on_every_transport() {
         pair.net.heal();
         pair.run(secs(60));
         assert!(pair.client.is_connected());
-        assert_eq!(pair.server.counts().sessions, 1);
+        assert_eq!(pair.server.counts().engine.sessions, 1);
         pair.finish();
     }
 }

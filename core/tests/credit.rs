@@ -60,13 +60,13 @@ fn buffered_counts_waiting_packets_until_they_are_written() {
     h.emit(client.socket, "b", &());
     h.emit(client.socket, "c", &());
     assert_eq!(h.socket(client.socket).buffered(), 3 * size);
-    assert_eq!(h.server.counts().buffered, 3 * size);
+    assert_eq!(h.server.counts().engine.buffered, 3 * size);
     h.drained(client.ws);
     assert_eq!(h.socket(client.socket).buffered(), 2 * size);
     h.drained(client.ws);
 
     assert_eq!(h.socket(client.socket).buffered(), 0);
-    assert_eq!(h.server.counts().buffered, 0);
+    assert_eq!(h.server.counts().engine.buffered, 0);
 }
 
 #[test]

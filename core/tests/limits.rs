@@ -55,7 +55,7 @@ fn volatile_events_wait_as_long_as_no_more_than_max_buffered_does() {
         let taken = cost(r#"42["in flight"]"#) + cost(r#"42["v"]"#);
         let text = "x".repeat(bytes - taken - cost(r#"42["e",""]"#));
         assert!(h.emit(client.socket, "e", &text));
-        h.server.totals().dropped
+        h.server.totals().engine.dropped
     };
 
     assert_eq!(dropped(2000), 0);
@@ -297,8 +297,8 @@ fn counts_are_zero_once_all_clients_are_gone() {
         }
     }
     let counts = h.server.counts();
-    assert_eq!((counts.sessions, counts.sockets), (100, 200));
-    assert_eq!((counts.websockets, counts.requests), (100, 50));
+    assert_eq!((counts.engine.sessions, counts.sockets), (100, 200));
+    assert_eq!((counts.engine.websockets, counts.engine.requests), (100, 50));
     assert_eq!((counts.rooms, counts.acks), (102, 200));
 
     h.everybody_leaves();

@@ -302,7 +302,7 @@ fn a_client_can_come_back_while_its_last_messages_wait_to_be_handled() {
     assert_eq!(names(&received[..1]), ["missed"]);
     assert_eq!(returns(&mut h), [true]);
     let counts = h.server.counts();
-    assert_eq!((counts.away, counts.sessions, counts.sockets), (0, 1, 1));
+    assert_eq!((counts.away, counts.engine.sessions, counts.sockets), (0, 1, 1));
 }
 
 #[test]

@@ -315,7 +315,7 @@ fn a_client_that_missed_more_than_max_buffered_is_new() {
 
     is_new(&mut h, &back(&client.pid, &seen), &client);
 
-    assert_eq!(h.server.totals().overflows, 0, "its connection is not ended for it");
+    assert_eq!(h.server.totals().engine.overflows, 0, "its connection is not ended for it");
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn missed_packets_count_with_their_overhead() {
         let recovered = h.server.find(&client.id).is_some();
         assert_eq!(recovered, missed == 40, "{missed} packets with what they cost besides");
         assert!(h.is_open(ws));
-        assert_eq!(h.server.totals().overflows, 0);
+        assert_eq!(h.server.totals().engine.overflows, 0);
     }
 }
 

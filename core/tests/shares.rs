@@ -149,14 +149,17 @@ fn the_figures_tell_of_unused_sessions() {
     }
     let sid = h.open_polling();
     let counts = h.server.counts();
-    assert_eq!((counts.sessions, counts.unused), (2, 2));
+    assert_eq!((counts.engine.sessions, counts.engine.unused), (2, 2));
     let totals = h.server.totals();
-    assert_eq!((totals.sessions, totals.unused_ended, totals.sessions_refused), (4, 2, 0));
+    assert_eq!(
+        (totals.engine.sessions, totals.engine.unused_ended, totals.engine.sessions_refused),
+        (4, 2, 0)
+    );
 
     h.post(&sid, "6");
-    assert_eq!(h.server.counts().unused, 1);
+    assert_eq!(h.server.counts().engine.unused, 1);
     h.connect_websocket("/");
-    assert_eq!(h.server.counts().unused, 1);
+    assert_eq!(h.server.counts().engine.unused, 1);
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn the_bytes_of_handshakes_that_are_kept_are_counted() {
     let mut h = Harness::<Server>::with(|config| config.engine.keep_handshakes = true);
     let long = "x".repeat(5_000);
     let headers = [("x-long", long.as_bytes())];
-    let count = |h: &Harness<Server>| h.server.counts().handshakes;
+    let count = |h: &Harness<Server>| h.server.counts().engine.handshakes;
 
     h.request("GET", "/socket.io/?EIO=4&transport=polling", &headers);
     let one = count(&h);
@@ -215,16 +218,16 @@ fn the_bytes_of_undecided_handshakes_are_counted_as_long_as_they_wait() {
                 }
             })
             .collect();
-        let three = h.server.counts().handshakes;
+        let three = h.server.counts().engine.handshakes;
         assert!(three > 3 * 50, "{three}");
 
         let now = h.now;
         h.abort(requests[0].0);
         h.server.reject_handshake(requests[1].1, "no");
-        assert_eq!(h.server.counts().handshakes, three / 3);
+        assert_eq!(h.server.counts().engine.handshakes, three / 3);
         h.server.accept_handshake(requests[2].1, Admission::default(), now);
 
-        assert_eq!(h.server.counts().handshakes, if keep { three / 3 } else { 0 });
+        assert_eq!(h.server.counts().engine.handshakes, if keep { three / 3 } else { 0 });
     }
 }
 
@@ -243,15 +246,15 @@ fn the_handshakes_of_unused_sessions_take_no_more_than_they_may() {
     };
     for _ in 0..20 {
         let counts = open(&mut h, 5_000);
-        assert!(counts.handshakes <= 20_000 && counts.unused <= 3, "{counts:?}");
+        assert!(counts.engine.handshakes <= 20_000 && counts.engine.unused <= 3, "{counts:?}");
     }
 
     // One that is too long for itself is let in, and nobody beside it.
     let counts = open(&mut h, 30_000);
-    assert_eq!(counts.unused, 1);
+    assert_eq!(counts.engine.unused, 1);
     let counts = open(&mut h, 10);
-    assert_eq!(counts.unused, 1);
-    assert!(counts.handshakes < 1_000, "{counts:?}");
+    assert_eq!(counts.engine.unused, 1);
+    assert!(counts.engine.handshakes < 1_000, "{counts:?}");
 }
 
 // Shares.
@@ -287,7 +290,10 @@ fn handshakes_over_the_share_of_an_address_are_counted() {
         h.request("GET", "/socket.io/?EIO=4&transport=polling", &[]);
     }
     let totals = h.server.totals();
-    assert_eq!((totals.sessions, totals.addresses_refused, totals.sessions_refused), (1, 2, 0));
+    assert_eq!(
+        (totals.engine.sessions, totals.engine.addresses_refused, totals.engine.sessions_refused),
+        (1, 2, 0)
+    );
 }
 
 #[test]

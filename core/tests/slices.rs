@@ -275,7 +275,7 @@ fn volatile_events_of_a_timer_do_not_wait_for_a_client_that_does_not_read() {
     let sent = (0..1000).filter(|_| h.emit_volatile(client.socket, "position")).count();
 
     assert_eq!(sent, 0);
-    assert_eq!(h.server.totals().dropped, 1000);
+    assert_eq!(h.server.totals().engine.dropped, 1000);
 }
 
 #[test]

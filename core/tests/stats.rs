@@ -16,7 +16,7 @@ fn sessions_messages_and_bytes_are_counted_for_all_clients_together() {
     let clients = [h.connect_websocket("/"), h.connect_websocket("/")];
     h.connect_polling("/");
     let before = h.server.totals();
-    assert_eq!(before.sessions, 3);
+    assert_eq!(before.engine.sessions, 3);
 
     for client in &clients {
         h.frame(client.ws, TEXT);
@@ -28,14 +28,14 @@ fn sessions_messages_and_bytes_are_counted_for_all_clients_together() {
     h.collect();
 
     let after = h.server.totals();
-    assert_eq!(after.sessions, before.sessions);
-    assert_eq!(after.messages_in - before.messages_in, 2 * 3);
-    assert_eq!(after.messages_out - before.messages_out, 2 * 3);
+    assert_eq!(after.engine.sessions, before.engine.sessions);
+    assert_eq!(after.engine.messages_in - before.engine.messages_in, 2 * 3);
+    assert_eq!(after.engine.messages_out - before.engine.messages_out, 2 * 3);
     // What a message holds is counted without the type of its packet, what goes out with it.
     let bytes_in = 2 * (TEXT.len() - 1 + BINARY.len() - 1 + 100);
-    assert_eq!(after.bytes_in - before.bytes_in, bytes_in as u64);
+    assert_eq!(after.engine.bytes_in - before.engine.bytes_in, bytes_in as u64);
     let bytes_out = 2 * (TEXT.len() + BINARY.len() + 50);
-    assert_eq!(after.bytes_out - before.bytes_out, bytes_out as u64);
+    assert_eq!(after.engine.bytes_out - before.engine.bytes_out, bytes_out as u64);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn bodies_that_are_too_large_are_counted() {
         let client = h.connect_polling("/");
         let post = h.post_head(&client.sid);
         h.feed(Input::BodyTooLarge { req: post });
-        assert_eq!(h.server.totals().too_large, number);
+        assert_eq!(h.server.totals().engine.too_large, number);
     }
 }
 
@@ -56,7 +56,7 @@ fn websockets_of_foreign_pages_are_counted() {
     for number in 1..=2 {
         let ws = h.upgrade_with("/socket.io/?EIO=4&transport=websocket", &page);
         assert_eq!(h.refusal(ws), "403 Origin not allowed");
-        assert_eq!(h.server.totals().origins_refused, number);
+        assert_eq!(h.server.totals().engine.origins_refused, number);
     }
 }
 
@@ -71,11 +71,11 @@ fn websocket_messages_that_are_too_large_are_counted_and_end_as_transport_errors
         let events = h.events();
         let Some(Event::Disconnected { reason, .. }) = events.last() else { panic!("{events:?}") };
         assert_eq!(*reason, DisconnectReason::TransportError);
-        assert_eq!(h.server.totals().too_large, number);
+        assert_eq!(h.server.totals().engine.too_large, number);
     }
     let client = h.connect_websocket("/");
     h.closed(client.ws, CloseCause::Error);
-    assert_eq!(h.server.totals().too_large, 2);
+    assert_eq!(h.server.totals().engine.too_large, 2);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn volatile_events_that_are_dropped_are_counted_for_each_receiver() {
         h.advance(secs(1));
         h.post(&client.sid, TEXT);
         assert!(!h.emit_volatile(client.socket, "a"));
-        assert_eq!(h.server.totals().dropped, number);
+        assert_eq!(h.server.totals().engine.dropped, number);
     }
 }
 

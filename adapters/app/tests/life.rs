@@ -181,7 +181,7 @@ fn a_client_is_not_read_while_too_many_of_its_handlers_wait() {
     assert!(world.is_paused(a));
     assert!(!world.is_paused(b), "nobody else has to wait");
     assert_eq!(io.snapshot().handlers, 4);
-    assert_eq!(io.snapshot().totals.pauses, 1);
+    assert_eq!(io.snapshot().totals.engine.pauses, 1);
     gate.open();
     world.settle();
     assert!(!world.is_paused(a));
@@ -408,12 +408,12 @@ fn a_snapshot_counts_what_there_is() {
     let ws = world.connect();
 
     let snapshot = io.snapshot();
-    assert_eq!((snapshot.counts.sessions, snapshot.counts.sockets), (1, 1));
-    assert_eq!((snapshot.counts.rooms, snapshot.totals.sessions), (1, 1));
-    assert_eq!((snapshot.totals.messages_in, snapshot.totals.messages_out), (1, 1));
+    assert_eq!((snapshot.counts.engine.sessions, snapshot.counts.sockets), (1, 1));
+    assert_eq!((snapshot.counts.rooms, snapshot.totals.engine.sessions), (1, 1));
+    assert_eq!((snapshot.totals.engine.messages_in, snapshot.totals.engine.messages_out), (1, 1));
     world.hang_up(ws);
     assert_eq!(io.snapshot().counts.sockets, 0);
-    assert_eq!(io.snapshot().totals.sessions, 1);
+    assert_eq!(io.snapshot().totals.engine.sessions, 1);
 }
 
 #[test]

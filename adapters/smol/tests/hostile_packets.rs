@@ -40,8 +40,13 @@ const PLACEHOLDER: &str = r#"451-["e",{"_placeholder":true,"num":0}]"#;
 fn only_these_are_left(io: &Io, sessions: usize) {
     eventually("the others are forgotten", || {
         let counts = io.snapshot().counts;
-        let left = (counts.sessions, counts.websockets, counts.sockets, counts.requests);
-        left == (sessions, sessions, sessions, 0) && counts.buffered == 0 && counts.acks == 0
+        let left = (
+            counts.engine.sessions,
+            counts.engine.websockets,
+            counts.sockets,
+            counts.engine.requests,
+        );
+        left == (sessions, sessions, sessions, 0) && counts.engine.buffered == 0 && counts.acks == 0
     });
 }
 
@@ -149,7 +154,7 @@ fn packets_without_a_meaning_cost_nothing_and_change_nothing() {
         client.echo("still here");
     }
     let counts = io.snapshot().counts;
-    assert_eq!((counts.sessions, counts.sockets, counts.acks, counts.rooms), (1, 1, 0, 0));
+    assert_eq!((counts.engine.sessions, counts.sockets, counts.acks, counts.rooms), (1, 1, 0, 0));
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn a_handshake_that_is_denied_or_not_decided_about_is_forbidden_and_forgotten() 
     waiting.iter_mut().for_each(|wire| assert_eq!(wire.answer().status, 403));
     eventually("only the one that was let in is left", || {
         let counts = io.snapshot().counts;
-        (counts.sessions, counts.requests) == (1, 0)
+        (counts.engine.sessions, counts.engine.requests) == (1, 0)
     });
 }
 
@@ -190,7 +190,7 @@ fn an_expectation_that_nobody_knows_and_an_encoding_that_nobody_reads_are_harmle
     wire.send("40");
     assert_eq!(wire.answer().status, 400);
     eventually("the session ends", || !session_exists(server.address, &sid));
-    assert_eq!(io.snapshot().counts.requests, 0);
+    assert_eq!(io.snapshot().counts.engine.requests, 0);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_client_that_does_not_read_its_answer_loses_its_session_by_the_heartbeat() {
     eventually("the session ends", || !session_exists(server.address, &sid));
     eventually("nothing is kept", || {
         let counts = io.snapshot().counts;
-        (counts.sessions, counts.requests, counts.buffered) == (0, 0, 0)
+        (counts.engine.sessions, counts.engine.requests, counts.engine.buffered) == (0, 0, 0)
     });
 }
 
@@ -264,11 +264,11 @@ fn two_polls_at_once_end_the_session_and_both_are_answered() {
     let query = format!("&sid={}", open(server.address));
     let mut first = Wire::connect(server.address);
     first.send(poll_head(&query));
-    eventually("the poll is under way", || io.snapshot().counts.requests == 1);
+    eventually("the poll is under way", || io.snapshot().counts.engine.requests == 1);
     assert_eq!(poll(server.address, &query).status, 400);
     assert_eq!(first.answer().text(), "1");
     assert_eq!(poll(server.address, &query).status, 400);
-    assert_eq!(io.snapshot().counts.requests, 0);
+    assert_eq!(io.snapshot().counts.engine.requests, 0);
     bystander.assert_works();
 }
 
@@ -295,7 +295,7 @@ fn a_session_that_went_over_to_a_websocket_takes_no_requests_and_no_second_one()
     wire.send_frame(&Frame::text(r#"42["echo","still"]"#));
     assert_eq!(wire.text(), r#"42["echo","still"]"#);
     client.echo("nothing was smuggled");
-    eventually("what was refused is gone", || io.snapshot().counts.websockets == 2);
+    eventually("what was refused is gone", || io.snapshot().counts.engine.websockets == 2);
 }
 
 #[test]

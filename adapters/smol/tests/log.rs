@@ -46,7 +46,7 @@ fn what_peers_do_wrong_is_counted_and_logged_for_debugging_only() {
         app.bind("127.0.0.1:0").expect("a free port").limits(quick())
     });
     let io = told.recv().expect("the server starts");
-    let too_large = || io.snapshot().totals.too_large;
+    let too_large = || io.snapshot().totals.engine.too_large;
 
     let mut wire = Wire::connect(server.address);
     let sid = open(server.address);
@@ -87,7 +87,7 @@ fn what_peers_do_wrong_is_counted_and_logged_for_debugging_only() {
     let mut wire = Wire::connect(server.address);
     wire.send("what?\r\n\r\n");
     wire.rest();
-    eventually("all have left", || io.snapshot().counts.websockets == 1);
+    eventually("all have left", || io.snapshot().counts.engine.websockets == 1);
     bystander.assert_works();
     assert_eq!(too_large(), 3);
     let logged = LOG.0.lock().expect("nobody panics");

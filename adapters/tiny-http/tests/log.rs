@@ -43,7 +43,7 @@ fn what_peers_do_wrong_is_counted_and_logged_for_debugging_only() {
     let io = app.io();
     let server = app.bind("127.0.0.1:0").expect("a free port").limits(quick());
     let server = TestServer::start(server);
-    let too_large = || io.snapshot().totals.too_large;
+    let too_large = || io.snapshot().totals.engine.too_large;
 
     let sid = open(server.address);
     let mut wire = Wire::connect(server.address);

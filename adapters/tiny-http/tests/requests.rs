@@ -167,7 +167,7 @@ fn two_polls_at_once_end_the_session() {
     let query = format!("&sid={sid}");
     let mut first = Wire::connect(server.address);
     first.send(poll_head(&query));
-    eventually("the poll is under way", || io.snapshot().counts.requests == 1);
+    eventually("the poll is under way", || io.snapshot().counts.engine.requests == 1);
     assert_eq!(poll(server.address, &query).status, 400);
     assert_eq!(first.answer().text(), "1");
     assert_eq!(poll(server.address, &query).status, 400);
@@ -181,7 +181,7 @@ fn a_client_that_closes_its_session_is_answered_everywhere() {
     let sid = open(server.address);
     let mut held = Wire::connect(server.address);
     held.send(poll_head(&format!("&sid={sid}")));
-    eventually("the poll is under way", || io.snapshot().counts.requests == 1);
+    eventually("the poll is under way", || io.snapshot().counts.engine.requests == 1);
     assert_eq!(post(server.address, &sid, "1\u{1e}42[\"to all\",\"late\"]").status, 200);
     assert_eq!(held.answer().text(), "6");
     eventually("the session ends", || !session_exists(server.address, &sid));
@@ -254,7 +254,7 @@ fn a_handshake_that_is_denied_or_not_decided_about_is_forbidden() {
     }
     eventually("only the one that was let in is left", || {
         let counts = io.snapshot().counts;
-        (counts.sessions, counts.requests) == (1, 0)
+        (counts.engine.sessions, counts.engine.requests) == (1, 0)
     });
 }
 

@@ -29,7 +29,7 @@ impl Relay {
     pub(crate) fn turn(&mut self) -> usize {
         let mut count = 0;
         while self.h.step() {
-            self.most = self.most.max(self.h.server.counts().buffered);
+            self.most = self.most.max(self.h.server.counts().engine.buffered);
             for event in self.h.take_events() {
                 count += usize::from(matches!(event, Event::Received { .. }));
                 self.on_event(event);

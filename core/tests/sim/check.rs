@@ -16,17 +16,17 @@ impl World {
         let config = self.server.config();
         // What waits, and what is being written.
         let each = config.engine.max_buffered + MOST;
-        assert!(counts.buffered <= counts.sessions * each, "I2: {counts:?}");
+        assert!(counts.engine.buffered <= counts.engine.sessions * each, "I2: {counts:?}");
         if let Some(recovery) = config.recovery {
             assert!(counts.logged <= recovery.max_bytes, "I2: {counts:?}");
             assert!(counts.away <= recovery.max_sessions, "I2: {counts:?}");
         }
-        assert!(counts.sockets <= 2 * counts.sessions, "I2: {counts:?}");
-        assert!(counts.requests <= 2 * counts.sessions, "I2: {counts:?}");
-        assert!(counts.websockets <= 2 * counts.sessions, "I2: {counts:?}");
+        assert!(counts.sockets <= 2 * counts.engine.sessions, "I2: {counts:?}");
+        assert!(counts.engine.requests <= 2 * counts.engine.sessions, "I2: {counts:?}");
+        assert!(counts.engine.websockets <= 2 * counts.engine.sessions, "I2: {counts:?}");
         // A heartbeat, an upgrade and its hold; to join, to be completed, to be read again.
-        let most = 6 * counts.sessions + counts.acks + 2 + self.model.acks.gathering();
-        assert!(counts.timers <= most, "I2: {counts:?}");
+        let most = 6 * counts.engine.sessions + counts.acks + 2 + self.model.acks.gathering();
+        assert!(counts.engine.timers + counts.timers <= most, "I2: {counts:?}");
         for node in &mut self.nodes {
             assert!(node.client.poll_output().is_none(), "I5: outputs come of inputs");
             let counts = node.client.counts();
@@ -39,7 +39,7 @@ impl World {
             assert!(counts.requests <= 2 + 2 * 4, "I2: {counts:?}");
             assert!(counts.websockets <= 2 + 4, "I2: {counts:?}");
         }
-        self.mix(counts.buffered as u64);
+        self.mix(counts.engine.buffered as u64);
     }
 
     /// The world is mended; then everybody must get what he is still to get, and leave, and

@@ -104,7 +104,8 @@ impl World {
         // The end of the connection may have come in one body with the wish to join, or what it is
         // told is too much for it.
         let Some(there) = self.server.socket(socket) else {
-            let full = !recovered && self.net.swarm.tight && self.server.totals().overflows > 0;
+            let full =
+                !recovered && self.net.swarm.tight && self.server.totals().engine.overflows > 0;
             let excused = full || self.has_reason(client, conn);
             assert!(excused, "a socket ends as soon as it is there");
             self.excuse(client, conn);
@@ -137,7 +138,8 @@ impl World {
             DisconnectReason::ParseError => panic!("I10: what was sent makes no sense"),
             DisconnectReason::TransportError if self.net.swarm.tight => {
                 // Too much waited for it.
-                let excused = self.has_reason(client, conn) || self.server.totals().overflows > 0;
+                let excused =
+                    self.has_reason(client, conn) || self.server.totals().engine.overflows > 0;
                 assert!(excused, "a connection ends without a reason");
                 self.excuse(client, conn);
             }

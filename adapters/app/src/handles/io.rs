@@ -98,8 +98,8 @@ impl Io {
     /// ```
     /// # fn example(io: sockeye_app::Io) {
     /// let now = io.snapshot();
-    /// println!("{} sockets, {} bytes wait", now.counts.sockets, now.counts.buffered);
-    /// println!("{} clients were too slow", now.totals.overflows);
+    /// println!("{} sockets, {} bytes wait", now.counts.sockets, now.counts.engine.buffered);
+    /// println!("{} clients were too slow", now.totals.engine.overflows);
     /// # }
     /// ```
     #[must_use]

@@ -7,7 +7,7 @@
 //! can't change.
 //!
 //! A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
-//! [`Totals::origins_refused`](crate::Totals::origins_refused). Requests without `Origin` come from
+//! [`Totals::origins_refused`](crate::engineio::Totals::origins_refused). Requests without `Origin` come from
 //! no page, and are accepted by all variants.
 //!
 //! Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the
@@ -26,7 +26,7 @@ use crate::io::Request;
 /// can't change.
 ///
 /// A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
-/// [`Totals::origins_refused`](crate::Totals::origins_refused). Requests without `Origin` come from
+/// [`Totals::origins_refused`](crate::engineio::Totals::origins_refused). Requests without `Origin` come from
 /// no page, and are accepted by all variants.
 ///
 /// Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the

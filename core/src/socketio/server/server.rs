@@ -396,28 +396,20 @@ impl Server {
     /// all outputs were taken.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
+        Counts {
+            engine: self.engine.counts(),
             sockets: self.sockets.len(),
             acks: self.acks.len(),
             away: self.recovery.as_ref().map_or(0, Recovery::saved),
             rooms: self.namespaces.iter().map(|(_, namespace)| namespace.members.rooms()).sum(),
             logged: self.recovery.as_ref().map_or(0, Recovery::bytes),
-            ..Counts::from(self.engine.counts())
-        };
-        counts.timers += self.timers.len();
-        counts
+            timers: self.timers.len(),
+        }
     }
 
     /// Returns how often things have happened so far, and how often limits were reached.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let Totals { refused, throttled, violations, acks_refused, .. } = self.totals;
-        Totals {
-            refused,
-            throttled,
-            violations,
-            acks_refused,
-            ..Totals::from(self.engine.totals())
-        }
+        Totals { engine: self.engine.totals(), ..self.totals }
     }
 }
