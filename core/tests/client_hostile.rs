@@ -67,6 +67,29 @@ fn a_binary_message_is_not_a_handshake() {
 }
 
 #[test]
+fn text_that_is_not_utf8_ends_the_connection_with_a_parse_error() {
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        for text in [
+            &b"42[\"\xff\\n\"]"[..],
+            b"42[\"e\",\"\xff\"]",
+            b"42[\"e\",{\"\xc3\":1}]",
+            b"41/\xff,",
+            b"44\"\xff\"",
+            b"\xff",
+        ] {
+            let mut victim = Victim::opened(transport);
+            victim.say_raw(b"44\"\xff\\n\"");
+            let fault = "closed: parse error: malformed data: not UTF-8";
+            assert_eq!(victim.told().last().map(|told| &**told), Some(fault));
+            let mut victim = Victim::connected(transport);
+            victim.say_raw(text);
+            let told = victim.told();
+            assert_eq!(told.last().map(|told| &**told), Some(fault));
+        }
+    }
+}
+
+#[test]
 fn a_redirect_or_an_error_page_is_a_failure() {
     for status in [100, 204, 301, 302, 307, 401, 403, 404, 500, 503, 999] {
         let mut victim = Victim::new(Transport::Polling);

@@ -5,8 +5,8 @@ mod common;
 use std::time::Duration;
 
 use common::Harness;
-use sockeye_core::engineio::{Engine, EngineConfig};
-use sockeye_core::{Server, Sid};
+use sockeye_core::engineio::{Cookie, Engine, EngineConfig, SameSite};
+use sockeye_core::{RateLimit, Server, Sid};
 
 const UNKNOWN_TRANSPORT: &str = r#"400 {"code":0,"message":"Transport unknown"}"#;
 const UNKNOWN_SESSION: &str = r#"400 {"code":1,"message":"Session ID unknown"}"#;
@@ -351,6 +351,11 @@ fn a_config_error_names_its_field() {
         .ping_timeout(Duration::from_millis((1 << 30) - 1));
     assert!(Engine::new(longest, common::SEED).is_ok());
     assert_eq!(fault(|c| c.engine.max_payload = 0), "max_payload");
+    assert_eq!(fault(|c| c.max_namespaces_per_client = 0), "max_namespaces_per_client");
+    assert_eq!(fault(|c| c.rate = Some(RateLimit::new(2, Duration::from_nanos(1)))), "rate");
+    let insecure =
+        |c: &mut ServerConfig| c.engine.cookie = Some(Cookie::default().same_site(SameSite::None));
+    assert_eq!(fault(insecure), "cookie");
     assert_eq!(fault(|c| c.engine.max_buffered = 0), "max_buffered");
     assert_eq!(fault(|c| c.engine.shard = 4096), "shard");
     let neither = |c: &mut ServerConfig| {

@@ -45,6 +45,19 @@ fn a_client_may_fall_behind_by_max_buffered() {
 }
 
 #[test]
+fn the_ping_of_the_server_may_wait_behind_one_message_beyond_max_buffered() {
+    let mut h = Harness::with(|config| config.engine.max_buffered = 2000);
+    let client = h.connect_websocket("/");
+    h.stall(client.ws);
+    h.emit(client.socket, "in flight", &"x".repeat(5000));
+    h.advance(secs(26));
+    assert!(h.is_open(client.ws));
+
+    h.emit(client.socket, "e", &());
+    assert_eq!(h.told(), ["#1 disconnected: transport error"]);
+}
+
+#[test]
 fn volatile_events_wait_as_long_as_no_more_than_max_buffered_does() {
     let dropped = |bytes: usize| {
         let mut h = Harness::with(|config| config.engine.max_buffered = 2000);

@@ -209,6 +209,28 @@ fn the_sender_is_left_out_by_its_id_and_not_those_in_a_room_of_that_name() {
 }
 
 #[test]
+fn a_client_takes_over_the_last_socket_of_a_dynamic_namespace() {
+    let mut h = Harness::<Server>::with(|config| {
+        config.recovery = Some(sockeye_core::RecoveryConfig::default());
+        config.dynamic_namespaces = true;
+    });
+    let (ws, _) = ask(&mut h, "40/dynamic,");
+    let socket = h.last_socket();
+    h.server.accept(socket);
+    let answer = h.received(ws);
+    h.told();
+    let client = recovery_support::joined(&h, ws, &answer[0]);
+    h.server.emit("/dynamic", &all(), "e", &(), EmitOptions::default()).expect("it can be sent");
+    let seen = h.received(ws)[0].split('"').nth(3).expect("an offset").to_owned();
+
+    let packet = back(&client.pid, &seen).replacen("40", "40/dynamic,", 1);
+    let (again, received) = ask(&mut h, &packet);
+
+    assert!(!h.is_open(ws) && h.is_open(again));
+    assert_eq!(recovery_support::joined(&h, again, &received[0]).id, client.id);
+}
+
+#[test]
 fn a_namespace_that_was_left_by_all_and_joined_anew_has_no_past() {
     let mut h = Harness::<Server>::with(|config| {
         config.recovery = Some(sockeye_core::RecoveryConfig::default());

@@ -148,6 +148,17 @@ impl Victim {
         }
     }
 
+    /// Says what need not be valid UTF-8.
+    pub(crate) fn say_raw(&mut self, text: &[u8]) {
+        if self.get.is_some() {
+            return self.answer(200, text);
+        }
+        if let Some(&ws) = self.websockets.first() {
+            let frame = Frame::Text(Bytes::copy_from_slice(text));
+            self.feed(Input::Frame { ws, frame });
+        }
+    }
+
     pub(crate) fn say_to_probe(&mut self, text: &str) {
         if let Some(&ws) = self.websockets.last() {
             let frame = Frame::Text(Bytes::copy_from_slice(text.as_bytes()));
@@ -156,9 +167,9 @@ impl Victim {
     }
 
     /// Answers the GET.
-    pub(crate) fn answer(&mut self, status: u16, body: &str) {
+    pub(crate) fn answer(&mut self, status: u16, body: impl AsRef<[u8]>) {
         if let Some(req) = self.get.take() {
-            let body = Bytes::copy_from_slice(body.as_bytes());
+            let body = Bytes::copy_from_slice(body.as_ref());
             let response = Response { body, ..Response::empty(status) };
             self.feed(Input::Response { req, response });
         }

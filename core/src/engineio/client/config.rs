@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engineio::Transport;
 use crate::error::ConfigError;
-use crate::io::{Headers, is_token};
+use crate::io::{Headers, is_token, is_valid_header};
 
 /// What all sessions of one client have in common.
 #[derive(Clone, Debug)]
@@ -60,16 +60,11 @@ impl Config {
     }
 }
 
-/// Checks that headers can't inject others: there is no line break in a name or a value.
+/// Checks that headers can be written, and can't inject others.
 pub(super) fn check_headers(headers: &Headers) -> Result<(), ConfigError> {
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    let is_name = |name: &str| !name.is_empty() && is_plain(name) && !name.contains(':');
-    let is_header = |name: &str, value: &str| {
-        is_name(name) && !value.contains(|c: char| c.is_control() && c != '\t')
-    };
-    if headers.iter().all(|(name, value)| is_header(name, value)) {
+    if headers.iter().all(|(name, value)| is_valid_header(name, value)) {
         return Ok(());
     }
-    let problem = "must be names and values without line breaks";
+    let problem = "must be tokens as names, and values without control characters";
     Err(ConfigError { field: "extra_headers", problem })
 }

@@ -265,6 +265,10 @@ impl Session {
 
     /// Handles a packet of either transport; it may end the session.
     pub(super) fn on_text(&mut self, text: Bytes, cx: &mut Context, now: Instant) {
+        // The bodies of long-polling are bytes. Most text is ASCII, for which the check is faster.
+        if !text.is_ascii() && std::str::from_utf8(&text).is_err() {
+            return self.fail_to_parse("not UTF-8", cx, now);
+        }
         // Text that is not a packet is a fault of the server's, or of a proxy that sends a page of
         // its own. Either way nothing behind it can be trusted.
         let Some(packet) = packet::decode(text) else {

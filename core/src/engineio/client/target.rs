@@ -8,6 +8,9 @@ use crate::engineio::Transport;
 use crate::engineio::client::config::Config;
 use crate::engineio::http::percent;
 
+/// The keys that the protocol reserves for itself.
+const RESERVED: [&str; 3] = ["EIO", "transport", "sid"];
+
 /// Makes the target of a request. `stamp` is unique, so that no cache answers the request.
 pub(super) fn target(
     config: &Config,
@@ -21,8 +24,6 @@ pub(super) fn target(
     if config.add_trailing_slash || target.is_empty() {
         target.push('/');
     }
-    // The pairs of the user go first: of two with the same key, a server of this crate takes the
-    // last one, which is that of the protocol.
     let mut separator = '?';
     let mut add = |key: &str, value: &str| {
         target.push(separator);
@@ -31,7 +32,8 @@ pub(super) fn target(
         target.push('=');
         percent::encode(value, &mut target);
     };
-    for (key, value) in query {
+    // Servers refuse what is there twice. The official client replaces these, too.
+    for (key, value) in query.iter().filter(|(key, _)| !RESERVED.contains(&&**key)) {
         add(key, value);
     }
     add("EIO", "4");
@@ -80,6 +82,12 @@ mod tests {
         assert_eq!(
             target(&escaping, &query, Transport::Polling, Some("s/d"), Some("1")),
             "/x/?a%20b=%C3%A9%26%3D&EIO=4&transport=polling&t=1&sid=s%2Fd"
+        );
+        let reserved = [("EIO", "3"), ("sid", "x"), ("a", "b"), ("transport", "z")];
+        let reserved = reserved.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(
+            target(&config(), &reserved, Transport::Polling, None, None),
+            "/socket.io/?a=b&EIO=4&transport=polling"
         );
         let plain = Config { add_trailing_slash: false, force_base64: true, ..config() };
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The session-affinity cookie for load balancers.
 
 use crate::error::ConfigError;
+use crate::io::is_token;
 use crate::setters::setters;
 
 /// A cookie with the id of the session, set by the answer to a handshake over long-polling, for
@@ -37,11 +38,11 @@ setters!(Cookie {
 /// Which requests from pages of other sites carry a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// None.
+    /// Only those from pages of the same site.
     Strict,
-    /// Those that lead the user there.
+    /// Also those of a user who follows a link.
     Lax,
-    /// All.
+    /// All. Browsers refuse such a cookie unless it is [`secure`](Cookie::secure).
     None,
 }
 
@@ -62,15 +63,16 @@ impl Default for Cookie {
 impl Cookie {
     pub(in crate::engineio) fn validate(&self) -> Result<(), ConfigError> {
         let fault = |problem| Err(ConfigError { field: "cookie", problem });
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if self.name.is_empty() || !self.name.bytes().all(is_token) {
+        if !is_token(&self.name) {
             return fault("the name must be of letters, digits and a few signs");
         }
         let is_plain =
             |text: &String| text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';');
         if !self.path.iter().chain(&self.domain).all(is_plain) {
             return fault("path and domain must hold no semicolon or control character");
+        }
+        if self.same_site == Some(SameSite::None) && !self.secure {
+            return fault("browsers refuse SameSite=None without Secure");
         }
         Ok(())
     }

@@ -117,11 +117,8 @@ impl Session {
     }
 
     fn push_pong(&mut self, cx: &mut Context) {
-        if self.outbox.is_empty() {
-            self.push(Item::PONG, cx);
-        } else {
-            self.outbox.push_pong();
-        }
+        self.outbox.push_pong();
+        self.flush(cx);
     }
 
     /// Whether a message that is about to be reported has to wait in the inbox. It arrived before

@@ -242,7 +242,7 @@ impl Session {
     }
 
     pub(super) fn push(&mut self, item: Item, cx: &mut Context) {
-        let cost = item.cost();
+        let (cost, is_control) = (item.cost(), matches!(item, Item::Control(_)));
         cx.made = cx.made.wrapping_add(cost);
         if let Channel::WebSocket { ws, ready: ready @ true } = &mut self.channel {
             if self.outbox.is_empty() {
@@ -256,7 +256,10 @@ impl Session {
         }
         self.outbox.push(item, cost);
         self.flush(cx);
-        if self.outbox.is_empty() || self.outbox.unsent() <= cx.config.max_buffered {
+        // The ping of the server must not end the session of a client that still reads one large
+        // message. There is one at a time.
+        let is_full = self.outbox.unsent() > cx.config.max_buffered;
+        if self.outbox.is_empty() || is_control || !is_full {
             return;
         }
         cx.totals.dropped += self.outbox.drop_volatile();

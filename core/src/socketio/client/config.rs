@@ -20,10 +20,11 @@ pub struct Config {
     pub path: String,
     /// Whether requests go to the path with a slash at its end, by default true.
     pub add_trailing_slash: bool,
-    /// What is added to the query of each request, by default nothing.
+    /// What is added to the query of each request, by default nothing. Pairs with the keys `EIO`,
+    /// `transport` and `sid` are left out: the protocol sets these.
     pub query: Vec<(String, String)>,
-    /// Headers to add to each request and WebSocket handshake, by default none. Names are in lower
-    /// case.
+    /// Headers to add to each request and WebSocket handshake, by default none. Names are
+    /// written as they are here.
     pub extra_headers: Headers,
     /// Whether the application is asked before each attempt to connect, by default not: with
     /// [`Event::Attempting`](crate::client::Event::Attempting), which [`Client::attempt`] answers.

@@ -107,8 +107,8 @@ pub enum OverflowPolicy {
     Refuse,
 }
 
-/// The rate of packets of a client, over all its namespaces. Events, acknowledgements and CONNECT
-/// packets count as one each, with all their attachments.
+/// The rate of packets of a client, over all its namespaces. Each packet counts as one, with all
+/// its attachments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
@@ -198,8 +198,12 @@ impl ServerConfig {
         let mut names: Vec<_> = self.namespaces.iter().map(|namespace| &namespace.name).collect();
         names.sort();
         let fault = |problem| Err(ConfigError { field: "namespaces", problem });
-        if self.rate.is_some_and(|rate| rate.packets == 0 || rate.per.is_zero()) {
+        if self.rate.is_some_and(|rate| rate.packets == 0 || (rate.per / rate.packets).is_zero()) {
             return Err(ConfigError { field: "rate", problem: "must not be zero" });
+        }
+        if self.max_namespaces_per_client == 0 {
+            let field = "max_namespaces_per_client";
+            return Err(ConfigError { field, problem: "must not be zero" });
         }
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return fault("must differ from each other");

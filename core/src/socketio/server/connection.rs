@@ -73,15 +73,17 @@ impl Refusals {
     const WINDOW: Duration = Duration::from_secs(60);
 
     pub(super) fn add(&mut self, now: Option<Instant>) {
-        let is_over = |now: Instant, since| now.saturating_duration_since(since) >= Self::WINDOW;
-        if now.zip(self.since).is_none_or(|(now, since)| is_over(now, since)) {
+        if self.count(now) == 0 {
             (self.count, self.since) = (0, now);
         }
         self.count += 1;
     }
 
-    pub(super) const fn count(&self) -> usize {
-        self.count
+    /// How many there were in the last minute, about.
+    pub(super) fn count(&self, now: Option<Instant>) -> usize {
+        let is_over = |now: Instant, since| now.saturating_duration_since(since) >= Self::WINDOW;
+        let is_over = now.zip(self.since).is_none_or(|(now, since)| is_over(now, since));
+        if is_over { 0 } else { self.count }
     }
 }
 
@@ -99,9 +101,10 @@ mod tests {
         let (mut refusals, now) = (Refusals::default(), Instant::now());
         refusals.add(Some(now));
         refusals.add(Some(now + Duration::from_secs(59)));
-        assert_eq!(refusals.count(), 2);
+        assert_eq!(refusals.count(Some(now + Duration::from_secs(59))), 2);
+        assert_eq!(refusals.count(Some(now + Duration::from_secs(60))), 0);
         refusals.add(Some(now + Duration::from_secs(60)));
-        assert_eq!(refusals.count(), 1);
+        assert_eq!(refusals.count(Some(now + Duration::from_secs(60))), 1);
     }
 
     #[test]

@@ -156,7 +156,10 @@ impl Server {
         if let Some((recovery, state)) = self.recovery.as_mut().zip(socket.recovery.as_ref()) {
             recovery.remove_connected(&state.pid);
         }
-        self.by_sid.remove(&socket.sid);
+        // The application may have chosen the same id for another socket meanwhile.
+        if self.by_sid.get(&socket.sid) == Some(&id) {
+            self.by_sid.remove(&socket.sid);
+        }
         self.namespaces[socket.namespace].members.remove(id);
         Some(socket)
     }

@@ -56,7 +56,8 @@ impl Membership {
         }
         self.stays.push_back(Stay { room, joined, left: next, last });
         if self.stays.len() > MAX_STAYS {
-            self.since = self.stays.pop_front().map_or(self.since, |stay| stay.left);
+            let forgotten = self.stays.pop_front().map_or(0, |stay| stay.left);
+            self.since = self.since.max(forgotten);
         }
     }
 
@@ -97,5 +98,24 @@ impl Membership {
             |stay: &Stay| *stay.room == *room && (stay.joined..stay.left).contains(&number);
         self.rooms.get(room).is_some_and(|&joined| joined <= number)
             || self.stays.iter().any(stayed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_that_are_forgotten_do_not_undo_the_loss_of_a_packet() {
+        let mut membership = Membership::default();
+        let rooms: Vec<_> = (0..=MAX_STAYS).map(|n| Room::from(n.to_string())).collect();
+        for (number, room) in (1..).zip(&rooms[1..]) {
+            membership.join(room, number);
+            membership.leave(room, number, number + 1);
+        }
+        membership.lose(100);
+        membership.join(&rooms[0], 100);
+        membership.leave(&rooms[0], 100, 101);
+        assert_eq!(membership.since(), 100);
     }
 }

@@ -195,7 +195,7 @@ impl Server {
         }
         let limit = self.config.max_namespaces_per_client;
         let Some(client) = self.connections.get_mut(&session) else { return Ok(()) };
-        if client.sockets.len() >= limit || client.refusals.count() >= limit {
+        if client.sockets.len() >= limit || client.refusals.count(self.now) >= limit {
             return Err(Violation);
         }
         if query.map_or_else(|| auth.size(), str::len) > self.config.max_auth_bytes {
@@ -214,6 +214,8 @@ impl Server {
             Some(socket) => self.abort_connect(socket),
             None => {}
         }
+        // This may end another connection, and with its last socket a dynamic namespace.
+        let claim = if old { None } else { self.claim(name, &auth) };
         let known = self.namespace(name.as_bytes());
         let dynamic = self.config.dynamic_namespaces;
         let made = || dynamic.then(|| self.add_namespace(session, name)).flatten();
@@ -228,7 +230,7 @@ impl Server {
         if let Some(client) = self.connections.get_mut(&session) {
             client.enter(name);
         }
-        let back = if old { None } else { self.restore(namespace, &auth) };
+        let back = claim.and_then(|claim| self.restore(namespace, &claim));
         let skip = back.is_some()
             && self.recovery.as_ref().is_some_and(|recovery| recovery.config.skip_middlewares);
         let socket = self.add(session, namespace, back);

@@ -16,34 +16,40 @@ use crate::socketio::server::recovery::Restored;
 use crate::socketio::server::selector::Selector;
 use crate::socketio::server::server::Server;
 
+/// What the auth of a CONNECT packet holds when a client returns: `{"pid":"..","offset":".."}`.
+#[derive(Deserialize)]
+pub(super) struct Claim {
+    pid: String,
+    offset: String,
+}
+
 impl Server {
-    /// Restores the socket of a client that sends `{"pid":"..","offset":".."}` in the auth of its
-    /// CONNECT packet.
-    pub(super) fn restore(&mut self, namespace: usize, auth: &Args) -> Option<Restored> {
-        #[derive(Deserialize)]
-        struct Claim {
-            pid: String,
-            offset: String,
-        }
+    /// Reads the claim of a client that returns, and ends its old connection, if there is one. The
+    /// client knows of the loss before the server does, for instance after a change of networks.
+    pub(super) fn claim(&mut self, namespace: &str, auth: &Args) -> Option<Claim> {
         let now = self.now?;
-        self.recovery.as_ref()?;
-        let Claim { pid, offset } = auth.get(0).ok()?;
-        self.take_over(namespace, &pid, &offset, now);
-        let name = &self.namespaces[namespace].name;
-        let (restored, expired) = self.recovery.as_mut()?.restore(name, &pid, &offset, now);
-        self.tell_expired(expired);
-        restored
+        let recovery = self.recovery.as_ref()?;
+        let claim: Claim = auth.get(0).ok()?;
+        let connected = recovery.connected(&claim.pid).and_then(|id| self.get(id));
+        let session = connected.and_then(|socket| {
+            let is_there = *self.namespaces[socket.namespace].name == *namespace;
+            let state = socket.recovery.as_ref().filter(|_| is_there)?;
+            recovery.is_restorable(state, &claim.offset).then_some(socket.session)
+        });
+        if let Some(session) = session {
+            self.end_session(session, DisconnectReason::TransportClose, now);
+        }
+        Some(claim)
     }
 
-    /// Ends the old connection of a client that returns on another one. The client knows of the
-    /// loss before the server does, for instance after a change of networks.
-    fn take_over(&mut self, namespace: usize, pid: &str, offset: &str, now: Instant) {
-        let Some(recovery) = &self.recovery else { return };
-        let Some(socket) = recovery.connected(pid).and_then(|id| self.get(id)) else { return };
-        let Some(state) = &socket.recovery else { return };
-        if socket.namespace == namespace && recovery.is_restorable(state, offset) {
-            self.end_session(socket.session, DisconnectReason::TransportClose, now);
-        }
+    /// Restores the socket of a client that returns.
+    pub(super) fn restore(&mut self, namespace: usize, claim: &Claim) -> Option<Restored> {
+        let now = self.now?;
+        let Claim { pid, offset } = claim;
+        let name = &self.namespaces[namespace].name;
+        let (restored, expired) = self.recovery.as_mut()?.restore(name, pid, offset, now);
+        self.tell_expired(expired);
+        restored
     }
 
     /// The packets that a socket has missed that is about to be connected; `None` if it is a new
@@ -51,7 +57,7 @@ impl Server {
     /// application decided, or if they are more than may wait to be sent: its connection would end
     /// at once, again and again.
     pub(super) fn missed_packets(&mut self, id: SocketId) -> Option<Vec<Encoded>> {
-        /// Namespace for the answer that follows, in bytes.
+        /// Room for the answer that follows, in bytes.
         const ANSWER: usize = 512;
         let recovery = self.recovery.as_ref()?;
         let socket = self.get(id)?;
