@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use common::{World, within_reason};
-use sockeye_app::{Ack, App, BoxError, Detached, Packet, Socket, State, events};
+use sockeye_app::{Ack, App, BoxError, Detached, EngineApp, Packet, Socket, State, events};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -277,4 +277,32 @@ fn what_a_handler_holds_may_ask_the_server_and_panic_when_it_is_dropped() {
         let other = world.connect();
         assert!(!world.is_closed(other));
     });
+}
+
+#[test]
+fn a_decision_about_a_handshake_ends_with_it() {
+    let ends: [fn(&mut World); 2] = [
+        |world| world.abort_last_request(),
+        |world| world.advance(std::time::Duration::from_secs(20)),
+    ];
+    for end in ends {
+        let log = Log::default();
+        let asked = Arc::clone(&log);
+        let hang = move |_| {
+            let noting = Noting(Arc::clone(&asked), "dropped");
+            async move {
+                let _noting = noting;
+                pending::<Result<(), BoxError>>().await
+            }
+        };
+        let hangs = hang.clone();
+        let mut socket_io = World::new(App::new().allow_request(hang));
+        let mut engine_io = World::new(EngineApp::new().allow_request(hangs));
+        for (world, path) in [(&mut socket_io, "/socket.io/"), (&mut engine_io, "/engine.io/")] {
+            world.ask(&format!("{path}?EIO=4&transport=polling"));
+            assert_eq!((world.waiting_tasks(), entries(&log).len()), (1, 0));
+            end(world);
+            assert_eq!((world.waiting_tasks(), entries(&log).len()), (0, 1));
+        }
+    }
 }

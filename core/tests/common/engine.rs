@@ -38,7 +38,7 @@ impl Machine for Engine {
 
     fn watch(watch: &mut Sessions, event: &Event) {
         match event {
-            Event::HandshakeRequested { .. } => {}
+            Event::HandshakeRequested { .. } | Event::HandshakeAborted { .. } => {}
             Event::Opened { session, .. } => {
                 assert!(watch.seen.insert(*session), "ids are used once");
                 watch.open.insert(*session);
@@ -89,6 +89,7 @@ impl Harness<Engine> {
     pub(crate) fn told(&mut self) -> Vec<String> {
         let describe = |event: &Event| match event {
             Event::HandshakeRequested { .. } => "requested".to_owned(),
+            Event::HandshakeAborted { .. } => "aborted".to_owned(),
             Event::Opened { .. } => "opened".to_owned(),
             Event::Message { message, .. } => show(message),
             Event::Upgraded { .. } => "upgraded".to_owned(),

@@ -63,6 +63,7 @@ impl Machine for Server {
             Event::Disconnected { socket, .. } => (socket, Some(Connected), Over),
             Event::ConnectAborted { socket } => (socket, Some(Connecting), Over),
             Event::HandshakeRequested { .. }
+            | Event::HandshakeAborted { .. }
             | Event::RecoveryExpired { .. }
             | Event::Room { .. }
             | Event::BroadcastAcked { .. } => return,
@@ -238,6 +239,7 @@ impl Harness<Server> {
                 other => format!("{room} in {namespace}: {other:?}").to_lowercase(),
             },
             Event::HandshakeRequested { .. } => "requested".to_owned(),
+            Event::HandshakeAborted { .. } => "aborted".to_owned(),
             Event::RecoveryExpired { .. } => "expired".to_owned(),
             Event::BroadcastAcked { answers, disconnected, timed_out, .. } => {
                 let answers: Vec<_> =

@@ -238,14 +238,15 @@ impl<S: Origin> Running<S> {
         }
         Poll::Ready(())
     }
+}
 
-    /// Drops the handler, which is the application's.
-    fn cancel(&mut self) {
-        let future = std::mem::replace(&mut self.future, Box::pin(std::future::pending()));
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            self.socket.report(&self.event, Fault::from_panic(&*panic));
-        }
-    }
+/// Drops what is left of a future of the application's, whose `Drop` may panic.
+pub(crate) fn discard<T: 'static>(
+    future: &mut Pin<Box<dyn Future<Output = T>>>,
+) -> Result<(), Fault> {
+    let future = std::mem::replace(future, Box::pin(std::future::pending()));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+    dropped.map_err(|panic| Fault::from_panic(&*panic))
 }
 
 impl<S: Origin> Future for Running<S> {
@@ -260,7 +261,9 @@ impl<S: Origin> Future for Running<S> {
         let Self { socket, place, .. } = &mut *self;
         let end = socket.end().zip(place.as_mut());
         if end.is_some_and(|(end, place)| end.watch(place, cx.waker())) {
-            self.cancel();
+            if let Err(fault) = discard(&mut self.future) {
+                self.socket.report(&self.event, fault);
+            }
             return Poll::Ready(());
         }
         Poll::Pending

@@ -1,21 +1,24 @@
 //! Who is let in: decisions about connections and about joining a namespace.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use log::Level;
 use serde::Serialize;
 use sockeye_core::Args;
-use sockeye_core::engineio::{Admission, Handshake};
+use sockeye_core::engineio::{Admission, Handshake, HandshakeId};
 
 use crate::handlers::call::ConnectCall;
-use crate::handlers::handler::{Outcome, Task, start};
+use crate::handlers::handler::{Outcome, Task, discard, start};
 use crate::handlers::namespace::Handlers;
 use crate::handles::socket::Socket;
-use crate::state::end::Place;
+use crate::state::end::{End, Place};
 use crate::state::fault::{BoxError, Fault};
+use crate::state::report::write;
 use crate::state::shared::Entry;
 
 /// Why a client may not join a namespace, as it is told: the `connect_error` of its socket.
@@ -122,6 +125,9 @@ impl Future for Deciding {
         let decide = AssertUnwindSafe(|| decision.as_mut().poll(cx).map_err(told));
         let result = match catch_unwind(decide) {
             Ok(Poll::Pending) if socket.entry().end.watch(place, cx.waker()) => {
+                if let Err(fault) = discard(decision) {
+                    socket.report("connect", fault);
+                }
                 return Poll::Ready(());
             }
             Ok(Poll::Pending) => return Poll::Pending,
@@ -187,28 +193,68 @@ where
     })
 }
 
-/// Asks for a decision and hands it on. A panic denies.
-pub(crate) fn judge(
-    allow_request: &AllowRequest,
-    handshake: Handshake,
-    tell: impl FnOnce(Result<Admission, String>) + Unpin + 'static,
-) -> Option<Task> {
-    let decision = catch_unwind(AssertUnwindSafe(|| allow_request(handshake)));
-    let decision = decision.unwrap_or_else(|_| Box::pin(async { Err("Forbidden".to_owned()) }));
-    start(Judging { decision, tell: Some(tell) })
+/// The handshakes that the application has not decided about, with their ends.
+#[derive(Clone, Default)]
+pub(crate) struct Undecided(Arc<Mutex<HashMap<HandshakeId, Arc<End>>>>);
+
+impl Undecided {
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<HandshakeId, Arc<End>>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks for a decision and hands it on. A panic denies.
+    pub(crate) fn judge(
+        &self,
+        allow_request: &AllowRequest,
+        (id, handshake): (HandshakeId, Handshake),
+        tell: impl FnOnce(Result<Admission, String>) + Unpin + 'static,
+    ) -> Option<Task> {
+        let decision = catch_unwind(AssertUnwindSafe(|| allow_request(handshake)));
+        let decision = decision.unwrap_or_else(|_| Box::pin(async { Err("Forbidden".to_owned()) }));
+        let end = Arc::<End>::default();
+        let undecided = self.clone();
+        let (tell, place, ends) = (Some(tell), Place::default(), Arc::clone(&end));
+        let task = start(Judging { decision, tell, id, undecided, end: ends, place })?;
+        self.with(|all| all.insert(id, end));
+        Some(task)
+    }
+
+    /// Nobody waits for the decision any more.
+    pub(crate) fn abort(&self, id: HandshakeId) {
+        if let Some(end) = self.with(|all| all.remove(&id)) {
+            end.finish();
+        }
+    }
 }
 
 struct Judging<T> {
     decision: Decision,
     tell: Option<T>,
+    id: HandshakeId,
+    undecided: Undecided,
+    end: Arc<End>,
+    place: Place,
+}
+
+impl<T> Drop for Judging<T> {
+    fn drop(&mut self) {
+        self.end.leave(&mut self.place);
+        drop(self.undecided.with(|all| all.remove(&self.id)));
+    }
 }
 
 impl<T: FnOnce(Result<Admission, String>) + Unpin> Future for Judging<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let decision = &mut self.decision;
+        let Self { decision, end, place, .. } = &mut *self;
         let result = match catch_unwind(AssertUnwindSafe(|| decision.as_mut().poll(cx))) {
+            Ok(Poll::Pending) if end.watch(place, cx.waker()) => {
+                if let Err(fault) = discard(decision) {
+                    write(Level::Error, &format!("a decision about a handshake: {fault}"));
+                }
+                return Poll::Ready(());
+            }
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
             Err(_) => Err("Forbidden".to_owned()),

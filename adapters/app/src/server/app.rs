@@ -160,6 +160,10 @@ impl App {
     /// Sets what decides about each connection before there is one: `Ok(())`, or `Ok` of an
     /// [`Admission`] that adds to it, or an error whose text the client gets with status 403.
     ///
+    /// A decision that takes longer than the
+    /// [`handshake_timeout`](sockeye_core::engineio::EngineConfig::handshake_timeout), or whose client
+    /// is gone, is dropped at its next wait.
+    ///
     /// This is for what concerns the connection as a whole, such as cookies and addresses. Who may
     /// join a namespace is decided by its [`middleware`](Self::middleware).
     ///

@@ -15,12 +15,12 @@ use sockeye_core::{
     DisconnectReason, Event, Namespace as NamespaceName, Room, RoomChange, SocketId,
 };
 
-use super::admission::{decide, judge};
+use super::admission::decide;
 use super::endpoint::Endpoint;
 use super::machine::Runtime;
 use crate::handlers::call::{ConnectCall, DisconnectCall, EventCall, ExpiredCall, UpgradeCall};
 use crate::handlers::delivery::Delivery;
-use crate::handlers::handler::{Outcome, Task, guard, run, start};
+use crate::handlers::handler::{Outcome, Task, discard, guard, run, start};
 use crate::handlers::listeners::{SocketListeners, listeners_of};
 use crate::handlers::namespace::Handlers;
 use crate::handlers::packet::{Packet, PacketCall};
@@ -59,8 +59,9 @@ impl Endpoint {
                         Err(message) => state.server.reject_handshake(id, &message),
                     });
                 };
-                spawn(judge(allow_request, handshake, tell), runtime);
+                spawn(self.undecided.judge(allow_request, (id, handshake), tell), runtime);
             }
+            Event::HandshakeAborted { id } => self.undecided.abort(id),
             Event::Connecting { socket: key, namespace, auth } => {
                 let Some(socket) = self.get_or_create(key, namespace) else {
                     // Nobody has told what to do with a namespace of this name.
@@ -305,6 +306,9 @@ impl Future for Passing {
             // The handlers that it has reached see to their end themselves.
             let is_asked = asking.borrow().is_some();
             if is_asked && socket.entry().end.watch(place, cx.waker()) {
+                if let Err(fault) = discard(future) {
+                    socket.report("packet middleware", fault);
+                }
                 return Poll::Ready(());
             }
         }

@@ -11,7 +11,7 @@ use sockeye_core::{
     SocketId,
 };
 
-use super::admission::AllowRequest;
+use super::admission::{AllowRequest, Undecided};
 use super::machine::{Machine, Runtime};
 use crate::handlers::namespace::Directory;
 use crate::handles::socket::Socket;
@@ -28,6 +28,7 @@ pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
     pub(crate) directory: Directory,
     pub(crate) allow_request: Option<AllowRequest>,
+    pub(crate) undecided: Undecided,
     /// What handles refer to the server by.
     pub(crate) reference: ServerRef,
     config: EngineConfig,
@@ -61,6 +62,7 @@ impl Endpoint {
             shared,
             directory,
             allow_request,
+            undecided: Undecided::default(),
             reference,
             config: engine,
             #[cfg(feature = "metrics")]

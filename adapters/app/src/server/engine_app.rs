@@ -12,7 +12,7 @@ use sockeye_core::engineio::{
 };
 use sockeye_core::{ConfigError, Frame, Input, Output, Request, Response, SessionId, Sid};
 
-use super::admission::{AllowRequest, allow_request, judge};
+use super::admission::{AllowRequest, Undecided, allow_request};
 use super::machine::{IntoMachine, Machine, Runtime};
 use super::with_http::WithHttp;
 use crate::http::HttpConfig;
@@ -124,7 +124,8 @@ impl IntoMachine for EngineApp {
         let engine = Engine::new(config.clone(), seed()?)?;
         let driven = Driven::new(engine);
         let engine = config.clone();
-        let endpoint = Arc::new(EngineEndpoint { driven, config, handlers: self.handlers });
+        let (handlers, undecided) = (self.handlers, Undecided::default());
+        let endpoint = Arc::new(EngineEndpoint { driven, config, handlers, undecided });
         Ok(Arc::new(WithHttp::new(endpoint, self.http, &engine)))
     }
 
@@ -194,6 +195,7 @@ struct EngineEndpoint {
     driven: Driven<Engine>,
     config: EngineConfig,
     handlers: Handlers,
+    undecided: Undecided,
 }
 
 impl Source for Engine {
@@ -219,10 +221,10 @@ impl EngineEndpoint {
                         Err(message) => engine.reject_handshake(id, &message),
                     });
                 };
-                judge(allow_request, handshake, tell)
-                    .into_iter()
-                    .for_each(|task| runtime.spawn(task));
+                let judged = self.undecided.judge(allow_request, (id, handshake), tell);
+                judged.into_iter().for_each(|task| runtime.spawn(task));
             }
+            Event::HandshakeAborted { id } => self.undecided.abort(id),
             Event::Opened { session: id, .. } => {
                 if let Some(handler) = &handlers.open {
                     handler(&session(id));

@@ -158,6 +158,19 @@ impl World {
         (response.status, text + &String::from_utf8_lossy(&response.body))
     }
 
+    /// Sends a GET whose answer is not waited for.
+    pub(crate) fn ask(&mut self, target: &str) {
+        let headers = &[];
+        let request = Request { method: "GET", target, headers, remote: None, secure: false };
+        self.clients += 1;
+        self.feed(Input::Request { req: RequestId(self.clients), request });
+    }
+
+    /// The client of the last request is gone.
+    pub(crate) fn abort_last_request(&mut self) {
+        self.feed(Input::Aborted { req: RequestId(self.clients) });
+    }
+
     /// Everything that was sent to a client since the last question, as text.
     pub(crate) fn texts(&mut self, ws: WsId) -> Vec<String> {
         let frames = self.work.frames.remove(&ws).unwrap_or_default();

@@ -122,15 +122,24 @@ impl Engine {
 
     /// Rejects all handshakes that the application has not decided about, with status 503.
     pub(super) fn reject_pending(&mut self) {
-        while let Some(opening) = self.pending.first().and_then(|id| self.take_pending(id)) {
+        while let Some(id) = self.pending.first() {
+            let Some(opening) = self.take_pending(id) else { return };
             self.reject_source(opening.source, &Refusal::Busy, opening.extra);
+            self.cx.push(Output::Event(Event::HandshakeAborted { id }));
         }
+    }
+
+    /// Rejects a handshake that the application has not decided about in time.
+    pub(super) fn expire_handshake(&mut self, id: HandshakeId) {
+        self.reject_handshake(id, "Forbidden");
+        self.cx.push(Output::Event(Event::HandshakeAborted { id }));
     }
 
     /// Drops a handshake whose client is gone.
     pub(super) fn abort_handshake(&mut self, source: Source) {
         if let Some(id) = self.pending.find(source) {
             self.take_pending(id);
+            self.cx.push(Output::Event(Event::HandshakeAborted { id }));
         }
     }
 

@@ -147,7 +147,7 @@ impl Engine {
                 Alarm::Session(id) => self.with(id, |session, cx| session.on_alarm(cx, now)),
                 Alarm::Upgrade(id) => self.with(id, Session::abandon_upgrade),
                 Alarm::Noop(id) => self.with(id, Session::send_noop),
-                Alarm::Handshake(id) => self.reject_handshake(id, "Forbidden"),
+                Alarm::Handshake(id) => self.expire_handshake(id),
                 Alarm::Rest(id) => self.with(id, |session, cx| session.on_rested(cx, now)),
             }
         }

@@ -17,6 +17,13 @@ pub enum Event {
         /// What the client sent.
         handshake: Handshake,
     },
+    /// A handshake needs no decision any more: its client is gone, or was refused because the
+    /// decision took longer than
+    /// [`handshake_timeout`](crate::engineio::EngineConfig::handshake_timeout) or the server closes.
+    HandshakeAborted {
+        /// The handshake.
+        id: HandshakeId,
+    },
     /// A session was opened.
     Opened {
         /// The new session.

@@ -21,6 +21,13 @@ pub enum Event {
         /// The request that the client sent.
         handshake: Handshake,
     },
+    /// A handshake needs no decision any more: its client is gone, or was refused because the
+    /// decision took longer than
+    /// [`handshake_timeout`](crate::engineio::EngineConfig::handshake_timeout) or the server closes.
+    HandshakeAborted {
+        /// The handshake.
+        id: HandshakeId,
+    },
     /// A client sent CONNECT for a namespace with
     /// [`manual_accept`](crate::NamespaceConfig::manual_accept), or for a dynamic one. Answer with
     /// [`Server::accept`](crate::Server::accept) or [`Server::reject`](crate::Server::reject).

@@ -271,6 +271,7 @@ impl Server {
             engineio::Event::HandshakeRequested { id, handshake } => {
                 self.tell(Event::HandshakeRequested { id, handshake });
             }
+            engineio::Event::HandshakeAborted { id } => self.tell(Event::HandshakeAborted { id }),
             engineio::Event::Opened { session, handshake } => {
                 self.on_opened(session, handshake, now)
             }
