@@ -178,7 +178,7 @@ pub use socketio::client::Client;
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
     Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
-    RecoveryConfig, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals,
+    RecoveryConfig, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, Violation,
 };
 pub use socketio::{Responder, client, packet};
 

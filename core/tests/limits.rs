@@ -5,7 +5,8 @@ mod common;
 use bytes::Bytes;
 use common::{Harness, cost, secs};
 use sockeye_core::{
-    CloseCause, Counts, EmitError, EmitOptions, EncodeError, Input, RespondError, Server,
+    CloseCause, Counts, EmitError, EmitOptions, EncodeError, Input, OnExceeded, RateLimit,
+    RespondError, Server,
 };
 
 fn placeholder(num: usize) -> String {
@@ -329,5 +330,32 @@ fn ids_are_not_used_twice() {
         assert!(seen.insert(client.socket));
         h.closed(client.ws, CloseCause::Peer);
         assert!(h.server.socket(client.socket).is_none());
+    }
+}
+
+#[test]
+fn a_violation_of_the_protocol_is_reported_with_its_cause() {
+    for (packets, violation) in [
+        (&["4"][..], "malformed packet: unknown packet type"),
+        (&["42{}"], "malformed packet: invalid payload"),
+        (&["42/admin,[\"e\"]"], "a packet for a namespace that the client is not in"),
+        (&["40"], "a second CONNECT for a namespace"),
+        (&["40/a\u{1},"], "CONNECT for an invalid name"),
+        (&["40/x,", "40/y,", "40/z,"], "too many namespaces, or refused too often"),
+        (&["42[1]", "42[2]", "42[3]"], "more packets than the rate allows"),
+    ] {
+        let mut h = Harness::with(|config| {
+            config.max_namespaces_per_client = 2;
+            let rate = if packets[0] == "42[1]" { 2 } else { 100 };
+            config.rate = Some(RateLimit::per_second(rate).excess(OnExceeded::Disconnect));
+        });
+        let client = h.connect_websocket("/");
+        for packet in packets {
+            h.frame(client.ws, *packet);
+        }
+        assert_eq!(h.violations(), [violation]);
+        assert!(!h.is_open(client.ws));
+        let counted = u64::from(!violation.starts_with("more packets"));
+        assert_eq!(h.server.totals().violations, counted, "{violation}");
     }
 }

@@ -36,7 +36,7 @@ impl Machine for Engine {
         self.poll_timeout()
     }
 
-    fn watch(watch: &mut Sessions, event: &Event) {
+    fn watch(watch: &mut Sessions, event: &Event) -> bool {
         match event {
             Event::HandshakeRequested { .. } | Event::HandshakeAborted { .. } => {}
             Event::Opened { session, .. } => {
@@ -51,6 +51,7 @@ impl Machine for Engine {
             }
             other => panic!("unknown event {other:?}"),
         }
+        true
     }
 
     fn assert_forgotten(&self) {

@@ -13,6 +13,7 @@ use super::{Harness, Machine, SEED};
 /// The lives of sockets.
 #[derive(Default)]
 pub(crate) struct Lives {
+    violations: Vec<String>,
     lives: BTreeMap<SocketId, Life>,
     acked: BTreeSet<(SocketId, AckId)>,
 }
@@ -45,7 +46,7 @@ impl Machine for Server {
         self.poll_timeout()
     }
 
-    fn watch(watch: &mut Lives, event: &Event) {
+    fn watch(watch: &mut Lives, event: &Event) -> bool {
         use Life::{Connected, Connecting, Over};
         let (socket, before, after) = match event {
             Event::Connecting { socket, .. } => (socket, None, Connecting),
@@ -66,10 +67,15 @@ impl Machine for Server {
             | Event::HandshakeAborted { .. }
             | Event::RecoveryExpired { .. }
             | Event::Room { .. }
-            | Event::BroadcastAcked { .. } => return,
+            | Event::BroadcastAcked { .. } => return true,
+            Event::Violation { violation, .. } => {
+                watch.violations.push(violation.to_string());
+                return false;
+            }
             other => panic!("unknown event {other:?}"),
         };
         assert_eq!(watch.lives.insert(*socket, after), before, "{event:?}");
+        true
     }
 
     fn assert_forgotten(&self) {
@@ -248,6 +254,11 @@ impl Harness<Server> {
             }
             other => panic!("unknown event {other:?}"),
         }
+    }
+
+    /// How clients violated the protocol since this was asked last.
+    pub(crate) fn violations(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.watch.violations)
     }
 
     /// The only event that came, which must be one that arrived.

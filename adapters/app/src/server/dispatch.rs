@@ -124,6 +124,9 @@ impl Endpoint {
                 waiting.iter().for_each(|slot| slot.fill(true));
             }
             Event::Room { namespace, room, change } => self.tell_room(namespace, &room, &change),
+            Event::Violation { sid, violation } => {
+                log::debug!("the connection of session {sid} is closed: {violation}");
+            }
             Event::RecoveryExpired { sid } => {
                 let kept = self.shared.driven.with(|state| state.kept.remove(&sid));
                 let Some(Kept { entry, data }) = kept else { return };

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use thiserror::Error;
+
 use crate::engineio::Handshake;
 use crate::id::SocketId;
-use crate::socketio::packet::Decoder;
+use crate::socketio::packet::{Decoder, PacketError};
 use crate::socketio::server::names::Namespace;
 use crate::timers::TimerId;
 
@@ -87,9 +89,31 @@ impl Refusals {
     }
 }
 
-/// A violation of the protocol by the client, which closes the connection.
-#[derive(Debug)]
-pub(super) struct Violation;
+/// How a client violated the Socket.IO protocol or a limit, for people to read. Its connection is
+/// closed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A packet is malformed, or larger than is allowed.
+    #[error("malformed packet: {0}")]
+    Packet(#[from] PacketError),
+    /// A packet is for a namespace that the client is not in.
+    #[error("a packet for a namespace that the client is not in")]
+    NotConnected,
+    /// A CONNECT packet is for a namespace that the client is in.
+    #[error("a second CONNECT for a namespace")]
+    ConnectedTwice,
+    /// A CONNECT packet is for something that can't be the name of a namespace.
+    #[error("CONNECT for an invalid name")]
+    InvalidName,
+    /// The client is in [as many namespaces](crate::ServerConfig::max_namespaces_per_client) as it
+    /// may be, or was refused that often within a minute.
+    #[error("too many namespaces, or refused too often")]
+    TooManyNamespaces,
+    /// The client sent more packets than its [rate](crate::ServerConfig::rate) allows.
+    #[error("more packets than the rate allows")]
+    Rate,
+}
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "some instant to begin with")]

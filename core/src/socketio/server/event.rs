@@ -5,6 +5,7 @@ use crate::engineio::{Handshake, HandshakeId};
 use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
+use crate::socketio::server::connection::Violation;
 use crate::socketio::server::names::{Namespace, Room};
 
 /// An event that a [`Server`](crate::Server) reports, as [`Output::Event`](crate::Output::Event).
@@ -49,6 +50,16 @@ pub enum Event {
         auth: Args,
         /// Whether an earlier socket was restored, with its id and rooms.
         recovered: bool,
+    },
+    /// A client violated the protocol or a limit, so its connection is closed. Its sockets are
+    /// disconnected next, with [`ForcedClose`](DisconnectReason::ForcedClose). Malformed packets of
+    /// Engine.IO are not reported in this way: they are
+    /// [`ParseError`](DisconnectReason::ParseError).
+    Violation {
+        /// The id of the session on the wire.
+        sid: Sid,
+        /// What the client did.
+        violation: Violation,
     },
     /// The connection of a socket was upgraded from long-polling to a WebSocket.
     Upgraded {

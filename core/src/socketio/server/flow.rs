@@ -97,7 +97,7 @@ impl Server {
         }
         self.totals.throttled += 1;
         match rate.excess {
-            OnExceeded::Disconnect => Err(Violation),
+            OnExceeded::Disconnect => Err(Violation::Rate),
             OnExceeded::Delay => {
                 self.delay(session, debt, now);
                 Ok(())

@@ -37,6 +37,7 @@ mod v4;
 pub use config::{
     NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig,
 };
+pub use connection::Violation;
 pub use event::{Event, RoomChange};
 pub use names::{Namespace, Room};
 pub use selector::Selector;

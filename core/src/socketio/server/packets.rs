@@ -40,10 +40,13 @@ impl Server {
             Ok(Some(packet)) => {
                 self.count_packet(session, now).and_then(|()| self.on_packet(session, packet))
             }
-            Err(_) => Err(Violation),
+            Err(error) => Err(error.into()),
         };
-        if outcome.is_err() {
-            self.totals.violations += 1;
+        if let Err(violation) = outcome {
+            self.totals.violations += u64::from(violation != Violation::Rate);
+            if let Some(sid) = self.engine.sid(session).cloned() {
+                self.tell(Event::Violation { sid, violation });
+            }
             self.end_session(session, DisconnectReason::ForcedClose, now);
         }
     }
@@ -63,7 +66,7 @@ impl Server {
     ) -> Result<Option<SocketId>, Violation> {
         match self.socket_in(session, namespace) {
             Some(socket) if self.is_connected(socket) => Ok(Some(socket)),
-            Some(_) => Err(Violation),
+            Some(_) => Err(Violation::NotConnected),
             None => self.check_left(session, namespace).map(|()| None),
         }
     }
@@ -84,9 +87,9 @@ impl Server {
     /// Checks that a packet for a namespace without a socket was sent before the client knew that
     /// it had left.
     fn check_left(&self, session: SessionId, namespace: &[u8]) -> Result<(), Violation> {
-        let client = self.connections.get(&session).ok_or(Violation)?;
+        let client = self.connections.get(&session).ok_or(Violation::NotConnected)?;
         let namespace = if client.is_v4 { without_query(namespace) } else { namespace };
-        if client.has_left(namespace) { Ok(()) } else { Err(Violation) }
+        if client.has_left(namespace) { Ok(()) } else { Err(Violation::NotConnected) }
     }
 
     /// Removes a socket from its connection, and notes that the client has left the namespace.
@@ -182,7 +185,7 @@ impl Server {
         name: &[u8],
         auth: Args,
     ) -> Result<(), Violation> {
-        let name = std::str::from_utf8(name).map_err(|_| Violation)?;
+        let name = std::str::from_utf8(name).map_err(|_| Violation::InvalidName)?;
         let old = self.connections.get(&session).is_some_and(|client| client.is_v4);
         let (name, query, auth) = if old {
             let (name, query) = split_query(name);
@@ -191,12 +194,12 @@ impl Server {
             (name, None, auth)
         };
         if !is_valid_name(name) {
-            return Err(Violation);
+            return Err(Violation::InvalidName);
         }
         let limit = self.config.max_namespaces_per_client;
         let Some(client) = self.connections.get_mut(&session) else { return Ok(()) };
         if client.sockets.len() >= limit || client.refusals.count(self.now) >= limit {
-            return Err(Violation);
+            return Err(Violation::TooManyNamespaces);
         }
         if query.map_or_else(|| auth.size(), str::len) > self.config.max_auth_bytes {
             client.refusals.add(self.now);
@@ -209,7 +212,7 @@ impl Server {
         }
         let auth = query.map_or(auth, auth_in_query);
         match self.socket_in(session, name.as_bytes()) {
-            Some(socket) if self.is_connected(socket) => return Err(Violation),
+            Some(socket) if self.is_connected(socket) => return Err(Violation::ConnectedTwice),
             // The client sends another CONNECT, perhaps with other auth.
             Some(socket) => self.abort_connect(socket),
             None => {}
