@@ -21,7 +21,7 @@ pub(crate) enum Task {
     Up(usize),
     Online(usize),
     /// The server's application lets somebody in, or does not.
-    Admit(SocketId, bool),
+    Admit(SocketId, (usize, u64), bool),
     /// The server's application answers an event.
     Answer(SocketId, Responder, u64),
     /// A client's application answers an event.

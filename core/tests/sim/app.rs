@@ -357,12 +357,10 @@ impl World {
         match how {
             0 => {
                 self.expelled.insert(id);
-                // The DISCONNECT packet ends the connection of a client for which no more may wait.
-                let packet = NAMESPACES[self.model.peers[&id].namespace].len() + 4;
-                let waiting = socket.buffered() + packet + Encoded::OVERHEAD;
-                socket.disconnect(false, now);
-                if waiting > self.server.config().engine.max_buffered {
-                    self.excuse(client, self.model.peers[&id].conn);
+                let conn = self.model.peers[&id].conn;
+                self.excuse_if_full(id, (client, conn), "41/a,".len());
+                if let Some(socket) = self.server.socket(id) {
+                    socket.disconnect(false, now);
                 }
             }
             1 => {
@@ -378,6 +376,15 @@ impl World {
                 socket.close(now);
                 self.excuse(client, conn);
             }
+        }
+    }
+
+    /// A packet of the protocol ends the connection of a client for which no more may wait.
+    pub(crate) fn excuse_if_full(&mut self, id: SocketId, who: (usize, u64), packet: usize) {
+        let limit = self.server.config().engine.max_buffered;
+        let socket = self.server.socket(id);
+        if socket.is_some_and(|it| it.buffered() + packet + Encoded::OVERHEAD > limit) {
+            self.excuse(who.0, who.1);
         }
     }
 

@@ -33,11 +33,13 @@ impl World {
 
     pub(crate) fn on_server_event(&mut self, event: Heard) {
         match event {
-            Heard::Connecting { socket, .. } => {
+            Heard::Connecting { socket, auth, .. } => {
                 assert!(self.net.swarm.manual_accept);
                 let delay = self.net.rng.below(400 * MS);
+                let Who { client, conn } = auth.get(0).expect("it says who it is");
+                let who = (client, conn);
                 let welcome = self.healed || !self.net.rng.one_in(8);
-                self.net.agenda.after(delay, Task::Admit(socket, welcome));
+                self.net.agenda.after(delay, Task::Admit(socket, who, welcome));
             }
             Heard::Connected { socket, namespace, auth, recovered } => {
                 let Who { client, conn } = auth.get(0).expect("it says who it is");
@@ -155,10 +157,11 @@ impl World {
         }
     }
 
-    pub(crate) fn admit(&mut self, socket: SocketId, welcome: bool) {
+    pub(crate) fn admit(&mut self, socket: SocketId, who: (usize, u64), welcome: bool) {
         if welcome {
             self.server.accept(socket);
         } else {
+            self.excuse_if_full(socket, who, r#"44/a,{"message":"no"}"#.len());
             self.server.reject(socket, "no", &()).unwrap();
         }
     }

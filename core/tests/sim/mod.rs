@@ -272,7 +272,7 @@ impl World {
                     self.nodes[client].client.handle(ToClient::Online, now);
                 }
             }
-            Task::Admit(socket, welcome) => self.admit(socket, welcome),
+            Task::Admit(socket, who, welcome) => self.admit(socket, who, welcome),
             Task::Answer(socket, responder, tag) => self.answer(socket, responder, tag),
             Task::Reply(client, responder, tag) => self.reply(client, responder, tag),
             Task::Resume(socket) => {
