@@ -174,9 +174,8 @@ fn begin<C: Call>(
 ) -> Option<Task> {
     let (awaited, place) = (Awaited::default(), ends.then(Place::default));
     let kept = None;
-    let running = Running { future, socket, event, awaited, permit: None, place, kept };
-    let mut running = Box::pin(running);
-    let polled = running.as_mut().poll_handler(&mut Context::from_waker(Waker::noop()));
+    let mut running = Running { future, socket, event, awaited, permit: None, place, kept };
+    let polled = running.poll_handler(&mut Context::from_waker(Waker::noop()));
     // The first poll by the runtime's executor gives it a waker that wakes.
     polled.is_pending().then(|| {
         if C::IS_COUNTED {
@@ -185,7 +184,7 @@ fn begin<C: Call>(
         if !ends {
             running.kept = running.socket.keep();
         }
-        running as Task
+        Box::pin(running) as Task
     })
 }
 
@@ -221,8 +220,8 @@ struct Running<S: Origin> {
 }
 
 impl<S: Origin> Running<S> {
-    fn poll_handler(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { future, socket, awaited, permit, .. } = &mut *self;
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { future, socket, awaited, permit, .. } = self;
         let poll = || polling(socket.reference(), awaited, || future.as_mut().poll(cx));
         let result = match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(Poll::Pending) => {
@@ -255,7 +254,7 @@ impl<S: Origin> Future for Running<S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // At the end of the connection it goes on once more, for the sake of those that wait for
         // just that.
-        if self.as_mut().poll_handler(cx).is_ready() {
+        if self.poll_handler(cx).is_ready() {
             return Poll::Ready(());
         }
         let Self { socket, place, .. } = &mut *self;
