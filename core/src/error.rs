@@ -15,7 +15,8 @@ pub enum DisconnectReason {
     TransportError,
     /// The peer closed the connection, its device went away, or a client has no network any more.
     TransportClose,
-    /// An Engine.IO packet was malformed.
+    /// On a server: an Engine.IO packet was malformed. On a client: a packet of either protocol was
+    /// malformed, incomplete or too large.
     ParseError,
     /// A client did not answer a ping in time, or a server did not send one.
     PingTimeout,

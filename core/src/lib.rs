@@ -134,11 +134,13 @@
 //!   that contain themselves.
 //! - **Every request** is answered once, with [`Output::Respond`] or [`Output::Abort`], unless its
 //!   client is gone first.
-//! - **Every limit** is a field of [`ServerConfig`] or [`engineio::EngineConfig`], with a default that
+//! - **Every limit** is a field of [`ServerConfig`], [`RecoveryConfig`], [`engineio::EngineConfig`] or
+//!   [`client::Config`], with a default that
 //!   is safe on the open internet. Fixed are the depth of data ([`packet::Limits::DEPTH_TO_SERVER`]),
 //!   the length of a namespace's name (255 bytes), the slices, the pace of broadcasts, the NOOPs of an
 //!   upgrade (8 at once, then one each 100 ms), and the POSTs that are read of a paused client which is
-//!   about to switch to a WebSocket (2). Once all clients are gone, [`Server::counts`] is all zeros.
+//!   about to switch to a WebSocket (2). Once all clients are gone, [`Server::counts`] is all zeros; with recovery,
+//!   once [`RecoveryConfig::max_disconnection`] has passed.
 //!
 //! # Embedding
 //!

@@ -1,4 +1,4 @@
-//! Engine.IO, protocol 4: sessions over HTTP long-polling and WebSockets, and upgrading from one to
+//! Engine.IO, protocols 4 and 3: sessions over HTTP long-polling and WebSockets, and upgrading from one to
 //! the other. Knows nothing of Socket.IO, and can be used without it.
 
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! Socket.IO, protocol 5, on top of Engine.IO.
+//! Socket.IO, protocols 5 and 4, on top of Engine.IO.
 
 mod ack;
 pub mod client;

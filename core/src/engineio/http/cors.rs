@@ -116,7 +116,8 @@ impl Cors {
 /// host in lower case, and a port that is not the default one.
 #[derive(Clone)]
 pub enum Origins {
-    /// Any origin: `*`.
+    /// Any origin: `*`. Pages of any origin may then open WebSockets, too, with the cookies of the
+    /// user: with cookies as authentication, name the origins.
     Any,
     /// These origins.
     List(Vec<String>),

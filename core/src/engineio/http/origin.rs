@@ -1,18 +1,6 @@
 //! The origins of pages that may open a WebSocket.
 //!
-//! Browsers let any page open a WebSocket to any server, and send the cookies that the user has for
-//! that server; cross-origin resource sharing ([`Cors`]) applies to long-polling alone. A server
-//! that authenticates users by a cookie would take messages of the page for theirs (cross-site
-//! WebSocket hijacking). Browsers name the origin of the page in the header `Origin`, which pages
-//! can't change.
-//!
-//! A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
-//! [`Totals::origins_refused`](crate::engineio::Totals::origins_refused). Requests without `Origin` come from
-//! no page, and are accepted by all variants.
-//!
-//! Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the
-//! answer to its handshake, so it never learns the id of the session, which all further requests
-//! need.
+//! See [`WebSocketOrigins`].
 
 use crate::engineio::http::cors::{Cors, Origins};
 use crate::io::Request;
@@ -26,8 +14,8 @@ use crate::io::Request;
 /// can't change.
 ///
 /// A WebSocket that may not be opened is answered with 403 and `Origin not allowed`, and counted in
-/// [`Totals::origins_refused`](crate::engineio::Totals::origins_refused). Requests without `Origin` come from
-/// no page, and are accepted by all variants.
+/// [`Totals::origins_refused`](crate::engineio::Totals::origins_refused). Requests without `Origin`
+/// come from no page, and are accepted by all variants.
 ///
 /// Requests of long-polling are not refused: a page that [`Cors`] does not allow can't read the
 /// answer to its handshake, so it never learns the id of the session, which all further requests

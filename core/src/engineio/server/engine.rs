@@ -19,9 +19,9 @@ use crate::io::{CloseCause, Frame, Input, Output, RequestId, WsId};
 
 /// A server of Engine.IO sessions.
 ///
-/// Feed it with [`handle`](Self::handle) and [`handle_timeout`](Self::handle_timeout), then carry
-/// out what [`poll_output`](Self::poll_output) gives until that is `None`; be back at
-/// [`poll_timeout`](Self::poll_timeout).
+/// Feed it with [`handle`](Self::handle) and [`handle_timeout`](Self::handle_timeout), then
+/// execute the outputs of [`poll_output`](Self::poll_output) until there are no more; call
+/// `handle_timeout` at [`poll_timeout`](Self::poll_timeout).
 ///
 /// Messages of one session arrive in the order in which they were sent, also across an upgrade;
 /// none is lost or doubled unless the session ends.
@@ -240,7 +240,7 @@ impl Engine {
         sent
     }
 
-    /// Sends the first message of a new socket. Volatile messages that follow before the next input
+    /// Sends a message after which the client still counts as ready: volatile messages that follow before the next input
     /// are not dropped.
     pub(crate) fn send_first(&mut self, session: SessionId, message: &Encoded) {
         self.with(session, |session, cx| session.send_first(message, cx));

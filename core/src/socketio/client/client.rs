@@ -42,9 +42,9 @@ use crate::timers::{TimerId, Timers};
 ///
 /// Its methods come in four kinds:
 ///
-/// - what happened: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
-/// - what is to be done: [`poll_output`](Self::poll_output), until it is `None`, and
-///   [`poll_timeout`](Self::poll_timeout), the time to be back at;
+/// - inputs: [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout);
+/// - outputs: [`poll_output`](Self::poll_output), until it is `None`, and
+///   [`poll_timeout`](Self::poll_timeout), when `handle_timeout` is due;
 /// - commands: [`open`](Self::open), those of [`socket`](Self::socket), [`close`](Self::close),
 ///   which apply at once;
 /// - questions, which change nothing.
@@ -147,7 +147,7 @@ impl Client {
 
     // Inputs.
 
-    /// Takes in what happened. A server that violates a protocol loses the connection.
+    /// Handles an input. A server that violates a protocol loses the connection.
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.begin_input(now);
         match input {
@@ -197,7 +197,7 @@ impl Client {
         self.finish_input(now);
     }
 
-    /// Lets time pass. May be called early, late, or twice.
+    /// Processes expired deadlines. May be called early, late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input(now);
         // The session first: a server that is lost can't be in time with anything else.
@@ -249,7 +249,7 @@ impl Client {
         true
     }
 
-    /// Lets time pass for the sessions.
+    /// Processes expired deadlines of the sessions.
     pub(super) fn advance_sessions(&mut self, now: Instant) {
         for session in self.session.iter_mut().chain(&mut self.closing) {
             while session.deadline().is_some_and(|deadline| deadline <= now) {

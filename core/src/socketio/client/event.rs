@@ -105,7 +105,7 @@ pub enum Event {
         ack: Option<Responder>,
     },
     /// An acknowledgement arrived, or is not going to. Comes exactly once for each
-    /// [`SocketMut::emit_with_ack`](crate::client::SocketMut::emit_with_ack).
+    /// [`SocketMut::emit_with_ack`](crate::client::SocketMut::emit_with_ack) that is not cancelled.
     Acked {
         /// The socket.
         socket: SocketId,

@@ -258,10 +258,9 @@ impl SocketMut<'_> {
         Ok(ack)
     }
 
-    /// Stops waiting for an acknowledgement: no [`Event::Acked`](super::Event::Acked) follows, and
-    /// an answer that still arrives is ignored. The event itself is sent, and sent again where
-    /// there are [retries](crate::client::SocketConfig::retries), whose `Acked` still comes. Does
-    /// nothing if the acknowledgement is not pending.
+    /// Stops waiting for an acknowledgement: no [`Event::Acked`](crate::client::Event::Acked) follows,
+    /// and an answer that still arrives is ignored. The event itself is sent. Has no effect on an event
+    /// with [retries](crate::client::SocketConfig::retries), or if the acknowledgement is not pending.
     pub fn cancel_ack(&mut self, ack: AckId) {
         self.client.cancel_ack(self.id, ack);
     }

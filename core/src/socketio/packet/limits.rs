@@ -6,10 +6,11 @@
 pub struct Limits {
     /// The maximum number of binary values in one packet, by default 10.
     pub attachments: usize,
-    /// The maximum size in bytes of a packet with its binary values, by default 10,000,000.
+    /// The maximum size in bytes of a packet with its binary values, by default 10,000,000. It holds
+    /// for packets that are received.
     pub bytes: usize,
-    /// The maximum number of arrays and objects within each other, by default 128, which is also
-    /// the most that is possible. The array of an event or of an acknowledgement is the first one;
+    /// The maximum number of arrays and objects within each other, by default 128; larger
+    /// values have the effect of 128. The array of an event or of an acknowledgement is the first one;
     /// a placeholder counts as an object.
     pub depth: usize,
 }

@@ -64,8 +64,8 @@ impl EventPayload {
     ///
     /// - [`EncodeError::Reserved`] for a name that the protocol reserves,
     /// - [`EncodeError::Serialize`] if `Serialize` fails,
-    /// - [`EncodeError::TooDeep`], [`EncodeError::TooManyAttachments`] and [`EncodeError::TooLarge`] beyond
-    ///   the limits,
+    /// - [`EncodeError::TooDeep`] and [`EncodeError::TooManyAttachments`] beyond the limits,
+    /// - [`EncodeError::TooLarge`] from 4 GiB on,
     /// - [`EncodeError::Placeholder`] for data that looks like a placeholder next to binary values.
     pub fn new(
         name: &str,

@@ -73,7 +73,7 @@ pub enum Event {
         sid: Sid,
     },
     /// The acknowledgements of a broadcast are complete, or the time is up. Comes exactly once for
-    /// each [`Server::emit_with_ack`](crate::Server::emit_with_ack).
+    /// each [`Server::emit_with_ack`](crate::Server::emit_with_ack) that is not cancelled.
     BroadcastAcked {
         /// The id of the broadcast.
         ack: AckId,
@@ -97,7 +97,7 @@ pub enum Event {
         ack: Option<Responder>,
     },
     /// An acknowledgement arrived, or will not arrive. Comes exactly once for each emit that asked
-    /// for one.
+    /// for one and is not cancelled.
     Acked {
         /// The socket that was to send it.
         socket: SocketId,

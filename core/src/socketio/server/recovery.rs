@@ -3,7 +3,8 @@
 //!
 //! The last argument of an event is its offset, in packets of the log; a client sends the last one
 //! that it has seen, with its secret key, in the auth of its CONNECT packet:
-//! `40{"pid":"..","offset":".."}`. See "Connection state recovery" in the protocol of Socket.IO.
+//! `40{"pid":"..","offset":".."}`. The protocol document does not
+//! have it: it is an extension of the official implementation.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

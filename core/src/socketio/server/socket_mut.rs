@@ -35,7 +35,8 @@ impl SocketMut<'_> {
         self.id
     }
 
-    /// Returns the id on the wire, which the client knows and may tell others.
+    /// Returns the id on the wire, which the client knows and may tell others. For a client of
+    /// Socket.IO 2 in `/` it is the secret id of its session: do not send it to others.
     #[must_use]
     pub fn sid(&self) -> &Sid {
         &self.get().sid
