@@ -12,7 +12,14 @@ from pathlib import Path
 
 # Within a crate, files of the first folder do not import files of the second.
 LAYERS = {
-    "core": [("engineio", "socketio"), ("args", "socketio"), ("json", "args")],
+    "core": [
+        ("engineio", "socketio"),
+        ("args", "socketio"),
+        ("json", "args"),
+        ("error", "socketio"),
+        ("io", "socketio"),
+        ("id", "socketio"),
+    ],
     "app": [
         (low, high)
         for low, highs in (

@@ -169,7 +169,7 @@ mod socketio;
 mod timers;
 
 pub use args::{ArgError, Args, Name, TypedEvent, Value};
-pub use error::{AckError, ConfigError, DisconnectReason, EmitError, EncodeError, RespondError};
+pub use error::ConfigError;
 pub use id::{AckId, SessionId, Sid, SocketId};
 pub use io::{
     CloseCause, Frame, Frames, Headers, Input, Output, Request, RequestId, Response, WsId,
@@ -177,6 +177,7 @@ pub use io::{
 };
 pub use network::{Network, ParseNetworkError};
 pub use socketio::client::Client;
+pub use socketio::error::{AckError, DisconnectReason, EmitError, EncodeError, RespondError};
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
     Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,

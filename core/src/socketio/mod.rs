@@ -3,6 +3,7 @@
 mod ack;
 pub mod client;
 mod emit_options;
+pub(crate) mod error;
 pub mod packet;
 pub(crate) mod server;
 

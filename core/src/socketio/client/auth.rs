@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::error::EncodeError;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet;
 
 /// The payload that a socket sends with CONNECT: an object, often with a token in it.

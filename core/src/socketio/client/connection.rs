@@ -20,12 +20,12 @@ use std::time::Instant;
 use crate::engineio::Transport;
 use crate::engineio::client::{Attempt, Session, SessionEvent, TransportFault};
 use crate::error::ConfigError;
-use crate::error::DisconnectReason;
 use crate::socketio::client::alarm::Alarm;
 use crate::socketio::client::client::Client;
 use crate::socketio::client::error::Fault;
 use crate::socketio::client::event::Event;
 use crate::socketio::client::state::State;
+use crate::socketio::error::DisconnectReason;
 use crate::socketio::packet::Decoder;
 
 /// How many sessions may be closing at once: an application that connects and disconnects in a

@@ -2,11 +2,11 @@
 
 use crate::args::{Args, Name};
 use crate::engineio::Transport;
-use crate::error::AckError;
-use crate::error::DisconnectReason;
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
 use crate::socketio::client::error::Fault;
+use crate::socketio::error::AckError;
+use crate::socketio::error::DisconnectReason;
 
 /// Something that happened to a [`Client`](crate::client::Client) or one of its sockets.
 #[derive(Debug)]

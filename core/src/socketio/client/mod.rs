@@ -113,8 +113,8 @@ pub use config::{Config, SocketConfig};
 pub use counts::Counts;
 pub use error::{Fault, OpenError};
 
-pub use crate::error::DisconnectReason;
 pub use crate::socketio::ack::Responder;
+pub use crate::socketio::error::DisconnectReason;
 pub use event::Event;
 pub use input::Input;
 pub use socket_mut::SocketMut;

@@ -23,7 +23,6 @@ use std::time::Instant;
 
 use crate::args::Args;
 use crate::engineio::client::PacketClass;
-use crate::error::DisconnectReason;
 use crate::id::{Sid, SocketId};
 use crate::socketio::client::alarm::Alarm;
 use crate::socketio::client::auth::Kind;
@@ -33,6 +32,7 @@ use crate::socketio::client::error::Fault;
 use crate::socketio::client::event::Event;
 use crate::socketio::client::socket::{EarlyEvent, Phase, Socket};
 use crate::socketio::client::state::State;
+use crate::socketio::error::DisconnectReason;
 use crate::socketio::packet;
 
 /// The greatest length in bytes of the id or the recovery key of a socket, which are kept.

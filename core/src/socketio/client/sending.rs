@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use crate::args::Args;
 use crate::engineio::Encoded;
 use crate::engineio::client::PacketClass;
-use crate::error::{AckError, EmitError, RespondError};
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::client::alarm::Alarm;
@@ -25,6 +24,7 @@ use crate::socketio::client::client::Client;
 use crate::socketio::client::event::Event;
 use crate::socketio::client::retries::QueuedEvent;
 use crate::socketio::client::socket::Socket;
+use crate::socketio::error::{AckError, EmitError, RespondError};
 
 /// Why a packet is not taken.
 pub(super) enum NoRoom {

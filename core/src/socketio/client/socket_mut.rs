@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::engineio::Encoded;
-use crate::error::{EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
 use crate::socketio::client::auth::{Auth, AuthError, Kind};
@@ -17,6 +16,7 @@ use crate::socketio::client::client::Client;
 use crate::socketio::client::retries::QueuedEvent;
 use crate::socketio::client::socket::{Phase, Socket};
 use crate::socketio::emit_options::EmitOptions;
+use crate::socketio::error::{EmitError, EncodeError, RespondError};
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 

@@ -10,7 +10,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::args::shared;
 use crate::args::shared::Shared;
-use crate::error::EncodeError;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet::serializer::Compound;
 use crate::socketio::packet::write_error::{WriteError, WriteResult};
 use crate::socketio::packet::writer::{Summary, Writer};

@@ -6,8 +6,8 @@
 use serde::{Serialize, ser};
 
 use crate::engineio::Encoded;
-use crate::error::EncodeError;
 use crate::id::Sid;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet::writer::Writer;
 use crate::socketio::packet::{AckPayload, EventPayload, Limits, Outgoing, PacketKind, Parser};
 

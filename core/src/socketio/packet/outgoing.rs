@@ -4,9 +4,9 @@ use bytes::{Buf, Bytes};
 use serde::Serialize;
 
 use crate::engineio::Encoded;
-use crate::error::EncodeError;
 use crate::io::Frame;
 use crate::json;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet::payload::Payload;
 use crate::socketio::packet::tokens::Tokens;
 use crate::socketio::packet::writer::Writer;

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::args::Name;
-use crate::error::EncodeError;
 use crate::json;
 use crate::json::Outline;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet::writer::{Summary, Writer};
 use crate::socketio::packet::{Limits, RESERVED, arguments};
 

@@ -10,9 +10,9 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::args::Args;
 use crate::args::shared::{ShareRequest, Shared};
-use crate::error::EncodeError;
 use crate::json;
 use crate::json::MAX_DEPTH;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet::Limits;
 use crate::socketio::packet::write_error::{WriteError, WriteResult};
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::args::Args;
-use crate::error::EncodeError;
 use crate::id::{AckId, SocketId};
 use crate::socketio::ack::PendingAck;
 use crate::socketio::emit_options::EmitOptions;
+use crate::socketio::error::EncodeError;
 use crate::socketio::packet;
 use crate::socketio::packet::{EventMeta, EventPayload};
 use crate::socketio::server::Event;

@@ -2,9 +2,9 @@
 
 use crate::args::{Args, Name};
 use crate::engineio::{Handshake, HandshakeId};
-use crate::error::{AckError, DisconnectReason};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::Responder;
+use crate::socketio::error::{AckError, DisconnectReason};
 use crate::socketio::server::connection::Violation;
 use crate::socketio::server::names::{Namespace, Room};
 

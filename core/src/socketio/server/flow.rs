@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::engineio::Encoded;
-use crate::error::EmitError;
 use crate::id::SessionId;
+use crate::socketio::error::EmitError;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::connection::Violation;
 use crate::socketio::server::server::Server;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::args::Args;
-use crate::error::{AckError, DisconnectReason};
 use crate::id::{SessionId, Sid, SocketId};
 use crate::socketio::ack::PendingAck;
+use crate::socketio::error::{AckError, DisconnectReason};
 use crate::socketio::packet;
 use crate::socketio::server::names::{Namespace, Room};
 use crate::socketio::server::recovery::{RecoveryState, Restored};

@@ -4,11 +4,11 @@
 use std::time::Instant;
 
 use crate::args::Args;
-use crate::error::DisconnectReason;
 use crate::id::{AckId, SessionId, SocketId};
 use crate::io::Frame;
 use crate::socketio::ack::PendingAck;
 use crate::socketio::ack::Responder;
+use crate::socketio::error::DisconnectReason;
 use crate::socketio::packet;
 use crate::socketio::packet::Packet;
 use crate::socketio::server::alarm::{Alarm, Wait};

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::args::Args;
 use crate::engineio::Encoded;
-use crate::error::DisconnectReason;
 use crate::id::{Sid, SocketId};
+use crate::socketio::error::DisconnectReason;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::event::Event;
 use crate::socketio::server::names::Namespace;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::DisconnectReason;
+use crate::socketio::error::DisconnectReason;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::retirement::Retirement;
 use crate::socketio::server::server::Server;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::engineio::{Handshake, Transport};
-use crate::error::{DisconnectReason, EmitError, EncodeError, RespondError};
 use crate::id::{AckId, Sid, SocketId};
 use crate::socketio::ack::{PendingAck, Responder};
 use crate::socketio::emit_options::EmitOptions;
+use crate::socketio::error::{DisconnectReason, EmitError, EncodeError, RespondError};
 use crate::socketio::packet;
 use crate::socketio::packet::{AckPayload, EventMeta, EventPayload};
 use crate::socketio::server::RoomChange;
