@@ -89,14 +89,17 @@ impl World {
         self.client.handle(input, self.now);
     }
 
-    fn message(tape: &mut Tape<'_>) -> String {
+    fn message(tape: &mut Tape<'_>) -> Vec<u8> {
         match tape.byte() {
-            0..=63 => OPEN.to_owned(),
-            64..=127 => r#"40{"sid":"s"}"#.to_owned(),
-            128..=143 => r#"40/admin,{"sid":"t","pid":"p"}"#.to_owned(),
-            144..=159 => "3probe".to_owned(),
-            160..=175 => "2".to_owned(),
-            _ => packet(tape),
+            0..=63 => OPEN.into(),
+            64..=127 => r#"40{"sid":"s"}"#.into(),
+            128..=143 => r#"40/admin,{"sid":"t","pid":"p"}"#.into(),
+            144..=159 => "3probe".into(),
+            160..=175 => "2".into(),
+            // This need not be UTF-8.
+            254 => [&b"42[\""[..], tape.bytes(), b"\"]"].concat(),
+            255 => [&b"44\""[..], tape.bytes(), b"\\n\""].concat(),
+            _ => packet(tape).into(),
         }
     }
 
@@ -122,10 +125,10 @@ impl World {
         self.requests.remove(&req);
         let status = tape.pick(&[&200_u16, &200, &200, &400, &500, &302]);
         let body = match method {
-            "POST" => "ok".to_owned(),
+            "POST" => b"ok".to_vec(),
             _ => {
                 let packets: Vec<_> = (0..=tape.below(4)).map(|_| Self::message(tape)).collect();
-                packets.join("\x1e")
+                packets.join(&b'\x1e')
             }
         };
         if tape.byte() > 240 {
@@ -171,7 +174,7 @@ impl World {
                 self.feed(Input::Frame { ws, frame });
             }
             _ if open => {
-                let frame = Self::message(tape).into();
+                let frame = Frame::Text(Self::message(tape).into());
                 self.feed(Input::Frame { ws, frame });
             }
             _ => {}
