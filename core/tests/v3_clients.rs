@@ -5,7 +5,8 @@ mod common;
 use common::{Harness, secs};
 use sockeye_core::engineio::Transport;
 use sockeye_core::{
-    CloseCause, Event, NamespaceConfig, Selector, Server, ServerConfig, SocketId, WsId,
+    CloseCause, Event, NamespaceConfig, RecoveryConfig, Selector, Server, ServerConfig, SocketId,
+    WsId,
 };
 
 const TARGET: &str = "/socket.io/?EIO=3&transport=websocket";
@@ -357,4 +358,14 @@ fn a_new_client_is_not_affected_by_old_ones_being_allowed() {
     h.frame(ws, "40");
     assert!(matches!(h.events()[..], [Event::Connected { .. }]));
     assert!(h.received(ws)[0].starts_with("40{\"sid\":\""));
+}
+
+#[test]
+fn packets_for_a_client_that_cannot_return_are_not_kept() {
+    let mut h = server_with(|config| config.recovery = Some(RecoveryConfig::default()));
+    let (_, socket) = connect(&mut h);
+    for _ in 0..10 {
+        h.emit(socket, "e", &());
+    }
+    assert_eq!(h.server.counts().logged, 0);
 }

@@ -167,15 +167,13 @@ impl Recovery {
         &mut self,
         namespace: Namespace,
         sid: &Sid,
-        state: Option<&mut RecoveryState>,
+        state: &mut RecoveryState,
         encoded: &Encoded,
         now: Instant,
     ) {
-        if let Some(state) = state {
-            if self.is_over_share(state.address, encoded) {
-                self.log.skip();
-                return state.membership.lose(self.log.next());
-            }
+        if self.is_over_share(state.address, encoded) {
+            self.log.skip();
+            return state.membership.lose(self.log.next());
         }
         self.log_broadcast(namespace, Target::Socket(sid.clone()), encoded, now);
     }

@@ -139,14 +139,14 @@ impl Server {
         }
     }
 
-    /// Logs a packet for one socket.
+    /// Logs a packet for one socket, unless its client can't return: it speaks version 4.
     pub(super) fn log_direct(&mut self, id: SocketId, encoded: &Encoded) {
         let Some(socket) = self.sockets.get_mut(id.index as usize).filter(|it| it.id == id) else {
             return;
         };
         if let Some((recovery, now)) = self.recovery.as_mut().zip(self.now) {
             let namespace = Namespace::clone(&self.namespaces[socket.namespace].name);
-            let state = socket.recovery.as_deref_mut();
+            let Some(state) = socket.recovery.as_deref_mut() else { return };
             recovery.log_direct(namespace, &socket.sid, state, encoded, now);
             self.schedule_purge();
         }
