@@ -180,7 +180,7 @@ pub use socketio::client::Client;
 pub use socketio::error::{AckError, DisconnectReason, EmitError, EncodeError, RespondError};
 pub use socketio::packet::{AckPayload, EventPayload};
 pub use socketio::server::{
-    Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit,
+    Counts, EmitOptions, Event, Namespace, NamespaceConfig, OnExceeded, OnOverflow, RateLimit,
     RecoveryConfig, Room, RoomChange, Selector, Server, ServerConfig, SocketMut, Totals, Violation,
 };
 pub use socketio::{Responder, client, packet};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Harness, secs};
 use sockeye_core::{
-    EmitError, EmitOptions, OnExceeded, OverflowPolicy, RateLimit, Selector, Server, ServerConfig,
+    EmitError, EmitOptions, OnExceeded, OnOverflow, RateLimit, Selector, Server, ServerConfig,
 };
 
 const LIMIT: usize = 1000;
@@ -19,7 +19,7 @@ fn limited(change: impl FnOnce(&mut ServerConfig)) -> Harness<Server> {
 }
 
 fn refusing() -> Harness<Server> {
-    limited(|config| config.when_full = OverflowPolicy::Refuse)
+    limited(|config| config.on_overflow = OnOverflow::Refuse)
 }
 
 // What the server sends.
@@ -369,7 +369,7 @@ fn a_dead_client_times_out_after_resume() {
 
 fn rated(excess: OnExceeded) -> Harness<Server> {
     Harness::with(|config| {
-        config.rate = Some(RateLimit::per_second(10).excess(excess));
+        config.rate = Some(RateLimit::per_second(10).on_exceeded(excess));
     })
 }
 

@@ -44,7 +44,7 @@ fn clients_reconnect_to_a_restarted_server() {
         pair.run(secs(8));
 
         assert!(pair.client.is_connected());
-        assert_eq!(pair.server.len("/"), 1);
+        assert_eq!(pair.server.socket_count("/"), 1);
         pair.finish();
     }
 }

@@ -61,7 +61,7 @@ fn a_dynamic_namespace_is_made_on_connect() {
     join(&mut h, second, "/room-1");
     join(&mut h, second, "/room-2");
 
-    assert_eq!((h.server.len("/room-1"), h.server.len("/room-2")), (2, 1));
+    assert_eq!((h.server.socket_count("/room-1"), h.server.socket_count("/room-2")), (2, 1));
     h.server.emit("/room-1", &Selector::all(), "e", &(), EmitOptions::default()).unwrap();
     assert_eq!(h.received(first), ["42/room-1,[\"e\"]"]);
     assert_eq!(h.received(second), ["42/room-1,[\"e\"]"]);
@@ -105,7 +105,7 @@ fn a_dynamic_namespace_ends_with_its_last_socket() {
                 h.server.reject(socket, "no", &()).unwrap();
             }
         }
-        assert_eq!(h.server.len("/room-1"), 0);
+        assert_eq!(h.server.socket_count("/room-1"), 0);
         h.told();
         join(&mut h, second, "/room-2");
         h.frame(second, "41/room-2,");
@@ -271,7 +271,7 @@ fn a_socket_of_a_removed_dynamic_namespace_is_recovered() {
     let seen = h.received(ws).concat().split('"').nth(3).unwrap().to_owned();
     h.closed(ws, CloseCause::Error);
     h.told();
-    assert_eq!(h.server.len("/room-1"), 0);
+    assert_eq!(h.server.socket_count("/room-1"), 0);
     h.server.emit("/room-1", &Selector::all(), "missed", &(), EmitOptions::default()).unwrap();
 
     let ws = h.open_websocket();
@@ -280,7 +280,7 @@ fn a_socket_of_a_removed_dynamic_namespace_is_recovered() {
     let received = h.received(ws);
     assert!(received[0].starts_with("42/room-1,[\"missed\","), "{received:?}");
     assert!(received[1].contains(id));
-    assert_eq!(h.server.len("/room-1"), 1);
+    assert_eq!(h.server.socket_count("/room-1"), 1);
 }
 
 #[test]

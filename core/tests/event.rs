@@ -262,7 +262,7 @@ fn an_unknown_namespace_selects_no_sockets() {
     h.server.emit("/nowhere", &Selector::all(), "e", &(), EmitOptions::default()).unwrap();
 
     assert_eq!(h.received(client.ws).len(), 0);
-    assert_eq!(h.server.len("/nowhere"), 0);
+    assert_eq!(h.server.socket_count("/nowhere"), 0);
 }
 
 // Reading arguments.

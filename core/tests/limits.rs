@@ -347,7 +347,7 @@ fn a_violation_of_the_protocol_is_reported_with_its_cause() {
         let mut h = Harness::with(|config| {
             config.max_namespaces_per_client = 2;
             let rate = if packets[0] == "42[1]" { 2 } else { 100 };
-            config.rate = Some(RateLimit::per_second(rate).excess(OnExceeded::Disconnect));
+            config.rate = Some(RateLimit::per_second(rate).on_exceeded(OnExceeded::Disconnect));
         });
         let client = h.connect_websocket("/");
         for packet in packets {

@@ -229,7 +229,7 @@ proptest! {
                 ws = h.open_websocket();
             }
             for name in ["/", "/admin", "/nowhere"] {
-                prop_assert_eq!(h.server.len(name), usize::from(joined.contains(name)));
+                prop_assert_eq!(h.server.socket_count(name), usize::from(joined.contains(name)));
             }
         }
     }

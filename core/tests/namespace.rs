@@ -290,7 +290,7 @@ fn a_client_waits_until_it_is_accepted() {
     h.frame(ws, "40/secret,{\"token\":1}");
     assert_eq!(h.told(), ["#1 connecting /secret [{\"token\":1}]"]);
     assert_eq!(h.received(ws).len(), 0);
-    assert_eq!(h.server.len("/secret"), 0);
+    assert_eq!(h.server.socket_count("/secret"), 0);
     let socket = h.last_socket();
     h.server.accept(socket);
     h.server.accept(socket);
@@ -298,7 +298,7 @@ fn a_client_waits_until_it_is_accepted() {
     assert_eq!(h.told(), ["#1 connected /secret [{\"token\":1}]"]);
     let id = h.sid(socket);
     assert_eq!(h.received(ws), [format!("40/secret,{{\"sid\":\"{id}\"}}")]);
-    assert_eq!(h.server.len("/secret"), 1);
+    assert_eq!(h.server.socket_count("/secret"), 1);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn an_unserializable_rejection_leaves_the_client_waiting() {
     assert!(h.server.reject(socket, "no", &map).is_err());
 
     h.server.accept(socket);
-    assert_eq!(h.server.len("/secret"), 1);
+    assert_eq!(h.server.socket_count("/secret"), 1);
 }
 
 #[test]

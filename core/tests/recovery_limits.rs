@@ -94,7 +94,7 @@ fn each_disconnection_has_its_own_deadline() {
 
 #[test]
 fn repeated_disconnections_are_saved_once() {
-    let mut h = server_with(|config| config.max_sessions = 2);
+    let mut h = server_with(|config| config.max_saved_sockets = 2);
     let (client, seen) = away(&mut h);
     for _ in 0..10 {
         let (ws, _) = ask(&mut h, &back(&client.pid, &seen));
@@ -121,7 +121,7 @@ fn away_and_expired(h: &mut Harness<Server>, ids: &[&str]) -> (recovery_support:
 
 #[test]
 fn nothing_is_saved_with_max_sessions_zero() {
-    let mut h = server_with(|config| config.max_sessions = 0);
+    let mut h = server_with(|config| config.max_saved_sockets = 0);
     let client = connect(&mut h);
     h.closed(client.ws, CloseCause::Error);
 
@@ -429,7 +429,7 @@ fn a_client_whose_packets_were_left_out_is_not_recovered() {
 
 #[test]
 fn one_address_can_not_displace_saved_sockets_of_others() {
-    let mut h = server_with(|recovery| recovery.max_sessions = 2_000);
+    let mut h = server_with(|recovery| recovery.max_saved_sockets = 2_000);
     from(&mut h, 1);
     let (client, seen) = away(&mut h);
     from(&mut h, 2);

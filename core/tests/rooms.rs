@@ -177,7 +177,7 @@ fn rooms_of_different_namespaces_are_different() {
     assert_eq!(h.server.select("/admin", &all().to("b")), [admin]);
     assert_eq!(h.server.select("/", &all().to(admin_id.as_str())), []);
     assert_eq!(h.server.select("/admin", &all().to(admin_id.as_str())), [admin]);
-    assert_eq!((h.server.len("/"), h.server.len("/admin")), (1, 1));
+    assert_eq!((h.server.socket_count("/"), h.server.socket_count("/admin")), (1, 1));
 }
 
 #[test]
@@ -188,5 +188,5 @@ fn a_socket_that_left_is_in_no_room() {
 
     assert_eq!(h.server.select("/", &all().to("a")), [clients[1].socket]);
     assert_eq!(h.server.select("/", &all().to(clients[0].id.as_str())), []);
-    assert_eq!(h.server.len("/"), 1);
+    assert_eq!(h.server.socket_count("/"), 1);
 }

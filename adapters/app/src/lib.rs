@@ -97,7 +97,7 @@ pub use sockeye_core as core;
 pub use sockeye_core::events;
 pub use sockeye_core::{
     AckError, Args, ConfigError, DisconnectReason, EmitError, EncodeError, Name, OnExceeded,
-    OverflowPolicy, RateLimit, RespondError, RoomChange, ServerConfig, TypedEvent, Value,
+    OnOverflow, RateLimit, RespondError, RoomChange, ServerConfig, TypedEvent, Value,
 };
 #[cfg(feature = "msgpack")]
 pub use sockeye_msgpack::MsgpackParser;

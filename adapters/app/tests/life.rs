@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::World;
 use sockeye_app::{
-    Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, OverflowPolicy, Params,
+    Ack, App, Captures, DisconnectReason, EmitError, IntoMachine, Io, OnOverflow, Params,
     RoomChange, ServerConfig, Socket, State,
 };
 
@@ -233,7 +233,7 @@ fn a_sender_can_wait_until_the_client_has_caught_up() {
     let app = App::new()
         .config(config(|config| {
             config.engine = config.engine.clone().max_buffered(1300);
-            config.when_full = OverflowPolicy::Refuse;
+            config.on_overflow = OnOverflow::Refuse;
         }))
         .state(Arc::clone(&log))
         .on("send", |socket: Socket, log: State<Log>| async move {
@@ -292,7 +292,7 @@ fn what_is_refused_is_reported_unless_the_caller_takes_it() {
     let app = App::new()
         .config(config(|config| {
             config.engine = config.engine.clone().max_buffered(100);
-            config.when_full = OverflowPolicy::Refuse;
+            config.on_overflow = OnOverflow::Refuse;
         }))
         .on_error(move |error| note(&errors, error.to_string()))
         .on("flood", |socket: Socket| {

@@ -176,7 +176,7 @@ fn who_has_missed_too_much_expires_and_is_somebody_new() {
 #[test]
 fn who_makes_room_for_others_who_are_away_expires() {
     let diary = Diary::default();
-    let recovery = RecoveryConfig::default().max_sessions(1);
+    let recovery = RecoveryConfig::default().max_saved_sockets(1);
     let mut world = World::new(app(&diary, recovery));
     let (first, second) = (world.connect(), world.connect());
     world.hang_up(first);

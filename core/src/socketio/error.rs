@@ -121,7 +121,7 @@ pub enum EmitError {
     #[error("the socket is not connected")]
     Disconnected,
     /// Too much waits to be sent: on a server, if the policy is to
-    /// [refuse](crate::OverflowPolicy::Refuse) the event.
+    /// [refuse](crate::OnOverflow::Refuse) the event.
     #[error("more than {limit} bytes wait to be sent")]
     Full {
         /// The maximum number of waiting bytes.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_core::{
-    CloseCause, Counts, EmitOptions, Event, Frame, Input, NamespaceConfig, OnExceeded, Output,
-    OverflowPolicy, RateLimit, RecoveryConfig, Request, RequestId, Responder, Selector, Server,
+    CloseCause, Counts, EmitOptions, Event, Frame, Input, NamespaceConfig, OnExceeded, OnOverflow,
+    Output, RateLimit, RecoveryConfig, Request, RequestId, Responder, Selector, Server,
     ServerConfig, SocketId, WsId,
 };
 
@@ -51,9 +51,9 @@ fn config(options: u8) -> ServerConfig {
     let mut config = ServerConfig::default()
         .namespaces(vec![NamespaceConfig::new("/"), NamespaceConfig::new("/admin"), secret])
         .recovery(on(0).then(|| RecoveryConfig::default().max_bytes(500)))
-        .when_full(if on(1) { OverflowPolicy::Refuse } else { OverflowPolicy::Close })
+        .on_overflow(if on(1) { OnOverflow::Refuse } else { OnOverflow::Close })
         .room_events(on(2))
-        .rate(on(3).then_some(RateLimit::per_second(3).excess(if on(4) {
+        .rate(on(3).then_some(RateLimit::per_second(3).on_exceeded(if on(4) {
             OnExceeded::Delay
         } else {
             OnExceeded::Disconnect

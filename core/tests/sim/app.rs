@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockeye_core::engineio::Encoded;
 use sockeye_core::{
-    Args, EmitError, EmitOptions, OverflowPolicy, RespondError, Responder, Selector, SocketId,
-    Value,
+    Args, EmitError, EmitOptions, OnOverflow, RespondError, Responder, Selector, SocketId, Value,
 };
 
 use super::World;
@@ -240,7 +239,7 @@ impl World {
             Ok(false) if kind == Kind::Volatile => {}
             Ok(_) => self.model.server_says(id, tag),
             Err(EmitError::Full { .. }) => {
-                assert_eq!(self.server.config().when_full, OverflowPolicy::Refuse);
+                assert_eq!(self.server.config().on_overflow, OnOverflow::Refuse);
                 let buffered = self.server.socket(id).map_or(limit, |socket| socket.buffered());
                 assert!(buffered + super::check::MOST > limit, "I2: refused at {buffered} bytes");
             }

@@ -19,7 +19,7 @@ impl World {
         assert!(counts.engine.buffered <= counts.engine.sessions * each, "I2: {counts:?}");
         if let Some(recovery) = config.recovery {
             assert!(counts.logged <= recovery.max_bytes, "I2: {counts:?}");
-            assert!(counts.away <= recovery.max_sessions, "I2: {counts:?}");
+            assert!(counts.away <= recovery.max_saved_sockets, "I2: {counts:?}");
         }
         assert!(counts.sockets <= 2 * counts.engine.sessions, "I2: {counts:?}");
         assert!(counts.engine.requests <= 2 * counts.engine.sessions, "I2: {counts:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockeye_core::client::{Config, SocketConfig};
 use sockeye_core::engineio::Transport;
-use sockeye_core::{NamespaceConfig, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig};
+use sockeye_core::{NamespaceConfig, OnOverflow, RateLimit, RecoveryConfig, ServerConfig};
 
 use super::rng::Rng;
 
@@ -132,7 +132,7 @@ impl Swarm {
         }
         if tight {
             engine.max_buffered = rng.pick(&[3000, 12_000]);
-            server.when_full = rng.pick(&[OverflowPolicy::Close, OverflowPolicy::Refuse]);
+            server.on_overflow = rng.pick(&[OnOverflow::Close, OnOverflow::Refuse]);
         }
         let mut second = NamespaceConfig::new(NAMESPACES[1]);
         second.manual_accept = manual_accept;
@@ -143,7 +143,7 @@ impl Swarm {
                 .max_disconnection(Duration::from_nanos(rng.pick(&[3 * S, 30 * S, 120 * S])))
                 .skip_middlewares(rng.one_in(2))
                 .max_bytes(rng.pick(&[16 << 20, 16 << 20, 4000]))
-                .max_sessions(rng.pick(&[10_000, 10_000, 2]))
+                .max_saved_sockets(rng.pick(&[10_000, 10_000, 2]))
         });
         Self {
             clients: 2 + rng.index(7),

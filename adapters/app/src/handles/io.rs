@@ -153,7 +153,7 @@ impl Io {
     #[must_use]
     pub fn len(&self) -> usize {
         let server = self.server.get();
-        server.map_or(0, |it| it.command(|state| state.server.len(&self.namespace)))
+        server.map_or(0, |it| it.command(|state| state.server.socket_count(&self.namespace)))
     }
 
     /// Whether nobody is connected to the namespace.

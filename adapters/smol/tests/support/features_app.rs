@@ -53,7 +53,7 @@ pub fn add(app: App) -> App {
 
 /// An app that lets clients send no more than 20 packets in half a second.
 pub fn rated(excess: OnExceeded) -> App {
-    let rate = RateLimit::new(20, Duration::from_millis(500)).excess(excess);
+    let rate = RateLimit::new(20, Duration::from_millis(500)).on_exceeded(excess);
     let config = ServerConfig::default().rate(rate);
     App::new()
         .config(config)

@@ -63,8 +63,8 @@ pub struct ServerConfig {
     pub max_pending_acks: usize,
     /// What happens to an event for one socket when more than
     /// [`max_buffered`](EngineConfig::max_buffered) bytes wait for its client, by default
-    /// [`OverflowPolicy::Close`].
-    pub when_full: OverflowPolicy,
+    /// [`OnOverflow::Close`].
+    pub on_overflow: OnOverflow,
     /// The inbound rate limit of a client, by default unlimited. It holds within one POST, too.
     pub rate: Option<RateLimit>,
     /// Whether changes of rooms are reported as [`Event::Room`](crate::Event::Room), by default
@@ -87,7 +87,7 @@ setters!(ServerConfig {
     into recovery: Option<RecoveryConfig>,
     parser: Arc<dyn Parser>,
     max_pending_acks: usize,
-    when_full: OverflowPolicy,
+    on_overflow: OnOverflow,
     into rate: Option<RateLimit>,
     room_events: bool,
 });
@@ -96,7 +96,7 @@ setters!(ServerConfig {
 /// in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OverflowPolicy {
+pub enum OnOverflow {
     /// The client is closed with
     /// [`TransportError`](crate::DisconnectReason::TransportError).
     #[default]
@@ -117,16 +117,16 @@ pub struct RateLimit {
     /// The period.
     pub per: Duration,
     /// What happens to a client that exceeds the rate.
-    pub excess: OnExceeded,
+    pub on_exceeded: OnExceeded,
 }
 
-setters!(RateLimit { packets: u32, per: Duration, excess: OnExceeded });
+setters!(RateLimit { packets: u32, per: Duration, on_exceeded: OnExceeded });
 
 impl RateLimit {
     /// This many packets in a period on average, and in one burst; more are delayed.
     #[must_use]
     pub const fn new(packets: u32, per: Duration) -> Self {
-        Self { packets, per, excess: OnExceeded::Delay }
+        Self { packets, per, on_exceeded: OnExceeded::Delay }
     }
 
     /// This many packets per second on average, and in one burst; more are delayed.
@@ -170,7 +170,7 @@ impl Default for ServerConfig {
             recovery: None,
             parser: Arc::new(DefaultParser),
             max_pending_acks: 10_000,
-            when_full: OverflowPolicy::default(),
+            on_overflow: OnOverflow::default(),
             rate: None,
             room_events: false,
         }
@@ -269,14 +269,14 @@ pub struct RecoveryConfig {
     pub max_bytes: usize,
     /// The maximum number of disconnected clients that are remembered, by default 10,000; of one
     /// address a quarter of these, but at least 1,000. The oldest is dropped first.
-    pub max_sessions: usize,
+    pub max_saved_sockets: usize,
 }
 
 setters!(RecoveryConfig {
     max_disconnection: Duration,
     skip_middlewares: bool,
     max_bytes: usize,
-    max_sessions: usize,
+    max_saved_sockets: usize,
 });
 
 impl Default for RecoveryConfig {
@@ -285,7 +285,7 @@ impl Default for RecoveryConfig {
             max_disconnection: Duration::from_secs(120),
             skip_middlewares: true,
             max_bytes: 16 << 20,
-            max_sessions: 10_000,
+            max_saved_sockets: 10_000,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::socketio::server::connection::Violation;
 use crate::socketio::server::server::Server;
 use crate::socketio::server::socket::Socket;
 use crate::socketio::server::socket_mut::SocketMut;
-use crate::socketio::server::{Event, OnExceeded, OverflowPolicy};
+use crate::socketio::server::{Event, OnExceeded, OnOverflow};
 
 impl SocketMut<'_> {
     /// Pauses the socket: reading of its client stops until none of its sockets is paused.
@@ -49,7 +49,7 @@ impl SocketMut<'_> {
         let Some(session) = self.server.get(self.id).map(|socket| socket.session) else {
             return Err(EmitError::Disconnected);
         };
-        let refuses = self.server.config.when_full == OverflowPolicy::Refuse;
+        let refuses = self.server.config.on_overflow == OnOverflow::Refuse;
         if refuses && !self.server.engine.has_room_for(session, event) {
             self.server.totals.refused += 1;
             let limit = self.server.config.engine.max_buffered;
@@ -96,7 +96,7 @@ impl Server {
             return Ok(());
         }
         self.totals.throttled += 1;
-        match rate.excess {
+        match rate.on_exceeded {
             OnExceeded::Disconnect => Err(Violation::Rate),
             OnExceeded::Delay => {
                 self.delay(session, debt, now);

@@ -35,7 +35,7 @@ mod stats;
 mod v4;
 
 pub use config::{
-    NamespaceConfig, OnExceeded, OverflowPolicy, RateLimit, RecoveryConfig, ServerConfig,
+    NamespaceConfig, OnExceeded, OnOverflow, RateLimit, RecoveryConfig, ServerConfig,
 };
 pub use connection::Violation;
 pub use event::{Event, RoomChange};

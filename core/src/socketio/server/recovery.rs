@@ -200,7 +200,7 @@ impl Recovery {
         let RecoveryState { pid, address, since, membership, .. } = state;
         self.remove_connected(&pid);
         let session = SavedSession { sid, address, namespace, since, membership };
-        self.saved.insert(pid, session, self.config.max_sessions, now)
+        self.saved.insert(pid, session, self.config.max_saved_sockets, now)
     }
 
     /// Takes the socket of a returning client out of the saved ones, if the client names its key
@@ -230,7 +230,7 @@ impl Recovery {
     /// Whether a client that names this offset could be restored from the state of its socket.
     pub(super) fn is_restorable(&self, state: &RecoveryState, offset: &str) -> bool {
         let is_known = self.next_after(offset, state.since, &state.membership).is_some();
-        is_known && self.config.max_sessions > 0
+        is_known && self.config.max_saved_sockets > 0
     }
 
     /// The packets that a returning socket has missed; `None` if it is not returning, or if some of

@@ -98,7 +98,7 @@ impl Server {
             | DisconnectReason::ServerDisconnect
             | DisconnectReason::ClientDisconnect => false,
         };
-        if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_sessions == 0) {
+        if self.recovery.as_ref().is_none_or(|recovery| recovery.config.max_saved_sockets == 0) {
             return false;
         }
         let Some(now) = self.now.filter(|_| may_return) else { return false };

@@ -174,7 +174,7 @@ impl Server {
 
     /// Returns the number of sockets that are connected to a namespace.
     #[must_use]
-    pub fn len(&self, namespace: &str) -> usize {
+    pub fn socket_count(&self, namespace: &str) -> usize {
         let index = self.namespace(namespace.as_bytes());
         index.map_or(0, |index| self.namespaces[index].members.len())
     }

@@ -144,7 +144,7 @@ impl SocketMut<'_> {
     /// - [`EmitError::Disconnected`] if the socket is not connected;
     /// - [`EmitError::Encode`] if the name is reserved or the data can't be encoded;
     /// - [`EmitError::Full`] if too much waits for the client and the policy is
-    ///   [`OverflowPolicy::Refuse`](crate::OverflowPolicy::Refuse).
+    ///   [`OnOverflow::Refuse`](crate::OnOverflow::Refuse).
     pub fn emit(
         &mut self,
         name: &str,

@@ -30,7 +30,7 @@ pub struct Totals {
     /// What the layer below has done: sessions, messages, bytes.
     pub engine: engineio::Totals,
     /// Events that were refused to the caller because too much was waiting; see
-    /// [`OverflowPolicy::Refuse`](crate::OverflowPolicy).
+    /// [`OnOverflow::Refuse`](crate::OnOverflow).
     pub refused: u64,
     /// Times that a client went over its [`rate`](crate::ServerConfig::rate).
     pub throttled: u64,
