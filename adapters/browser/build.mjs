@@ -18,6 +18,9 @@ const LIMITS = {
   "socket.io.msgpack.min.js": 6500,
 };
 
+// The letters that `names.mjs` has found.
+const names = JSON.parse(await readFile(path("names.json"), "utf8").catch(() => "{}"));
+
 const page = (entry, file, format, minified) => ({
   entryPoints: [path(`js/${entry}.js`)],
   outfile: path(`dist/${file}`),
@@ -72,9 +75,11 @@ const shorten = async (files, mangled) => {
     format: { comments: /^!/ },
     sourceMap: { content: map, filename: name, url: `${name}.map` },
   });
+  const renamed = rename(result.code, mangled, names[name]);
+  names[name] = renamed.found;
   return [
     { path: files[0].path, contents: Buffer.from(result.map) },
-    { path: files[1].path, contents: Buffer.from(rename(result.code, mangled) + "\n") },
+    { path: files[1].path, contents: Buffer.from(renamed.code + "\n") },
   ];
 };
 
@@ -125,4 +130,6 @@ for (const options of bundles) {
     }
   }
 }
+const contents = Buffer.from(`${JSON.stringify(names, null, 2)}\n`);
+await put({ path: path("names.json"), contents });
 process.exitCode = stale ? 1 : 0;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { parse } from "acorn";
 import { analyze } from "eslint-scope";
 import { deflateRaw } from "pako";
@@ -53,9 +54,13 @@ const namesIn = (code, members) => {
  * Gives the variables and private `members` of a minified script the letters with which it
  * compresses best, as far as trying one after the other finds them. Nothing moves, so that the
  * source map holds.
+ *
+ * The search takes a minute or two, so its result for the last version of the script is given as
+ * `known`, and returned with the new script.
  */
-export const rename = (code, members) => {
+export const rename = (code, members, known) => {
   const names = namesIn(code, members);
+  const hash = createHash("sha256").update(code).digest("hex");
   const bytes = Buffer.from(code);
   // Not by `node:zlib`, whose result depends on the machine.
   const measure = () => deflateRaw(bytes, { level: 9 }).length;
@@ -63,8 +68,10 @@ export const rename = (code, members) => {
     name.letter = letter;
     for (const place of name.places) bytes[place] = letter.charCodeAt();
   };
+  const isKnown = known?.hash == hash;
+  if (isKnown) names.forEach((name, at) => set(name, known.letters[at]));
   let best = measure();
-  for (let pass = 0; pass < PASSES; pass++)
+  for (let pass = 0; pass < (isKnown ? 0 : PASSES); pass++)
     for (const name of names)
       for (const letter of LETTERS) {
         const { letter: old, rivals } = name;
@@ -83,5 +90,8 @@ export const rename = (code, members) => {
           for (const rival of swapped) set(rival, letter);
         }
       }
-  return bytes.toString();
+  for (const { letter, rivals } of names)
+    if (rivals.some((rival) => rival.letter == letter)) throw new Error("a name stands for two");
+  const letters = names.map(({ letter }) => letter).join("");
+  return { code: bytes.toString(), found: { hash, letters } };
 };
