@@ -352,6 +352,8 @@ fn a_config_error_names_its_field() {
     assert!(Engine::new(longest, common::SEED).is_ok());
     assert_eq!(fault(|c| c.engine.max_payload = 0), "max_payload");
     assert_eq!(fault(|c| c.max_namespaces_per_client = 0), "max_namespaces_per_client");
+    assert_eq!(fault(|c| c.connect_timeout = Duration::ZERO), "connect_timeout");
+    assert_eq!(fault(|c| c.attachment_timeout = Duration::ZERO), "attachment_timeout");
     assert_eq!(fault(|c| c.rate = Some(RateLimit::new(2, Duration::from_nanos(1)))), "rate");
     let insecure =
         |c: &mut ServerConfig| c.engine.cookie = Some(Cookie::default().same_site(SameSite::None));

@@ -254,6 +254,124 @@ fn max_namespaces_per_client_bounds_the_sockets_of_a_client() {
     check_kept("sockets", kept, 600 * COUNT + SLACK);
 }
 
+/// A client on long-polling: the target of its requests.
+fn poll_session(server: &mut Server, now: Instant, version: u8) -> String {
+    let target = format!("/socket.io/?EIO={version}&transport=polling");
+    let request =
+        Request { method: "GET", target: &target, headers: &[], remote: None, secure: false };
+    server.handle(Input::Request { req: RequestId(1), request }, now);
+    let mut sid = None;
+    while let Some(output) = server.poll_output() {
+        if let Output::Respond { response, .. } = output {
+            let body = String::from_utf8_lossy(&response.body).into_owned();
+            sid = body
+                .split("\"sid\":\"")
+                .nth(1)
+                .and_then(|it| it.split('"').next())
+                .map(str::to_owned);
+        }
+    }
+    format!("{target}&sid={}", sid.expect("an id"))
+}
+
+/// Handles a POST, and hands the events to `react`.
+fn post(
+    server: &mut Server,
+    now: Instant,
+    target: &str,
+    binary: bool,
+    body: impl Into<Bytes>,
+    mut react: impl FnMut(&mut Server, Event),
+) {
+    let headers: &[(&str, &[u8])] =
+        if binary { &[("Content-Type", b"application/octet-stream")] } else { &[] };
+    let request = Request { method: "POST", target, headers, remote: None, secure: false };
+    let req = RequestId(2);
+    server.handle(Input::Request { req, request }, now);
+    while server.poll_output().is_some() {}
+    server.handle(Input::Body { req, body: body.into() }, now);
+    loop {
+        while let Some(output) = server.poll_output() {
+            if let Output::Event(event) = output {
+                react(server, event);
+            }
+        }
+        let Some(due) = server.poll_timeout().filter(|&due| due < now + Duration::from_secs(20))
+        else {
+            return;
+        };
+        server.handle_timeout(due);
+    }
+}
+
+#[test]
+fn a_binary_value_of_an_old_client_keeps_nothing_of_its_post_when_it_is_sent_on() {
+    let mut config = ServerConfig::default();
+    config.engine.allow_v3 = true;
+    let mut world = World::new(config);
+    let slow = world.join(1);
+    world.reads = false;
+    let World { mut server, now, .. } = world;
+    let target = poll_session(&mut server, now, 3);
+    let packet = |kind: u8, data: &[u8]| {
+        let digits = data.len().to_string();
+        let digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
+        [&[kind][..], &digits, &[0xff], data].concat()
+    };
+    let mut body = packet(0, br#"451-["m",{"_placeholder":true,"num":0}]"#);
+    body.extend(packet(1, &[4, 7]));
+    while body.len() < 900_000 {
+        body.extend(packet(0, b"6"));
+    }
+    let kept = measure(|| {
+        for _ in 0..10 {
+            post(&mut server, now, &target, true, body.clone(), |server, event| {
+                let Event::Received { args, .. } = event else { return };
+                let mut socket = server.socket(slow).expect("it is connected");
+                assert!(socket.emit("m", &args, EmitOptions::default()).expect("it can be sent"));
+            });
+        }
+    });
+    assert!(server.socket(slow).expect("it is connected").buffered() > 1_000);
+    assert!(kept.bytes_current < 100_000, "{} bytes", kept.bytes_current);
+}
+
+#[test]
+fn an_answer_to_a_broadcast_keeps_nothing_of_its_post() {
+    let mut world = World::new(ServerConfig::default());
+    world.join(1);
+    let World { mut server, now, .. } = world;
+    let target = poll_session(&mut server, now, 4);
+    post(&mut server, now, &target, false, "40", |_, _| {});
+    for _ in 0..10 {
+        let all = Selector::all();
+        server.emit_with_ack("/", &all, "q", &(), None, now).expect("it can be sent");
+    }
+    while server.poll_output().is_some() {}
+    let noops = "\u{1e}3".repeat(450_000);
+    let kept = measure(|| {
+        for n in 0..10 {
+            let body = format!("43{n}[1]{noops}");
+            post(&mut server, now, &target, false, body, |_, event| {
+                assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}");
+            });
+        }
+    });
+    assert!(kept.bytes_current < 100_000, "{} bytes", kept.bytes_current);
+}
+
+#[test]
+fn an_incomplete_packet_keeps_nothing_of_its_post() {
+    let mut server = Server::new(ServerConfig::default(), [7; 32]).expect("a valid configuration");
+    let now = start();
+    let target = poll_session(&mut server, now, 4);
+    post(&mut server, now, &target, false, "40", |_, _| {});
+    let body =
+        format!("{}451-[\"x\",{{\"_placeholder\":true,\"num\":0}}]", "3\u{1e}".repeat(450_000));
+    let kept = measure(|| post(&mut server, now, &target, false, body, |_, _| {}));
+    assert!(kept.bytes_current < 100_000, "{} bytes", kept.bytes_current);
+}
+
 // The other role.
 
 /// A client that has a WebSocket.

@@ -106,7 +106,8 @@ fn cut_binary(body: &mut Bytes) -> Option<Packet> {
             std::str::from_utf8(&packet).ok()?;
             decode_text(packet)
         }
-        1 => decode_binary(packet),
+        // A slice would keep the whole body, wherever the attachment is sent on.
+        1 => decode_binary(Bytes::copy_from_slice(&packet)),
         _ => None,
     }
 }

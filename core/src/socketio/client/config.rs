@@ -232,6 +232,14 @@ impl Config {
         if self.max_buffered == 0 {
             return error("max_buffered", "must not be zero");
         }
+        // A deadline that is over at once would be set again without end.
+        for (field, timeout) in
+            [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)]
+        {
+            if timeout == Some(Duration::ZERO) {
+                return error(field, "must not be zero");
+            }
+        }
         Ok(())
     }
 }

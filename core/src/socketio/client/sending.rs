@@ -141,7 +141,9 @@ impl Client {
         // The acknowledgement of an earlier try counts as well: all tries have the same id.
         head.tries = head.tries.saturating_add(1);
         let alarm = Alarm::TryTimeout(id, key);
-        head.timer = head.timeout.map(|timeout| self.timers.set(now, timeout, alarm));
+        // A try that fails at once would be repeated without end.
+        let timeout = head.timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
+        head.timer = timeout.map(|timeout| self.timers.set(now, timeout, alarm));
         let packet = head.packet.clone();
         // While the session has something queued, that may be the packet of the failed try: a
         // second one would only follow it.

@@ -74,7 +74,8 @@ impl Decoder {
         message: Frame,
         limits: Limits,
     ) -> Result<Option<ServerPacket>, PacketError> {
-        let complete = self.reassemble(parser, message, limits, |_| true)?;
+        // The names of namespaces have at most 255 bytes.
+        let complete = self.reassemble(parser, message, limits, |name| name.len() <= 255)?;
         complete.map(|(packet, outline)| check_server_packet(packet, outline)).transpose()
     }
 
@@ -94,6 +95,10 @@ impl Decoder {
             if !accepts(&packet.namespace) {
                 return Err(PacketError::State);
             }
+            // Slices would keep the whole body that the packet came in.
+            let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+            let (namespace, data) = (copy(&packet.namespace), copy(&packet.data));
+            let packet = Incoming { namespace, data, ..packet };
             self.0 = Some(Box::new(Incomplete { packet, outline, bytes }));
             return Ok(None);
         };

@@ -146,7 +146,8 @@ impl Server {
     /// Adds the answer of a socket to those of a broadcast; `None` if it is disconnected.
     pub(super) fn add_broadcast_ack(&mut self, ack: AckId, socket: SocketId, answer: Option<Args>) {
         let Some(acks) = self.broadcast_acks.get_mut(&ack) else { return };
-        acks.add(socket, answer);
+        // A slice would keep the whole body until the last answer arrives.
+        acks.add(socket, answer.map(|args| args.detached()));
         self.finish_broadcast_acks(ack, false);
     }
 

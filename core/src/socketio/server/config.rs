@@ -201,6 +201,15 @@ impl ServerConfig {
         if self.rate.is_some_and(|rate| rate.packets == 0 || (rate.per / rate.packets).is_zero()) {
             return Err(ConfigError { field: "rate", problem: "must not be zero" });
         }
+        // A deadline that is over at once would be set again without end.
+        for (field, timeout) in [
+            ("connect_timeout", self.connect_timeout),
+            ("attachment_timeout", self.attachment_timeout),
+        ] {
+            if timeout.is_zero() {
+                return Err(ConfigError { field, problem: "must not be zero" });
+            }
+        }
         if self.max_namespaces_per_client == 0 {
             let field = "max_namespaces_per_client";
             return Err(ConfigError { field, problem: "must not be zero" });

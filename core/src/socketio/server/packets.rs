@@ -201,7 +201,11 @@ impl Server {
         if client.sockets.len() >= limit || client.refusals.count(self.now) >= limit {
             return Err(Violation::TooManyNamespaces);
         }
-        if query.map_or_else(|| auth.size(), str::len) > self.config.max_auth_bytes {
+        // What an old client has in its query can be longer as JSON.
+        let limit = self.config.max_auth_bytes;
+        let is_too_large = query.is_some_and(|query| query.len() > limit);
+        let auth = query.filter(|_| !is_too_large).map_or(auth, auth_in_query);
+        if is_too_large || auth.size() > limit {
             client.refusals.add(self.now);
             let message = "Auth is too large";
             let refusal = packet::connect_error(&*self.config.parser, name, old, message, &());
@@ -210,7 +214,6 @@ impl Server {
             }
             return Ok(());
         }
-        let auth = query.map_or(auth, auth_in_query);
         match self.socket_in(session, name.as_bytes()) {
             Some(socket) if self.is_connected(socket) => return Err(Violation::ConnectedTwice),
             // The client sends another CONNECT, perhaps with other auth.
@@ -246,7 +249,8 @@ impl Server {
             let timer = self.now.map(|now| self.timers.set(now, delay, alarm));
             self.set_phase(socket, Phase::Connecting(auth, timer));
         } else {
-            self.connect(socket, auth);
+            // The application may keep it; a slice would keep the whole body.
+            self.connect(socket, auth.detached());
         }
         Ok(())
     }

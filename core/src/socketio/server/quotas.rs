@@ -62,7 +62,11 @@ fn subtract(counts: &mut BTreeMap<Address, usize>, address: Address) {
 
 /// The bytes of packets in the log that are for single sockets, by their addresses.
 #[derive(Debug, Default)]
-pub(super) struct DirectByAddress(BTreeMap<Address, Direct>);
+pub(super) struct DirectByAddress {
+    by_address: BTreeMap<Address, Direct>,
+    /// The number of the packet from which on addresses are dropped again.
+    look_next: Number,
+}
 
 #[derive(Debug)]
 struct Direct {
@@ -84,7 +88,7 @@ impl DirectByAddress {
         if address == Address::Unknown {
             return 0;
         }
-        let direct = self.0.entry(address).or_insert(Direct { since: next, bytes: 0 });
+        let direct = self.by_address.entry(address).or_insert(Direct { since: next, bytes: 0 });
         if direct.since < first {
             *direct = Direct { since: next, bytes: 0 };
         }
@@ -92,8 +96,13 @@ impl DirectByAddress {
         direct.bytes
     }
 
-    /// Drops the addresses whose packets were all dropped.
-    pub(super) fn forget_before(&mut self, first: Number) {
-        self.0.retain(|_, direct| direct.since >= first);
+    /// Drops the addresses whose packets were all dropped. All of them are looked at only when as
+    /// many packets were logged since the last time.
+    pub(super) fn forget_before(&mut self, first: Number, next: Number) {
+        if next < self.look_next {
+            return;
+        }
+        self.by_address.retain(|_, direct| direct.since >= first);
+        self.look_next = next + self.by_address.len() as Number;
     }
 }

@@ -176,6 +176,7 @@ impl Recovery {
             return state.membership.lose(self.log.next());
         }
         self.log_broadcast(namespace, Target::Socket(sid.clone()), encoded, now);
+        self.direct.forget_before(self.log.first(), self.log.next());
     }
 
     /// Counts a packet for one socket; returns whether those of its address take more than their
@@ -273,7 +274,7 @@ impl Recovery {
         while self.log.oldest().is_some_and(is_expired) {
             self.log.drop_oldest();
         }
-        self.direct.forget_before(self.log.first());
+        self.direct.forget_before(self.log.first(), self.log.next());
         expired
     }
 
