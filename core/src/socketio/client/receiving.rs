@@ -17,6 +17,7 @@
 use std::time::Instant;
 
 use crate::args::{Args, Name};
+use crate::engineio::Transport;
 use crate::engineio::client::TransportFault;
 use crate::id::{AckId, SocketId};
 use crate::io::Frame;
@@ -35,6 +36,10 @@ impl Client {
         let decoded = self.decoder.add_from_server(&*config.parser, message, config.limits());
         // A server that never completes a packet would block those behind it.
         let (waits, delay) = (self.decoder.is_waiting(), config.attachment_timeout);
+        let transport = self.session.as_ref().map(|session| session.transport());
+        if waits && transport == Some(Transport::Polling) {
+            self.decoder.detach();
+        }
         let timer = &mut self.attachment_timer;
         self.timers.set_while(waits, timer, now, delay, Alarm::AttachmentTimeout);
         match decoded {

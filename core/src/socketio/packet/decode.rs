@@ -43,12 +43,24 @@ struct Incomplete {
     outline: Outline,
     /// The bytes that count for the limit, so far.
     bytes: usize,
+    /// Whether it shares no memory with the body that it came in.
+    is_detached: bool,
 }
 
 impl Decoder {
     /// Returns whether attachments of a packet are missing.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Gives an incomplete packet memory of its own. One that came by long-polling shares that of
+    /// the whole body otherwise, and keeps all of it.
+    pub(crate) fn detach(&mut self) {
+        let Some(incomplete) = self.0.as_mut().filter(|it| !it.is_detached) else { return };
+        incomplete.is_detached = true;
+        for bytes in [&mut incomplete.packet.namespace, &mut incomplete.packet.data] {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
     }
 
     /// Handles a message from a client and returns the packet that it completes. Text must be valid
@@ -95,11 +107,7 @@ impl Decoder {
             if !accepts(&packet.namespace) {
                 return Err(PacketError::State);
             }
-            // Slices would keep the whole body that the packet came in.
-            let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
-            let (namespace, data) = (copy(&packet.namespace), copy(&packet.data));
-            let packet = Incoming { namespace, data, ..packet };
-            self.0 = Some(Box::new(Incomplete { packet, outline, bytes }));
+            self.0 = Some(Box::new(Incomplete { packet, outline, bytes, is_detached: false }));
             return Ok(None);
         };
         let Frame::Binary(data) = message else { return Err(PacketError::Text) };

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use crate::args::Args;
+use crate::engineio::Transport;
 use crate::id::{AckId, SessionId, SocketId};
 use crate::io::Frame;
 use crate::socketio::ack::PendingAck;
@@ -31,6 +32,9 @@ impl Server {
         let admit = |namespace: &[u8]| self.addressee(session, namespace).is_ok();
         let decoded = decoder.add(parser, message, limits, admit);
         let waiting = decoder.is_waiting();
+        if waiting && self.engine.transport(session) == Some(Transport::Polling) {
+            decoder.detach();
+        }
         if let Some(client) = self.connections.get_mut(&session) {
             client.decoder = decoder;
         }
