@@ -14,6 +14,7 @@ use super::ack::{AnswersFuture, Gathering};
 use super::backpressure::Awaiting;
 use super::rooms::{IntoRooms, names};
 use super::socket::Socket;
+use crate::state::names::full_name;
 use crate::state::report::write;
 use crate::state::shared::{Outgoing, ServerRef, State};
 use crate::state::slot::{Gathered, Slot};
@@ -35,28 +36,51 @@ impl Io {
         Self { server, namespace }
     }
 
-    /// All sockets of another namespace.
+    /// All sockets of another namespace. A slash in front of its name may be left out.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Self {
-        Self { server: self.server.clone(), namespace: namespace.into() }
+        Self { server: self.server.clone(), namespace: full_name(namespace).into() }
     }
 
-    /// Those in the room.
+    /// The socket of this id, which its client knows as `socket.id`; `None` if it is not connected
+    /// to this namespace of this server.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Io};
+    ///
+    /// let app = App::new().on("kick", |io: Io, id: String| {
+    ///     if let Some(socket) = io.socket(&id) {
+    ///         socket.disconnect(false);
+    ///     }
+    /// });
+    /// ```
     #[must_use]
-    pub fn to(&self, room: impl Into<Room>) -> Operator {
-        self.everybody().to(room)
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        let entry = self.server.get()?.command(|state| {
+            let key = state.server.find(id)?;
+            let entry = Arc::clone(&state.sockets.get(&key)?.entry);
+            let is_connected = state.server.socket(key)?.is_connected();
+            (is_connected && entry.namespace == self.namespace).then_some(entry)
+        });
+        entry.map(Socket::new)
+    }
+
+    /// Those in the room, or in any of several.
+    #[must_use]
+    pub fn to(&self, rooms: impl IntoRooms) -> Operator {
+        self.everybody().to(rooms)
     }
 
     /// Those in the room; another word for [`to`](Self::to).
     #[must_use]
-    pub fn in_(&self, room: impl Into<Room>) -> Operator {
-        self.everybody().to(room)
+    pub fn in_(&self, rooms: impl IntoRooms) -> Operator {
+        self.everybody().to(rooms)
     }
 
-    /// Those not in the room.
+    /// Those not in the room, or in none of several.
     #[must_use]
-    pub fn except(&self, room: impl Into<Room>) -> Operator {
-        self.everybody().except(room)
+    pub fn except(&self, rooms: impl IntoRooms) -> Operator {
+        self.everybody().except(rooms)
     }
 
     /// Everybody, with events that are dropped for clients that are not ready to receive.
@@ -177,16 +201,16 @@ impl Socket {
         Io::new(entry.server.clone(), NamespaceName::clone(&entry.namespace))
     }
 
-    /// All others of the namespace who are in the room.
+    /// All others of the namespace who are in the room, or in any of several.
     #[must_use]
-    pub fn to(&self, room: impl Into<Room>) -> Operator {
-        self.broadcast().to(room)
+    pub fn to(&self, rooms: impl IntoRooms) -> Operator {
+        self.broadcast().to(rooms)
     }
 
-    /// All others of the namespace who are not in the room.
+    /// All others of the namespace who are not in the room, or in none of several.
     #[must_use]
-    pub fn except(&self, room: impl Into<Room>) -> Operator {
-        self.broadcast().except(room)
+    pub fn except(&self, rooms: impl IntoRooms) -> Operator {
+        self.broadcast().except(rooms)
     }
 
     /// All others of the namespace.
@@ -216,23 +240,24 @@ impl Operator {
         Self { io, selector, options: EmitOptions::default(), timeout: None }
     }
 
-    /// Those in this room too.
+    /// Those in this room too, or in any of several. Somebody who is in more than one of them gets
+    /// an event once. An empty list changes nothing: without any room the selection is of everybody.
     #[must_use]
-    pub fn to(mut self, room: impl Into<Room>) -> Self {
-        self.selector = self.selector.to(room);
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        self.selector = names(rooms).into_iter().fold(self.selector, Selector::to);
         self
     }
 
     /// Those in this room too; another word for [`to`](Self::to).
     #[must_use]
-    pub fn in_(self, room: impl Into<Room>) -> Self {
-        self.to(room)
+    pub fn in_(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
     }
 
-    /// Without those in this room.
+    /// Without those in this room, or in any of several.
     #[must_use]
-    pub fn except(mut self, room: impl Into<Room>) -> Self {
-        self.selector = self.selector.except(room);
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        self.selector = names(rooms).into_iter().fold(self.selector, Selector::except);
         self
     }
 
@@ -300,7 +325,7 @@ impl Operator {
 
     /// Lets each of them join a room, or several.
     pub fn sockets_join(&self, rooms: impl IntoRooms) {
-        let rooms = names(&rooms);
+        let rooms = names(rooms);
         self.each(|state, namespace, selector| {
             state.server.join(namespace, selector, &rooms);
         });
@@ -308,7 +333,7 @@ impl Operator {
 
     /// Lets each of them leave a room, or several.
     pub fn sockets_leave(&self, rooms: impl IntoRooms) {
-        let rooms = names(&rooms);
+        let rooms = names(rooms);
         self.each(|state, namespace, selector| {
             state.server.leave(namespace, selector, &rooms);
         });

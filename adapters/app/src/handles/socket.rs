@@ -76,13 +76,13 @@ impl Socket {
     /// # }
     /// ```
     pub fn join(&self, rooms: impl IntoRooms) {
-        let rooms = names(&rooms);
+        let rooms = names(rooms);
         self.command(|socket| rooms.iter().for_each(|room| socket.join(room)));
     }
 
     /// Leaves a room, or several.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        let rooms = names(&rooms);
+        let rooms = names(rooms);
         self.command(|socket| rooms.iter().for_each(|room| socket.leave(room)));
     }
 
@@ -148,6 +148,34 @@ impl Socket {
             None => match &state.leaving {
                 Some((key, rooms)) if *key == self.0.key => own().chain(rooms.clone()).collect(),
                 Some(_) | None => Vec::new(),
+            },
+        })
+    }
+
+    /// Whether it is in this room, that of its own id included. False once the client is gone, but
+    /// for handlers of [`on_disconnecting`](crate::Namespace::on_disconnecting). Unlike a look into
+    /// [`rooms`](Self::rooms), this allocates nothing.
+    ///
+    /// ```
+    /// use sockeye_app::{App, Socket};
+    ///
+    /// let app = App::new().on("move", |socket: Socket, step: i32| {
+    ///     if socket.is_in("players") {
+    ///         socket.to("players").emit("moved", step);
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn is_in(&self, room: &str) -> bool {
+        let Some(server) = self.server() else { return false };
+        let is_own = room == self.id();
+        server.command(|state| match state.server.socket(self.0.key) {
+            Some(socket) => is_own || socket.rooms().any(|it| **it == *room),
+            None => match &state.leaving {
+                Some((key, rooms)) if *key == self.0.key => {
+                    is_own || rooms.iter().any(|it| **it == *room)
+                }
+                Some(_) | None => false,
             },
         })
     }
