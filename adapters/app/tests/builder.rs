@@ -3,11 +3,14 @@
 mod common;
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use common::World;
-use sockeye_app::core::ServerConfig;
-use sockeye_app::core::engineio::{EngineConfig, Handshake};
-use sockeye_app::{App, Auth, ClientFiles, HeaderHook, HttpConfig, Packet, Socket, State};
+use sockeye_app::core::engineio::{Cors, EngineConfig, Handshake, Origins};
+use sockeye_app::core::{RateLimit, RecoveryConfig, ServerConfig};
+use sockeye_app::{
+    App, Auth, ClientFiles, HeaderHook, HttpConfig, IntoMachine, Packet, Socket, State,
+};
 
 /// A call of the builder, and whether it has taken effect.
 struct Step {
@@ -37,6 +40,22 @@ fn steps() -> Vec<Step> {
                 app.config(ServerConfig::default().engine(engine))
             },
             holds: |world| hear(world, &[])[0].contains("\"maxPayload\":777"),
+        },
+        Step {
+            name: "ping",
+            apply: |app| app.ping(Duration::from_millis(1234), Duration::from_millis(567)),
+            holds: |world| {
+                let open = &hear(world, &[])[0];
+                open.contains(r#""pingInterval":1234,"pingTimeout":567"#)
+            },
+        },
+        Step {
+            name: "cors",
+            apply: |app| app.cors(Cors::new(Origins::Fixed("https://example.com".into()))),
+            holds: |world| {
+                let (_, answer) = world.request("/socket.io/?EIO=4&transport=polling");
+                answer.to_ascii_lowercase().contains("access-control-allow-origin")
+            },
         },
         Step {
             name: "http",
@@ -187,4 +206,39 @@ fn a_configuration_alone_does_not_leave_handshakes_undecided() {
     let mut world = World::new(App::new().config(ServerConfig::default().engine(engine)));
     let request = "/socket.io/?EIO=4&transport=polling";
     assert_eq!(world.request(request).0, 200);
+}
+
+#[test]
+fn settings_count_before_and_after_the_configuration() {
+    let set = |app: App| {
+        app.path("/live")
+            .max_payload(777)
+            .rate(RateLimit::per_second(9))
+            .recovery(RecoveryConfig::default())
+    };
+    let before = set(App::new()).config(ServerConfig::default());
+    let after = set(App::new().config(ServerConfig::default()));
+    for app in [before, after] {
+        let machine = app.into_machine().expect("the settings are valid");
+        assert!(machine.matches("/live/"));
+        assert!(!machine.matches("/socket.io/"));
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_an_error_when_the_app_is_built() {
+    let field = |app: App| app.into_machine().err().map(|error| error.field);
+    assert_eq!(field(App::new().ping(Duration::ZERO, Duration::ZERO)), Some("ping_interval"));
+    assert_eq!(field(App::new().rate(RateLimit::per_second(0))), Some("rate"));
+    assert_eq!(field(App::new().max_payload(0)), Some("max_payload"));
+}
+
+#[test]
+fn a_handler_for_an_event_of_a_reserved_name_is_an_error_when_the_app_is_built() {
+    for name in ["connect", "connection", "connect_error", "disconnect", "disconnecting"] {
+        let app = App::new().of("other", |namespace| namespace.on(name, |_: Socket| ()));
+        let field = app.into_machine().err().map(|error| error.field);
+        assert_eq!(field, Some("on"), "{name}");
+    }
+    assert!(App::new().on("connected", |_: Socket| ()).into_machine().is_ok());
 }

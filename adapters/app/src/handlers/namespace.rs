@@ -126,7 +126,8 @@ impl Namespace {
     }
 
     /// Adds a handler for an event. Several for one event run in the order of their registration;
-    /// the first of them that answers gives the acknowledgement.
+    /// the first of them that answers gives the acknowledgement. A reserved name, such as `connect`
+    /// or `disconnect`, is an error when the app is served, and so is `connection`.
     ///
     /// A handler that waits when its connection ends is dropped after the handlers of
     /// [`on_disconnect`](Self::on_disconnect) were called, as are those of

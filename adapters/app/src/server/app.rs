@@ -59,6 +59,8 @@ use crate::state::values::States;
 #[derive(Default)]
 pub struct App {
     config: ServerConfig,
+    /// What single methods set, whatever the configuration says.
+    settings: Vec<Setting>,
     namespaces: Vec<(String, Handlers)>,
     matching: Vec<(Result<Matcher, &'static str>, Handlers)>,
     states: States,
@@ -72,6 +74,8 @@ pub struct App {
     keep_handshakes: bool,
     server: ServerRef,
 }
+
+type Setting = Box<dyn FnOnce(&mut ServerConfig) + Send + Sync>;
 
 impl App {
     /// Makes an app with the namespace `/`, without handlers.
@@ -349,6 +353,15 @@ impl App {
         Io::new(self.server.clone(), NamespaceName::from("/"))
     }
 
+    /// Keeps a setting, which counts also if [`config`](Self::config) is called later.
+    pub(super) fn set(
+        mut self,
+        setting: impl FnOnce(&mut ServerConfig) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.push(Box::new(setting));
+        self
+    }
+
     fn into_endpoint(mut self) -> Result<Arc<Endpoint>, ConfigError> {
         if !self.namespaces.iter().any(|(name, _)| name == "/") {
             self.namespaces.push(("/".to_owned(), Handlers::default()));
@@ -356,6 +369,9 @@ impl App {
         let known = self.namespaces.iter_mut().map(|(_, handlers)| handlers);
         for handlers in known.chain(self.matching.iter_mut().map(|(_, handlers)| handlers)) {
             handlers.check_states(&self.states);
+            if let Some(problem) = handlers.events.reserved() {
+                return Err(ConfigError { field: "on", problem });
+            }
         }
         let config = |(name, handlers): &(String, Handlers)| {
             NamespaceConfig::new(name).manual_accept(
@@ -404,7 +420,10 @@ fn reporter(on_error: Option<OnError<Error>>) -> Reporter {
 }
 
 impl IntoMachine for App {
-    fn into_machine(self) -> Result<Arc<dyn Machine>, ConfigError> {
+    fn into_machine(mut self) -> Result<Arc<dyn Machine>, ConfigError> {
+        for setting in std::mem::take(&mut self.settings) {
+            setting(&mut self.config);
+        }
         let (mut http, engine) = (self.http.clone(), self.config.engine.clone());
         if http.files.is_empty() {
             let missing = ConfigError { field: "client_files", problem: "can't be read" };

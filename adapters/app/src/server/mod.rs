@@ -10,4 +10,5 @@ pub(crate) mod engine_app;
 pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod pair;
+mod settings;
 pub(crate) mod with_http;

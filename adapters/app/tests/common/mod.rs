@@ -151,7 +151,7 @@ impl World {
         let response = self.work.responses.pop().expect("an answer at once");
         let mut text = String::new();
         for (name, value) in &response.headers {
-            if name.starts_with("x-") {
+            if name.starts_with("x-") || name.starts_with("Access-Control-") {
                 text += &format!("{name}: {value} ");
             }
         }
