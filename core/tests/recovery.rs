@@ -284,6 +284,23 @@ fn a_returning_client_takes_over_its_connected_socket() {
 }
 
 #[test]
+fn a_late_claim_of_an_older_connection_takes_nothing_from_a_newer_one() {
+    let mut h = server();
+    let client = connect(&mut h);
+    let seen = offset(&mut h, &client);
+    let older = h.open_websocket();
+    let (newer, received) = ask(&mut h, &back(&client.pid, &seen));
+    let again = joined(&h, newer, received.last().expect("an answer"));
+    assert_eq!(again.id, client.id);
+
+    h.frame(older, back(&client.pid, &seen));
+
+    let received = h.received(older);
+    assert_ne!(joined(&h, older, &received[0]).id, client.id);
+    assert!(h.is_open(newer) && h.server.find(&client.id) == Some(again.socket));
+}
+
+#[test]
 fn a_client_can_come_back_while_its_last_messages_wait_to_be_handled() {
     let mut h = server();
     let client = connect(&mut h);

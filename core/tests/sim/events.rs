@@ -186,6 +186,10 @@ impl World {
                 let excused = self.has_reason(client, conn);
                 assert!(excused, "client {client} is lost without a reason: {reason} {fault:?}");
             }
+            // The answer to CONNECT was lost, or the application takes its time.
+            Told::Unanswered { .. } => {
+                assert!(self.has_reason(client, conn) || self.net.swarm.manual_accept);
+            }
             Told::Authenticating { socket } => {
                 let now = self.client_now(client);
                 let mut socket = self.nodes[client].client.socket(socket).unwrap();

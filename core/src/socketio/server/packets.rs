@@ -225,7 +225,7 @@ impl Server {
             None => {}
         }
         // This may end another connection, and with its last socket a dynamic namespace.
-        let claim = if old { None } else { self.claim(name, &auth) };
+        let claim = if old { None } else { self.claim(session, name, &auth) };
         let known = self.namespace(name.as_bytes());
         let dynamic = self.config.dynamic_namespaces;
         let made = || dynamic.then(|| self.add_namespace(session, name)).flatten();

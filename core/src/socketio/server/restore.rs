@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::args::Args;
 use crate::engineio::Encoded;
-use crate::id::{Sid, SocketId};
+use crate::id::{SessionId, Sid, SocketId};
 use crate::socketio::error::DisconnectReason;
 use crate::socketio::server::alarm::Alarm;
 use crate::socketio::server::event::Event;
@@ -26,18 +26,27 @@ pub(super) struct Claim {
 impl Server {
     /// Reads the claim of a client that returns, and ends its old connection, if there is one. The
     /// client knows of the loss before the server does, for instance after a change of networks.
-    pub(super) fn claim(&mut self, namespace: &str, auth: &Args) -> Option<Claim> {
+    ///
+    /// A packet may come late, from a connection that the client has given up for the one that has
+    /// the socket now. So an older connection takes nothing from a newer one.
+    pub(super) fn claim(
+        &mut self,
+        session: SessionId,
+        namespace: &str,
+        auth: &Args,
+    ) -> Option<Claim> {
         let now = self.now?;
         let recovery = self.recovery.as_ref()?;
         let claim: Claim = auth.get(0).ok()?;
         let connected = recovery.connected(&claim.pid).and_then(|id| self.get(id));
-        let session = connected.and_then(|socket| {
+        let old = connected.and_then(|socket| {
             let is_there = *self.namespaces[socket.namespace].name == *namespace;
             let state = socket.recovery.as_ref().filter(|_| is_there)?;
-            recovery.is_restorable(state, &claim.offset).then_some(socket.session)
+            let may = socket.session < session && recovery.is_restorable(state, &claim.offset);
+            may.then_some(socket.session)
         });
-        if let Some(session) = session {
-            self.end_session(session, DisconnectReason::TransportClose, now);
+        if let Some(old) = old {
+            self.end_session(old, DisconnectReason::TransportClose, now);
         }
         Some(claim)
     }
