@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use smol::Timer;
 use sockeye_smol::core::engineio::Handshake;
-use sockeye_smol::{Ack, AckFailure, AckSender, Args, Bytes, Name, Namespace, Socket, State};
+use sockeye_smol::{
+    Ack, AckFailure, AckSender, Args, Bytes, Detached, Name, Namespace, Socket, State,
+};
 
 use super::{Departures, Said};
 
@@ -43,11 +45,15 @@ pub(crate) fn events(namespace: Namespace) -> Namespace {
             // The right to answer is gone with the first answer, so there is no second one.
             ack.into_iter().for_each(|ack| ack.send("first"));
         })
-        .on("later", |socket: Socket, millis: u64, name: String, args: Args| async move {
-            let (io, id) = (socket.io(), socket.id().to_owned());
-            Timer::after(Duration::from_millis(millis)).await;
-            io.to(id).emit(&name, args);
-        })
+        // It goes on when the client is cut off, which may come back.
+        .on(
+            "later",
+            Detached(|socket: Socket, millis: u64, name: String, args: Args| async move {
+                let (io, id) = (socket.io(), socket.id().to_owned());
+                Timer::after(Duration::from_millis(millis)).await;
+                io.to(id).emit(&name, args);
+            }),
+        )
         .on("info", info)
         .on("set-data", |socket: Socket, value: Value| {
             socket.set_data(value);
