@@ -59,10 +59,10 @@ pub struct Config {
     /// messages, it has to be longer than the ping interval of the server.
     pub request_timeout: Option<Duration>,
     /// The time that opening a connection may take, with all transports that are tried, by
-    /// default 20 s.
+    /// default 20 s. Must not be zero.
     pub timeout: Option<Duration>,
     /// The time in which the server must have answered CONNECT, by default 60 s: more than servers
-    /// of this crate take to decide. After it the connection ends, and is opened again; if another
+    /// of this crate take to decide. Must not be zero. After it the connection ends, and is opened again; if another
     /// socket is connected on it, the connection stays, an answer is still waited for, and
     /// [`Event::Unanswered`](crate::client::Event::Unanswered) reports it.
     pub connect_timeout: Option<Duration>,
@@ -261,7 +261,7 @@ pub struct SocketConfig {
     /// [`Event::GivenUp`](crate::client::Event::GivenUp); the server may see it twice.
     pub retries: u32,
     /// The time that an acknowledgement may take where no other is given, by default any. With
-    /// [`retries`](Self::retries), the time of each try.
+    /// [`retries`](Self::retries), the time of each try, at least a millisecond.
     pub ack_timeout: Option<Duration>,
 }
 

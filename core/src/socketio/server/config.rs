@@ -22,11 +22,11 @@ pub struct ServerConfig {
     pub dynamic_namespaces: bool,
     /// The maximum number of namespaces, by default 10,000. Of the dynamic ones, the clients of one
     /// address may make a quarter of these, but at least 100. Beyond it, CONNECT is answered with
-    /// `Invalid namespace`. Bounds memory to
-    /// 800 bytes for each with the longest name, including a socket that waits to be accepted.
+    /// `Invalid namespace`. Bounds memory to 800 bytes for each with the longest name, including a
+    /// socket that waits to be accepted.
     pub max_namespaces: usize,
     /// The time within which a new client has to join a namespace, by default 45 s. After it the
-    /// connection is closed.
+    /// connection is closed. Must not be zero.
     pub connect_timeout: Duration,
     /// The time within which the application has to decide about a CONNECT, by default 45 s. After
     /// it the client gets CONNECT_ERROR with the message `Timed out`, and the application an
@@ -46,7 +46,7 @@ pub struct ServerConfig {
     /// that sends more is disconnected. Bounds the memory of an incomplete packet of a client.
     pub max_packet_bytes: usize,
     /// The time within which the attachments of a packet have to arrive, by default 60 s. After it
-    /// the connection is closed.
+    /// the connection is closed. Must not be zero.
     pub attachment_timeout: Duration,
     /// The maximum number of namespaces that one client can join, by default 100. A client that
     /// asks for more, or is refused that many times within a minute, is disconnected. Bounds the

@@ -99,10 +99,34 @@ impl DirectByAddress {
     /// Drops the addresses whose packets were all dropped. All of them are looked at only when as
     /// many packets were logged since the last time.
     pub(super) fn forget_before(&mut self, first: Number, next: Number) {
+        if first == next {
+            // Nothing is logged any more.
+            self.by_address.clear();
+        }
         if next < self.look_next {
             return;
         }
         self.by_address.retain(|_, direct| direct.since >= first);
         self.look_next = next + self.by_address.len() as Number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_dropped_with_their_packets_but_not_looked_at_each_time() {
+        let mut direct = DirectByAddress::default();
+        for n in 0..10 {
+            direct.add(Address::V4(n), 100, 1, u64::from(n) + 1);
+        }
+        direct.forget_before(1, 11);
+        direct.forget_before(6, 12);
+        assert_eq!(direct.by_address.len(), 10);
+        direct.forget_before(6, 21);
+        assert_eq!(direct.by_address.len(), 5);
+        direct.forget_before(22, 22);
+        assert!(direct.by_address.is_empty());
     }
 }
